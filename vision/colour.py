@@ -1,0 +1,105 @@
+"""Colour spaces in which the networks may work; outside of them every image is RGB in [0, 1].
+
+The SCAN paper's follow-ups feed HSV to the networks, because distances in it follow perception better.
+Plain HSV has a hazard: hue is an angle stored as a number, so two nearly equal reds (H = 0.99 and 0.01) are
+a full unit apart, and for greys the hue is noise. `CyclicHSV` keeps the idea and loses the hazard. It
+stores the hue as a vector,
+
+    V = max(R, G, B),   a = (R - (G + B) / 2) / max(V, v0),   b = sqrt(3)/2 (G - B) / max(V, v0),
+
+that is a = S cos H, b = S sin H with S and H in their circular form (the hexagonal hue of `HSV` differs by
+at most 1.2 degrees). Greys are the single point a = b = 0, shading changes V alone, and the floor v0 under
+V keeps almost-black pixels, whose saturation is noise too, near that point. The channels are ((1 + a)/2, (1
++ b)/2, V) in [0, 1].
+
+Its inverse is exact and defined for everything that a decoder can emit: (a, b) fix the differences between
+R, G and B, V fixes their maximum, and what falls below 0 is cut off.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+V_FLOOR = 1 / 8
+
+
+class Colour(Protocol):
+    """A colour space of three channels (any number for RGB) with values in [0, 1]."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """RGB images (..., C, H, W) in [0, 1] to this space, same shape, in [0, 1]."""
+        ...
+
+    def decode(self, x: Tensor) -> Tensor:
+        """Images in this space to RGB in [0, 1], same shape."""
+        ...
+
+
+@dataclass(frozen=True)
+class RGB:
+    """The identity; the only space for images that do not have three channels."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """`x` itself."""
+        return x
+
+    def decode(self, x: Tensor) -> Tensor:
+        """`x` itself."""
+        return x
+
+
+@dataclass(frozen=True)
+class HSV:
+    """Hexagonal hue, saturation, value, each in [0, 1]; the hue wraps around (see above)."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """RGB to HSV; hue 0 for greys, saturation 0 for black."""
+        red, green, blue = x.unbind(-3)
+        value, chroma = x.amax(-3), x.amax(-3) - x.amin(-3)
+        safe = torch.where(chroma > 0, chroma, 1.0)
+        hue = torch.where(
+            value == red,
+            ((green - blue) / safe) % 6,
+            torch.where(value == green, (blue - red) / safe + 2, (red - green) / safe + 4),
+        )
+        saturation = chroma / torch.where(value > 0, value, 1.0)
+        return torch.stack([hue / 6, saturation, value], dim=-3)
+
+    def decode(self, x: Tensor) -> Tensor:
+        """HSV to RGB."""
+        hue, saturation, value = x.unbind(-3)
+        channels = []
+        for offset in (5, 3, 1):
+            k = (offset + 6 * hue) % 6
+            channels.append(value - value * saturation * torch.minimum(k, 4 - k).clamp(0, 1))
+        return torch.stack(channels, dim=-3)
+
+
+@dataclass(frozen=True)
+class CyclicHSV:
+    """Hue and saturation as a vector, and value: HSV without the wrap-around."""
+
+    def encode(self, x: Tensor) -> Tensor:
+        """RGB to ((1 + S cos H)/2, (1 + S sin H)/2, V)."""
+        red, green, blue = x.unbind(-3)
+        value = x.amax(-3)
+        scale = value.clamp_min(V_FLOOR)
+        a = (red - 0.5 * (green + blue)) / scale
+        b = math.sqrt(3) / 2 * (green - blue) / scale
+        return torch.stack([(1 + a) / 2, (1 + b) / 2, value], dim=-3)
+
+    def decode(self, x: Tensor) -> Tensor:
+        """The exact inverse on what `encode` emits; elsewhere the colour with that hue, cut to [0, 1]."""
+        value = x.select(-3, 2)
+        scale = value.clamp_min(V_FLOOR)
+        a = (2 * x.select(-3, 0) - 1) * scale
+        b = (2 * x.select(-3, 1) - 1) * scale
+        third = b / math.sqrt(3)
+        offsets = torch.stack([2 / 3 * a, third - a / 3, -third - a / 3], dim=-3)
+        rgb = offsets - offsets.amax(-3, keepdim=True) + value.unsqueeze(-3)
+        return rgb.clamp(0, 1)

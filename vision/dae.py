@@ -1,0 +1,119 @@
+"""The denoising autoencoder whose features J stand in for pixels in the beta-VAE_DAE.
+
+It learns to restore images from which one rectangle was cut out, and so to fill in what objects look like
+(Higgins et al., "DARLA", ICML 2017; "SCAN", ICLR 2018, appendix A.1). The paper contradicts itself on which
+features then serve the beta-VAE: the main text says a high-level feature space, the appendix the last layer
+before its non-linearity. Both are offered, by name, and plain pixels beside them:
+
+    layer         J(x)                                                        N
+    pixels        x itself, J is the identity: a plain L2 between images      C*H*W
+    bottleneck    the code, after its bound                                   code
+    dae_logits    the whole autoencoder's output before the sigmoid           C*H*W
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from vision.colour import RGB, Colour
+from vision.networks import (
+    WIDTHS,
+    Convolutions,
+    Deconvolutions,
+    activation_layer,
+    full_precision,
+    image_shape,
+)
+from vision.vae import check_channels
+
+Layer = Literal["pixels", "bottleneck", "dae_logits"]
+LAYERS: tuple[str, ...] = get_args(Layer)
+
+
+class DAE(nn.Module):
+    """Convolutions to a code (B, code) and back to logits (B, C, H, W).
+
+    `bound` is what keeps the code in range: "tanh", or "linear" for nothing. Inputs and outputs are images
+    in the space `colour`, which must be that of the VAE it serves; `denoise` alone speaks RGB.
+    """
+
+    def __init__(
+        self,
+        shape: Sequence[int],
+        code: int = 100,
+        *,
+        widths: Sequence[int] = WIDTHS,
+        bound: Literal["tanh", "linear"] = "linear",
+        activation: str = "elu",
+        colour: Colour | None = None,
+    ) -> None:
+        super().__init__()
+        if bound not in ("tanh", "linear"):
+            raise ValueError(f"unknown bound {bound!r} for the code: choose from tanh, linear")
+        self.shape = image_shape(shape)
+        self.colour = RGB() if colour is None else colour
+        check_channels(self.colour, self.shape)
+        self.code = code
+        self.bound = bound
+        self.convolutions = Convolutions(shape, widths, activation)
+        self.deconvolutions = Deconvolutions(shape, widths, activation)
+        self.to_code = nn.Linear(self.convolutions.features, code)
+        self.from_code = nn.Sequential(
+            nn.Linear(code, self.deconvolutions.features), activation_layer(activation)
+        )
+
+    def bottleneck(self, x: Tensor) -> Tensor:
+        """The code (B, code) of images (B, C, H, W) in the space `colour`, float32."""
+        code = full_precision(self.to_code, self.convolutions(x))
+        return code.tanh() if self.bound == "tanh" else code
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, C, H, W) of the restored images."""
+        return self.deconvolutions(self.from_code(self.bottleneck(x)))
+
+    def features(self, x: Tensor, layer: Layer) -> Tensor:
+        """J(x) at the named layer, (B, ...), float32; ValueError names the layers."""
+        if layer == "pixels":
+            return x.float()
+        if layer == "bottleneck":
+            return self.bottleneck(x)
+        if layer == "dae_logits":
+            return self(x).float()
+        raise ValueError(f"unknown layer {layer!r}: choose from {', '.join(LAYERS)}")
+
+    def denoise(self, x: Tensor) -> Tensor:
+        """RGB images (B, C, H, W) in [0, 1], restored: RGB in [0, 1], float32."""
+        return self.colour.decode(self(self.colour.encode(x)).float().sigmoid())
+
+
+def rectangles(
+    batch: int,
+    height: int,
+    width: int,
+    *,
+    generator: torch.Generator | None = None,
+    device: str | torch.device = "cpu",
+) -> Tensor:
+    """One rectangle per image as a mask (B, 1, H, W), True inside.
+
+    Its corners are two uniform integers per axis, both inclusive, so a rectangle has at least one pixel and
+    at most the whole image. The generator, where given, must live on `device`.
+    """
+
+    def span(n: int) -> Tensor:
+        corners = torch.randint(n, (batch, 2, 1), generator=generator, device=device)
+        index = torch.arange(n, device=device)
+        return (index >= corners.amin(1)) & (index <= corners.amax(1))
+
+    rows, columns = span(height), span(width)
+    return (rows[:, :, None] & columns[:, None, :])[:, None]
+
+
+def occlude(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Images (B, C, H, W) with one random rectangle each set to 0, that is black for RGB."""
+    batch, _, height, width = x.shape
+    return x.masked_fill(rectangles(batch, height, width, generator=generator, device=x.device), 0.0)

@@ -1,0 +1,139 @@
+"""What the vision models minimise.
+
+One reduction everywhere: **sum over pixels (or features) and over latents, mean over the batch**. No 1/2 in
+front of an L2, no division by the number of pixels. In these units a published beta is the beta here, and
+`normalised_beta` makes betas of different image sizes and layers comparable.
+
+    beta-VAE         E_q(z|x)[-log p(x|z)] + beta KL(q(z|x) || N(0, I))      Higgins et al. 2017
+    beta-VAE_DAE     ||J(x_hat) - J(x)||_2^2 + beta KL(q(z|x) || N(0, I))    Higgins et al. 2018
+    with capacity    ... + beta |KL(q(z|x) || N(0, I)) - C|                 Burgess et al. 2018
+
+The networks may run in bfloat16; every loss term is computed in float32. Schedules of beta and capacity are
+functions of the step, evaluated by the caller.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from vision.dae import DAE, LAYERS, Layer, occlude
+from vision.gaussian import kl_from_prior
+from vision.vae import VAE
+
+Reconstruction = Callable[[Tensor, Tensor], Tensor]
+"""(logits (B, C, H, W), target (B, C, H, W) in [0, 1]) -> cost of each image (B,)."""
+
+
+class Terms(NamedTuple):
+    """A loss and what it is made of; only `loss` carries a graph."""
+
+    loss: Tensor
+    """Scalar to minimise."""
+    reconstruction: Tensor
+    """Scalar, mean over the batch."""
+    kl: Tensor
+    """Scalar, KL(q(z|x) || N(0, I)) in nats, mean over the batch, unweighted."""
+    kl_per_latent: Tensor
+    """(D,), nats, mean over the batch; sums to `kl`."""
+
+
+def bernoulli(logits: Tensor, x: Tensor) -> Tensor:
+    """-log p(x) under independent Bernoullis with these logits, (B,), in nats.
+
+    Targets need not be binary: for grey values it is the cross-entropy, whose minimum is the entropy of the
+    target rather than 0.
+    """
+    cost = F.binary_cross_entropy_with_logits(logits.float(), x.float(), reduction="none")
+    return cost.sum(dim=tuple(range(1, cost.ndim)))
+
+
+def gaussian(logits: Tensor, x: Tensor, *, scale: float = 0.1) -> Tensor:
+    """-log p(x) under N(sigmoid(logits), scale^2) per pixel, (B,), in nats; a density may exceed 1."""
+    if not scale > 0:
+        raise ValueError(f"the scale of a Gaussian likelihood must be positive, got {scale}")
+    constant = (math.log(scale) + 0.5 * math.log(2 * math.pi)) * x[0].numel()
+    return _squared_distance(logits.float().sigmoid(), x.float()) / (2 * scale**2) + constant
+
+
+def perceptual(dae: DAE | None, layer: Layer, x_hat: Tensor, x: Tensor) -> Tensor:
+    """||J(x_hat) - J(x)||_2^2 summed over the features of the named layer of a frozen DAE, (B,).
+
+    Both images (B, C, H, W) are in the colour space of the DAE. Gradients flow through J into x_hat. The
+    layer "pixels" needs no DAE. Raises ValueError for an unknown layer and for a DAE that is not frozen:
+    its weights would silently collect gradients.
+    """
+    if layer not in LAYERS:
+        raise ValueError(f"unknown layer {layer!r}: choose from {', '.join(LAYERS)}")
+    if layer == "pixels":
+        return _squared_distance(x_hat.float(), x.float())
+    if dae is None:
+        raise ValueError(f"layer {layer!r} is a layer of a denoising autoencoder, and none was given")
+    if any(p.requires_grad for p in dae.parameters()):
+        raise ValueError("freeze the denoising autoencoder first: dae.requires_grad_(False)")
+    with torch.no_grad():
+        wanted = dae.features(x, layer)
+    return _squared_distance(dae.features(x_hat, layer), wanted)
+
+
+def perceptual_reconstruction(vae: VAE, dae: DAE | None, layer: Layer) -> Reconstruction:
+    """`perceptual` as a reconstruction term for `beta_vae`, on x_hat = sigmoid(logits).
+
+    Raises ValueError where the two models differ in image shape or colour space.
+    """
+    if dae is not None and (vae.shape, vae.colour) != (dae.shape, dae.colour):
+        raise ValueError(
+            f"the VAE sees {vae.shape} images in {vae.colour}, "
+            f"the denoising autoencoder {dae.shape} in {dae.colour}"
+        )
+    return lambda logits, x: perceptual(dae, layer, logits.float().sigmoid(), x)
+
+
+def beta_vae(
+    vae: VAE,
+    x: Tensor,
+    *,
+    beta: float | Tensor,
+    reconstruction: Reconstruction = bernoulli,
+    capacity: float | Tensor | None = None,
+    generator: torch.Generator | None = None,
+) -> Terms:
+    """The beta-VAE objective on RGB images (B, C, H, W) in [0, 1]; beta 1 with a likelihood is the negative
+    ELBO.
+
+    `reconstruction` is `bernoulli`, `gaussian` or a `perceptual_reconstruction`, compared in the colour
+    space of the networks. With a `capacity` C in nats the penalty is beta |KL - C|, so beta is Burgess's
+    gamma.
+    """
+    target = vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
+    q_x = vae.encoder(target)
+    logits = vae.logits(q_x.sample(generator))
+    distortion = reconstruction(logits, target).mean()
+    kl_per_latent = kl_from_prior(q_x).mean(0)
+    kl = kl_per_latent.sum()
+    penalty = beta * kl if capacity is None else beta * (kl - capacity).abs()
+    return Terms(distortion + penalty, distortion.detach(), kl.detach(), kl_per_latent.detach())
+
+
+def denoising(dae: DAE, x: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """L2 between the restored image and the uncorrupted one, a scalar; x is RGB (B, C, H, W) in [0, 1]."""
+    restored = dae(dae.colour.encode(occlude(x, generator))).float().sigmoid()
+    return _squared_distance(restored, dae.colour.encode(x).float()).mean()
+
+
+def normalised_beta(beta: float, latents: int, features: int) -> float:
+    """beta * D / N, for N pixels or features in the reconstruction: comparable across sizes and layers.
+
+    >>> round(normalised_beta(53, 32, 3 * 80 * 80), 3)
+    0.088
+    """
+    return beta * latents / features
+
+
+def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum(dim=tuple(range(1, a.ndim)))

@@ -1,0 +1,50 @@
+"""The variational autoencoder: an encoder, a decoder, and the colour space between them and the world."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from vision.colour import RGB, Colour
+from vision.gaussian import Gaussian
+from vision.networks import Decoder, Encoder
+
+
+class VAE(nn.Module):
+    """A vision model with prior N(0, I): RGB images (B, C, H, W) in [0, 1] to Gaussian codes (B, D) and back.
+
+    Which objective trained it is none of its business, and its users need not know. Raises ValueError where
+    encoder, decoder and colour space do not fit together.
+    """
+
+    def __init__(self, encoder: Encoder, decoder: Decoder, colour: Colour | None = None) -> None:
+        super().__init__()
+        colour = RGB() if colour is None else colour
+        if (encoder.shape, encoder.latents) != (decoder.shape, decoder.latents):
+            raise ValueError(
+                f"the encoder maps {encoder.shape} to {encoder.latents} latents, "
+                f"the decoder {decoder.latents} latents to {decoder.shape}"
+            )
+        check_channels(colour, encoder.shape)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.colour = colour
+        self.shape = encoder.shape
+        self.latents = encoder.latents
+
+    def encode(self, x: Tensor) -> Gaussian:
+        """q(z|x) over (B, D) of RGB images (B, C, H, W) in [0, 1]."""
+        return self.encoder(self.colour.encode(x))
+
+    def logits(self, z: Tensor) -> Tensor:
+        """The decoder's output (B, C, H, W) before the sigmoid, in the networks' colour space."""
+        return self.decoder(z)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """The mean of p(x|z): RGB images (B, C, H, W) in [0, 1], float32."""
+        return self.colour.decode(self.logits(z).float().sigmoid())
+
+
+def check_channels(colour: Colour, shape: tuple[int, int, int]) -> None:
+    """Raise ValueError where a space of three channels meets an image with another number."""
+    if not isinstance(colour, RGB) and shape[0] != 3:
+        raise ValueError(f"colour space {type(colour).__name__} needs 3 channels, the images have {shape[0]}")

@@ -1,0 +1,120 @@
+"""The model file: safetensors, with the specification that rebuilds the module in its metadata.
+
+The one place in this package that touches files of models, because the format is part of what a model is. A
+file holds float32 weights, a format version, a JSON specification, and a digest of the weights, so that a
+truncated, altered or foreign file is refused by name instead of being misread. Nothing in it is executed on
+loading.
+
+Writing is atomic: a reader sees the old file or the new one, never half of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+FORMAT = "scan-concepts"
+VERSION = 1
+
+
+class WeightsError(ValueError):
+    """A model file that cannot be used; the message is one line that starts with its path."""
+
+
+def save(path: str | os.PathLike[str], module: nn.Module, spec: Mapping[str, Any]) -> None:
+    """Write the state of `module` and its JSON-able specification to `path`.
+
+    Floating-point weights are stored as float32. Raises OSError, naming the path, where it cannot be
+    written, and TypeError for a specification that is not JSON-able.
+    """
+    state = {name: _stored(tensor) for name, tensor in module.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "spec": json.dumps(dict(spec), sort_keys=True),
+        "sha256": _digest(state),
+    }
+    write_atomically(path, safetensors.torch.save(state, metadata))
+
+
+def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state, on the CPU, and the specification in a file that `save` wrote.
+
+    Raises WeightsError for a file that is missing, truncated, altered, of another format version or not ours.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            _check_format(path, metadata)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+    except FileNotFoundError as error:
+        raise WeightsError(f"{path}: no such model file") from error
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except safetensors.SafetensorError as error:
+        raise WeightsError(f"{path}: truncated or not a model file ({error})") from error
+    if _digest(state) != metadata.get("sha256"):
+        raise WeightsError(f"{path}: altered after it was written (its weights do not match their digest)")
+    return state, json.loads(metadata["spec"])
+
+
+def restore(path: str | os.PathLike[str], module: nn.Module) -> dict[str, Any]:
+    """Load the file's weights into `module`, which must have exactly these, and return the specification."""
+    state, spec = load(path)
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path}: the weights do not fit {type(module).__name__} ({reason})") from error
+    return spec
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replace the file at `path` by `data` in one step, also when killed or out of space half-way.
+
+    Raises OSError that names `path`; the old file, if any, is then untouched.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu()
+    if tensor.is_floating_point():
+        tensor = tensor.to(torch.float32)
+    return tensor.clone(memory_format=torch.contiguous_format)
+
+
+def _check_format(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
+    if metadata.get("format") != FORMAT:
+        raise WeightsError(f"{path}: not a model file of {FORMAT}")
+    if metadata.get("version") != str(VERSION):
+        raise WeightsError(
+            f"{path}: format version {metadata.get('version')}, this program reads version {VERSION}"
+        )
+
+
+def _digest(state: Mapping[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(state.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
