@@ -1,0 +1,150 @@
+"""The grounding loss: equation 4 term by term, its closed-form optimum, and training that reaches it."""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from scan.grounding import SCAN, Direction, closed_form, grounding_loss
+from scan.symbol_networks import ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from vision.gaussian import Gaussian, kl, kl_from_prior
+
+DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
+
+
+def make_scan(symbols: int, latents: int, kind: str = "mlp") -> SCAN:
+    encoder = MLPSymbolEncoder(symbols, latents) if kind == "mlp" else ExpertSymbolEncoder(symbols, latents)
+    return SCAN(encoder, SymbolDecoder(latents, symbols))
+
+
+def gaussian(mean: list[float], variance: list[float]) -> Gaussian:
+    """N one-dimensional posteriors, (N, 1)."""
+    return Gaussian(torch.tensor(mean).unsqueeze(1), torch.tensor(variance).log().unsqueeze(1))
+
+
+@pytest.mark.parametrize(
+    ("m", "v", "mean", "variance"),
+    [(0.0, 1.0, 0.0, 1.0), (1.0, 0.01, 0.999, 0.0111), (0.5, 0.5, 0.475, 0.526), (0.0, 0.1, 0.0, 0.110)],
+)
+def test_closed_form_values_worked_out_by_hand(m: float, v: float, mean: float, variance: float) -> None:
+    optimum = closed_form(gaussian([m], [v]), beta=1.0, grounding=10.0)
+    assert optimum.mean.item() == pytest.approx(mean, abs=1e-3)
+    assert optimum.variance.item() == pytest.approx(variance, rel=5e-3)
+
+
+def test_reverse_keeps_the_variance_of_one_image_and_forward_covers_the_examples() -> None:
+    examples = gaussian([-1.5, -0.5, 0.5, 1.5], [0.05] * 4)
+    assert closed_form(examples, direction="reverse").variance.item() == pytest.approx(0.055, abs=5e-4)
+    assert closed_form(examples, direction="forward").variance.item() == pytest.approx(1.27, abs=5e-3)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize(
+    ("beta", "grounding"), [(1.0, 10.0), (10.0, 1.0), (2.0, 2.0), (0.01, 30.0), (0.0, 1.0)]
+)
+def test_closed_form_is_a_minimum(direction: Direction, beta: float, grounding: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    examples = Gaussian(
+        torch.randn(20, 6, generator=generator, dtype=torch.float64),
+        torch.randn(20, 6, generator=generator, dtype=torch.float64) - 2,
+    )
+
+    def objective(q_y: Gaussian) -> Tensor:
+        rows = Gaussian(q_y.mean.expand(20, 6), q_y.logvar.expand(20, 6))
+        pair = kl(examples, rows) if direction == "forward" else kl(rows, examples)
+        return beta * kl_from_prior(rows).mean(0) + grounding * pair.mean(0)
+
+    best = closed_form(examples, beta=beta, grounding=grounding, direction=direction)
+    lowest = objective(best)
+    for step in (1e-3, -1e-3):
+        assert (objective(Gaussian(best.mean + step, best.logvar)) > lowest).all()
+        assert (objective(Gaussian(best.mean, best.logvar + step)) > lowest).all()
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+@pytest.mark.parametrize("kind", ["mlp", "experts"])
+def test_training_reaches_the_closed_form_within_two_percent(kind: str, direction: Direction) -> None:
+    # Three symbols of 32 examples each; a symbol is specific on some of the latents and varies on the others.
+    torch.manual_seed(0)
+    symbols, latents, examples = 3, 4, 32
+    centre = torch.tensor([[1.5, 0.3, -0.8, 0.6], [-1.0, 1.2, 0.4, -0.5], [0.5, -1.4, 1.0, 0.9]])
+    spread = torch.tensor([[0.05, 0.5, 0.3, 0.7], [0.6, 0.1, 0.4, 0.3], [0.2, 0.4, 0.1, 0.5]])
+    codes = centre.unsqueeze(1) + spread.unsqueeze(1) * torch.randn(symbols, examples, latents)
+    q_x = Gaussian(codes.flatten(0, 1), torch.empty_like(codes).uniform_(-4, -2).flatten(0, 1))
+    y = torch.eye(symbols).repeat_interleave(examples, 0)
+
+    scan = make_scan(symbols, latents, kind)
+    optimiser = torch.optim.Adam(scan.encoder.parameters(), lr=0.05, betas=(0.9, 0.99))
+    steps = 1200
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for _ in range(steps):
+        terms = grounding_loss(scan, y, q_x, beta=1.0, grounding=10.0, direction=direction)
+        optimiser.zero_grad()
+        (terms.loss - terms.reconstruction).backward()
+        optimiser.step()
+        decay.step()
+
+    learned = scan.encode_symbol(torch.eye(symbols)).detach()
+    for symbol in range(symbols):
+        rows = slice(symbol * examples, (symbol + 1) * examples)
+        optimum = closed_form(Gaussian(q_x.mean[rows], q_x.logvar[rows]), direction=direction)
+        torch.testing.assert_close(learned.mean[[symbol]], optimum.mean, rtol=0.02, atol=0.002)
+        torch.testing.assert_close(learned.variance[[symbol]], optimum.variance, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_loss_is_equation_4(direction: Direction) -> None:
+    torch.manual_seed(1)
+    scan, y = make_scan(5, 3), torch.randint(0, 2, (7, 5)).float()
+    q_x = Gaussian(torch.randn(7, 3), torch.randn(7, 3))
+    terms = grounding_loss(
+        scan, y, q_x, beta=0.5, grounding=3.0, direction=direction, generator=torch.Generator().manual_seed(2)
+    )
+
+    q_y = scan.encode_symbol(y)
+    p = torch.sigmoid(scan.decode_symbol(q_y.sample(torch.Generator().manual_seed(2))))
+    likelihood = (y * p.log() + (1 - y) * (1 - p).log()).sum() / 7
+    matched = kl(q_x, q_y) if direction == "forward" else kl(q_y, q_x)
+    expected = -likelihood + 0.5 * kl_from_prior(q_y).sum() / 7 + 3.0 * matched.sum() / 7
+    torch.testing.assert_close(terms.loss, expected)
+    torch.testing.assert_close(terms.reconstruction, -likelihood)
+    torch.testing.assert_close(terms.grounding, terms.grounding_per_latent.sum())
+
+
+@pytest.mark.parametrize("kind", ["mlp", "experts"])
+def test_gradient_reaches_every_parameter_and_no_visual_code(kind: str) -> None:
+    torch.manual_seed(0)
+    scan, y = make_scan(4, 3, kind), torch.eye(4)
+    q_x = Gaussian(torch.randn(4, 3), torch.randn(4, 3))
+    grounding_loss(scan, y, q_x).loss.backward()
+    for name, parameter in scan.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.abs().sum() > 0, name
+    assert q_x.mean.grad is None
+
+
+def test_extreme_symbols_and_codes_stay_finite() -> None:
+    # The failures seen in the wild: log of a saturated sigmoid, and exp of a runaway log-variance.
+    scan = make_scan(4, 3)
+    y = torch.tensor([[0.0, 1.0, 0.0, 1.0], [1e4, 0.0, 0.0, -1e4]])
+    q_x = Gaussian(torch.full((2, 3), 1e3), torch.full((2, 3), -20.0))
+    terms = grounding_loss(scan, y, q_x)
+    terms.loss.backward()
+    assert terms.loss.isfinite()
+    for parameter in scan.parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.isfinite().all()
+
+
+def test_the_symbol_decoder_learns_the_symbols_of_separable_concepts() -> None:
+    torch.manual_seed(0)
+    scan, y = make_scan(4, 4, "experts"), torch.eye(4).repeat(8, 1)
+    q_x = Gaussian(2 * y, torch.full((32, 4), -4.0))
+    optimiser = torch.optim.Adam(scan.parameters(), lr=0.02)
+    for _ in range(300):
+        optimiser.zero_grad()
+        grounding_loss(scan, y, q_x).loss.backward()
+        optimiser.step()
+    read = torch.sigmoid(scan.decode_symbol(2 * torch.eye(4)))
+    assert F.l1_loss(read, torch.eye(4)) < 0.1

@@ -1,0 +1,73 @@
+"""Symbol encoders: the product of experts against brute force, and their behaviour at the edges."""
+
+import pytest
+import torch
+
+from scan.symbol_networks import LOGVAR_LIMIT, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder, bounded
+
+
+def random_experts(symbols: int = 5, latents: int = 3) -> ExpertSymbolEncoder:
+    torch.manual_seed(0)
+    encoder = ExpertSymbolEncoder(symbols, latents)
+    with torch.no_grad():
+        encoder.mean.normal_()
+        encoder.log_precision.normal_()
+    return encoder
+
+
+def test_experts_multiply_with_the_prior() -> None:
+    # Brute force: multiply the densities on a grid and take the moments of the normalised product.
+    encoder = random_experts(symbols=4, latents=1)
+    y = torch.tensor([[1.0, 0.0, 1.0, 1.0]])
+    grid = torch.linspace(-8, 8, 20001, dtype=torch.float64)
+    precision = bounded(encoder.log_precision).exp().double().detach().squeeze()
+    log_density = -0.5 * grid**2
+    for v in (0, 2, 3):
+        log_density = log_density - 0.5 * precision[v] * (grid - encoder.mean[v].item()) ** 2
+    weight = torch.softmax(log_density, 0)
+    mean = (weight * grid).sum()
+    variance = (weight * (grid - mean) ** 2).sum()
+    q_y = encoder(y)
+    assert q_y.mean.item() == pytest.approx(mean.item(), abs=1e-5)
+    assert q_y.variance.item() == pytest.approx(variance.item(), rel=1e-5)
+
+
+def test_the_empty_concept_is_exactly_the_prior_and_symbols_start_near_it() -> None:
+    encoder = ExpertSymbolEncoder(6, 4)
+    empty = encoder(torch.zeros(1, 6))
+    assert torch.equal(empty.mean, torch.zeros(1, 4))
+    assert torch.equal(empty.logvar.abs(), torch.zeros(1, 4))
+    start = encoder(torch.eye(6))
+    torch.testing.assert_close(start.mean, torch.zeros(6, 4))
+    assert (start.variance - 1).abs().max() < 0.06
+
+
+def test_natural_parameters_are_linear_in_the_symbols() -> None:
+    encoder = random_experts()
+    a, b = torch.tensor([[1.0, 0, 0, 0, 0]]), torch.tensor([[0.0, 0, 1, 0, 1]])
+    q_a, q_b, q_ab = encoder(a), encoder(b), encoder(a + b)
+    torch.testing.assert_close(1 / q_ab.variance, 1 / q_a.variance + 1 / q_b.variance - 1)
+    torch.testing.assert_close(q_ab.mean / q_ab.variance, q_a.mean / q_a.variance + q_b.mean / q_b.variance)
+
+
+def test_negative_symbols_mirror_the_mean_and_keep_the_variance() -> None:
+    encoder = random_experts()
+    y = torch.tensor([[0.0, 6.0, 0, 0, 0]])
+    positive, negative = encoder(y), encoder(-y)
+    torch.testing.assert_close(negative.mean, -positive.mean)
+    torch.testing.assert_close(negative.variance, positive.variance)
+
+
+def test_bounded_is_nearly_the_identity_at_zero_and_never_leaves_its_limits() -> None:
+    small = torch.linspace(-1, 1, 11)
+    torch.testing.assert_close(bounded(small), small, rtol=0.01, atol=0)
+    assert bounded(torch.tensor([-1e9, 1e9])).tolist() == [-LOGVAR_LIMIT, LOGVAR_LIMIT]
+
+
+def test_hidden_sizes_make_the_paper_s_networks() -> None:
+    encoder, decoder = MLPSymbolEncoder(51, 32), SymbolDecoder(32, 51)
+    assert [tuple(p.shape) for p in encoder.parameters()] == [(100, 51), (100,), (64, 100), (64,)]
+    assert [tuple(p.shape) for p in decoder.parameters()] == [(100, 32), (100,), (51, 100), (51,)]
+    celeba = MLPSymbolEncoder(40, 32, hidden=(500, 500))
+    assert [tuple(p.shape) for p in celeba.parameters()][::2] == [(500, 40), (500, 500), (64, 500)]
+    assert encoder(torch.zeros(3, 51)).mean.shape == (3, 32)
