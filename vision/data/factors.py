@@ -1,0 +1,104 @@
+"""From what a file says about its images, numbers or words, to integer factors with named values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from vision.data.images import DataError
+
+MOST_VALUES = 256
+"""A column with more distinct values than this is a measurement, not a factor."""
+
+_BINARY = (
+    {"0": 0, "1": 1},
+    {"no": 0, "yes": 1},
+    {"false": 0, "true": 1},
+    {"-1": 0, "1": 1},
+)
+
+
+class Factors(NamedTuple):
+    """Integer factors and their names, as `ImageSet` takes them."""
+
+    indices: np.ndarray
+    """int64 (N, A)."""
+    names: tuple[str, ...]
+    value_names: tuple[tuple[str, ...], ...]
+
+
+def factors(
+    columns: Mapping[str, np.ndarray],
+    values: Mapping[str, Sequence[str]] | None = None,
+    binary: Collection[str] = (),
+) -> Factors:
+    """Name and number the columns (N,) of a table.
+
+    A column that `values` names holds indices into its list. Any other holds the values themselves, numbers
+    or words, which are numbered in ascending order. A column declared `binary` must have exactly the two
+    values 0 and 1, no and yes, false and true, or -1 and 1, and becomes absent (0) or present (1). Raises
+    DataError naming the column.
+    """
+    values = {} if values is None else values
+    for name in (*values, *binary):
+        if name not in columns:
+            raise DataError(f"no factor {name!r}{nearest(name, columns)}: there are {', '.join(columns)}")
+    indices, value_names = [], []
+    for name, column in columns.items():
+        index, names = _checked(name, column, values[name]) if name in values else _distinct(name, column)
+        if name in binary:
+            index, names = _present(name, index, names)
+        indices.append(index)
+        value_names.append(names)
+    return Factors(np.stack(indices, axis=1), tuple(columns), tuple(value_names))
+
+
+def nearest(name: str, choices: Collection[str]) -> str:
+    """ " (did you mean 'x'?)" for the choice closest to a misspelt name, or nothing."""
+    close = difflib.get_close_matches(name, list(choices), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def _checked(name: str, column: np.ndarray, values: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    whole = np.issubdtype(column.dtype, np.number) and bool((column == np.floor(column)).all())
+    if not whole or column.min() < 0 or column.max() >= len(values):
+        raise DataError(f"factor {name!r} must hold indices 0 to {len(values) - 1} of its named values")
+    return column.astype(np.int64), tuple(str(value) for value in values)
+
+
+def _distinct(name: str, column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    if column.dtype.kind == "f" and np.isnan(column).any():
+        raise DataError(f"factor {name!r} has {np.isnan(column).sum()} missing values (NaN)")
+    distinct, index = np.unique(column, return_inverse=True)
+    if len(distinct) > MOST_VALUES:
+        raise DataError(
+            f"factor {name!r} has {len(distinct)} distinct values: a factor has at most {MOST_VALUES}, "
+            "leave this column out or bin it"
+        )
+    names = [str(v).removesuffix(".0") for v in distinct]
+    order = np.arange(len(names)) if distinct.dtype.kind in "biuf" else _numeric_order(names)
+    rank = np.empty(len(names), dtype=np.int64)
+    rank[order] = np.arange(len(names))
+    return rank[index], tuple(names[i] for i in order)
+
+
+def _numeric_order(names: Sequence[str]) -> np.ndarray:
+    """The order of words, or of numbers where all words are numbers: 9 before 10."""
+    try:
+        return np.argsort([float(name) for name in names], kind="stable")
+    except ValueError:
+        return np.arange(len(names))
+
+
+def _present(name: str, index: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    words = [value.lower() for value in names]
+    for present in _BINARY:
+        if set(words) == set(present):
+            return np.array([present[word] for word in words], dtype=np.int64)[index], ("no", "yes")
+    raise DataError(
+        f"binary attribute {name!r} must have exactly the values 0/1, no/yes, false/true or -1/1, "
+        f"it has {', '.join(names[:5])}{', ...' if len(names) > 5 else ''}"
+    )

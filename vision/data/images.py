@@ -1,0 +1,104 @@
+"""A data set: images as bytes, what is in them as integers, and what the integers are called.
+
+Images stay uint8 until a batch is drawn, a quarter of the memory of float32; `to_unit` is the way into the
+networks and `to_bytes` the way back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+Renderer = Callable[[np.ndarray, np.random.Generator], Tensor]
+"""(factors (N, A) int, rng) -> images (N, C, H, W) uint8, nuisances drawn from rng."""
+
+
+class DataError(ValueError):
+    """Data that cannot be used as they are; the message is one line that names the file and what is wrong."""
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """N images, the indices of their A factors, and the names of both; DataError where these contradict.
+
+    A factor in `binary` is an attribute that is present (1) or absent (0) and may be mentioned or not; any
+    other is a block of mutually exclusive values. Where the images are rendered, `render` draws any other
+    combination.
+    """
+
+    images: Tensor
+    """uint8 (N, C, H, W)."""
+    factors: np.ndarray
+    """int64 (N, A); column a indexes `value_names[a]`."""
+    names: tuple[str, ...]
+    value_names: tuple[tuple[str, ...], ...]
+    binary: tuple[str, ...] = ()
+    name: str = ""
+    source: str = ""
+    licence: str = ""
+    render: Renderer | None = None
+
+    def __post_init__(self) -> None:
+        n = len(self.images)
+        if self.images.ndim != 4 or self.images.dtype != torch.uint8:
+            raise DataError(
+                f"images must be uint8 (N, C, H, W), got {self.images.dtype} {tuple(self.images.shape)}"
+            )
+        if self.factors.shape != (n, len(self.names)) or self.factors.dtype != np.int64:
+            raise DataError(
+                f"factors must be int64 ({n}, {len(self.names)}) for {n} images and {len(self.names)} names, "
+                f"got {self.factors.dtype} {self.factors.shape}"
+            )
+        if len(self.value_names) != len(self.names) or len(set(self.names)) != len(self.names):
+            raise DataError(f"{len(self.value_names)} lists of values for the names {', '.join(self.names)}")
+        for name, values, column in zip(self.names, self.value_names, self.factors.T, strict=True):
+            if n and not 0 <= column.min() <= column.max() < len(values):
+                raise DataError(
+                    f"factor {name!r} has {len(values)} values but indices {column.min()} to {column.max()}"
+                )
+        for name in self.binary:
+            if name not in self.names or len(self.value_names[self.names.index(name)]) != 2:
+                raise DataError(f"binary attribute {name!r} is not a factor with two values")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        channels, height, width = self.images.shape[1:]
+        return channels, height, width
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The number of values of each factor."""
+        return tuple(len(values) for values in self.value_names)
+
+    def subset(self, mask: np.ndarray) -> ImageSet:
+        """The images where a boolean mask (N,) is True, or those at an array of indices, in that order."""
+        index = np.asarray(mask)
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        return replace(self, images=self.images[torch.from_numpy(index)], factors=self.factors[index])
+
+    def sha256(self) -> str:
+        """A digest of images, factors and names: equal for equal data, whatever file they came from."""
+        digest = hashlib.sha256(repr((tuple(self.images.shape), self.names, self.value_names)).encode())
+        for part in self.images.split(4096):
+            digest.update(part.contiguous().numpy().tobytes())
+        digest.update(np.ascontiguousarray(self.factors, dtype="<i8").tobytes())
+        return digest.hexdigest()
+
+
+def to_unit(images: Tensor) -> Tensor:
+    """Bytes to float32 in [0, 1], same shape."""
+    return images.float() / 255
+
+
+def to_bytes(x: Tensor) -> Tensor:
+    """Images in [0, 1] to bytes, rounded to the nearest, same shape."""
+    return (x.float().clamp(0, 1) * 255).round().to(torch.uint8)

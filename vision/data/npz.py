@@ -1,0 +1,144 @@
+"""Images with factors in one `.npz` file.
+
+    images           uint8 (N, H, W, C), (N, C, H, W) or (N, H, W), C = 1 or 3; 0/1 images are scaled to 0/255
+    factors          (N, A) indices, or values; also called `attributes`, `labels` or `latents_classes`
+    factor_names     (A,) strings; also called `attribute_names`
+    values_NAME      (V,) strings, the names of the values of factor NAME, where its column holds indices
+
+The names may lie in a JSON file instead, {"factor_names": [...], "values": {NAME: [...]}}, with `source`
+and `licence` if you like. It is found beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else
+`sprites.json`. A factor without named values is named by its values.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+import zlib
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from vision.data.factors import factors
+from vision.data.images import DataError, ImageSet
+
+IMAGES = ("images", "imgs")
+FACTORS = ("factors", "attributes", "labels", "latents_classes")
+NAMES = ("factor_names", "attribute_names")
+
+
+def load_npz(
+    path: str | os.PathLike[str],
+    names: str | os.PathLike[str] | None = None,
+    *,
+    binary: Collection[str] = (),
+) -> ImageSet:
+    """The data set in an `.npz` file, with the names in the JSON file `names` or found as described above.
+
+    `binary` lists the attributes that are present or absent rather than one of several values. Raises
+    DataError, one line that names the file, for anything that is missing, truncated, of the wrong shape or
+    type, or unnamed.
+    """
+    path = Path(path)
+    try:
+        arrays = _read(path)
+        described = _describe(path, names, arrays)
+        table = _array(arrays, FACTORS, "factors")
+        table = table[:, None] if table.ndim == 1 else table
+        titles = [str(name) for name in described["factor_names"]]
+        if table.ndim != 2 or table.shape[1] != len(titles):
+            raise DataError(f"{len(titles)} factor names for factors of shape {table.shape}")
+        images = _channels_first(_array(arrays, IMAGES, "images"))
+        if len(images) != len(table) or not len(images):
+            raise DataError(f"{len(images)} images but {len(table)} rows of factors")
+        columns = dict(zip(titles, table.T, strict=True))
+        found = factors(columns, described["values"], binary)
+        return ImageSet(
+            torch.from_numpy(images),
+            *found,
+            binary=tuple(name for name in found.names if name in binary),
+            name=path.stem,
+            source=str(described.get("source", path.name)),
+            licence=str(described.get("licence", "")),
+        )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            wanted = [
+                key for key in file.files if key in (*IMAGES, *FACTORS, *NAMES) or key.startswith("values_")
+            ]
+            return {key: file[key] for key in wanted}
+    except FileNotFoundError as error:
+        raise DataError("no such file") from error
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(f"truncated or not an .npz file of plain arrays ({error})") from error
+
+
+def _array(arrays: dict[str, np.ndarray], keys: Sequence[str], what: str) -> np.ndarray:
+    for key in keys:
+        if key in arrays:
+            return arrays[key]
+    raise DataError(f"no {what}: expected an array called {' or '.join(keys)}")
+
+
+def _describe(
+    path: Path, names: str | os.PathLike[str] | None, arrays: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    """factor_names and values (and source, licence) from the JSON file, or from the arrays."""
+    found = _names_file(path) if names is None else Path(names)
+    if found is not None:
+        return _read_names(found)
+    try:
+        titles = [str(name) for name in _array(arrays, NAMES, "names")]
+    except DataError as error:
+        raise DataError(
+            f"no names: put factor_names into the file, or {path.stem}.json with factor_names and values "
+            "beside it"
+        ) from error
+    values = {key.removeprefix("values_"): arrays[key] for key in arrays if key.startswith("values_")}
+    return {"factor_names": titles, "values": {name: [str(v) for v in values[name]] for name in values}}
+
+
+def _names_file(path: Path) -> Path | None:
+    for stem in (path.stem, re.sub(r"_\d+$", "", path.stem)):
+        candidate = path.with_name(f"{stem}.json")
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _read_names(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"its names cannot be read from {path} ({error})") from error
+    if not isinstance(described, dict) or not isinstance(described.get("factor_names"), list):
+        raise DataError(f"{path} has no list factor_names")
+    values = described.setdefault("values", {})
+    if not isinstance(values, dict) or not all(isinstance(names, list) for names in values.values()):
+        raise DataError(f"the values in {path} must map a factor's name to a list of names")
+    return described
+
+
+def _channels_first(images: np.ndarray) -> np.ndarray:
+    if images.dtype not in (np.uint8, np.bool_) or images.ndim not in (3, 4):
+        raise DataError(
+            f"images must be uint8 (N, H, W, C), (N, C, H, W) or (N, H, W), got {images.dtype} {images.shape}"
+        )
+    if images.ndim == 3:
+        images = images[:, None]
+    elif images.shape[3] in (1, 3):
+        images = images.transpose(0, 3, 1, 2)
+    elif images.shape[1] not in (1, 3):
+        raise DataError(f"images must have 1 or 3 channels, got shape {images.shape}")
+    images = np.ascontiguousarray(images, dtype=np.uint8)
+    return images * np.uint8(255) if images.size and images.max() <= 1 else images
