@@ -102,8 +102,8 @@ def closed_form(
     """Return the best q_y (1, D) for one symbol: the optimum of equation 4 without its term log p(y|z_y).
 
     It minimises beta KL(q_y || prior) + grounding KL(q_x || q_y), the latter averaged over the symbol's
-    examples, whose codes are q_x (N, D). With l = grounding, m = E[mu_x] and v = E[sigma_x^2] + Var[mu_x], the forward
-    optimum satisfies
+    examples, whose codes are q_x (N, D). With l = grounding, m = E[mu_x] and v = E[sigma_x^2] + Var[mu_x],
+    the forward optimum satisfies
 
         mu = l m / (l + beta s^2) ,    beta s^4 + (l - beta) s^2 - l (v + (m - mu)^2) = 0 ,
 

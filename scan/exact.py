@@ -1,0 +1,81 @@
+"""Reference operators on diagonal Gaussians: what AND, IN COMMON and IGNORE mean for axis-aligned concepts.
+
+They need no training and serve as the yardstick of the learned ones. A concept is taken to be specific on the
+latents that carry its attributes and to equal the prior N(0, 1) on all others; then, latent by latent,
+
+    AND        the product over the prior: 1/s^2 = 1/s_1^2 + 1/s_2^2 - 1 ,  mu/s^2 = mu_1/s_1^2 + mu_2/s_2^2 ,
+    IN COMMON  both, where both are specific and agree; the prior elsewhere,
+    IGNORE     the prior where the second is specific; the first elsewhere,
+
+after the set operations of Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR
+2018, section 3.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from vision.gaussian import Gaussian, kl_from_prior, standard_normal
+
+SPECIFIC = 0.1
+"""Nats from the prior above which a latent counts as specific; a variance of 0.5 is 0.1 nats."""
+
+
+def specific(q: Gaussian, nats: float = SPECIFIC) -> Tensor:
+    """Return which latents say something: their KL from the prior exceeds `nats`; bool (B, D)."""
+    return kl_from_prior(q) > nats
+
+
+def conjunction(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
+    """AND: the product of the two over the prior, which both contain; (B, D).
+
+    Exact where y enters the natural parameters linearly. The variance is at most that of the prior or of the
+    wider input, which keeps it positive where both inputs are wider than the prior.
+    """
+    widest = torch.maximum(q_1.variance, q_2.variance).clamp(min=1.0)
+    precision = torch.maximum(1 / q_1.variance + 1 / q_2.variance - 1, 1 / widest)
+    mean = (q_1.mean / q_1.variance + q_2.mean / q_2.variance) / precision
+    return Gaussian(mean, -precision.log())
+
+
+def narrower(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
+    """AND in its simplest form: on each latent the input of smaller variance; (B, D)."""
+    return _where(q_1.logvar <= q_2.logvar, q_1, q_2)
+
+
+def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float = SPECIFIC) -> Gaussian:
+    """IN COMMON: the average of the two where both are specific and agree, the prior elsewhere; (B, D).
+
+    Args:
+        q_1: The first concept, over (B, D).
+        q_2: The second concept.
+        apart: Means agree when they differ by less than this many standard deviations of their difference.
+        nats: See `specific`.
+    """
+    agree = (q_1.mean - q_2.mean).abs() < apart * (q_1.variance + q_2.variance).sqrt()
+    shared = Gaussian((q_1.mean + q_2.mean) / 2, (q_1.logvar + q_2.logvar) / 2)
+    return _where(specific(q_1, nats) & specific(q_2, nats) & agree, shared, _prior_like(q_1))
+
+
+def ignore(q_1: Gaussian, q_2: Gaussian, *, nats: float = SPECIFIC) -> Gaussian:
+    """IGNORE: the prior where the second concept is specific, the first concept elsewhere; (B, D)."""
+    return _where(specific(q_2, nats), _prior_like(q_1), q_1)
+
+
+OPERATORS: Mapping[str, Callable[[Gaussian, Gaussian], Gaussian]] = {
+    "AND": conjunction,
+    "IN COMMON": in_common,
+    "IGNORE": ignore,
+}
+"""The reference for each of `symbols.OPERATORS`."""
+
+
+def _prior_like(q: Gaussian) -> Gaussian:
+    return standard_normal(q.mean.shape, q.mean.device)
+
+
+def _where(condition: Tensor, q: Gaussian, otherwise: Gaussian) -> Gaussian:
+    return Gaussian(
+        torch.where(condition, q.mean, otherwise.mean), torch.where(condition, q.logvar, otherwise.logvar)
+    )
