@@ -1,0 +1,73 @@
+"""Explicitness: can a linear classifier read each factor off the code? (Ridgeway & Mozer 2018, section 3.2)
+
+One multinomial logistic regression per factor on standardised codes; the score is the area under the ROC curve of each
+value against the rest, averaged over values, then over factors. 1: linearly separable; 0.5: chance. It saturates: any
+code from which the factors can be decoded linearly scores 1, however entangled.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
+from sklearn.linear_model import LogisticRegression
+
+from vision.metrics.arrays import Floats, Integers, MetricError, check_split
+
+
+class Explicitness(NamedTuple):
+    """Mean area under the ROC curve on the training and the test part, each in 0..1 with 0.5 for chance."""
+
+    train: float
+    test: float
+
+
+def area_under_roc(scores: Floats, positive: Floats) -> Floats:
+    """Area under the ROC curve of each column of `scores` (N, V) for the indicators `positive` (N, V); ties count half.
+
+    >>> area_under_roc(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]])).tolist()
+    [0.75]
+    """
+    hits = positive.sum(0)
+    misses = len(positive) - hits
+    ranks = (rankdata(scores, axis=0) * positive).sum(0)
+    return (ranks - hits * (hits + 1) / 2) / (hits * misses)
+
+
+def _separability(model: LogisticRegression, codes: Floats, values: Integers, factor: int) -> float:
+    """Mean area over the values that occur in this part; the areas need at least two of them."""
+    probabilities = model.predict_proba(codes)
+    positive = (values[:, None] == model.classes_).astype(np.float64)
+    seen = (positive.sum(0) > 0) & (positive.sum(0) < len(positive))
+    if not seen.any():
+        raise MetricError(f"factor {factor} has one class in the test part: no ROC curve can be drawn")
+    return float(area_under_roc(probabilities[:, seen], positive[:, seen]).mean())
+
+
+def explicitness(
+    codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike
+) -> Explicitness:
+    """Explicitness on a training part (N, D), (N, K) and a test part (M, D), (M, K).
+
+    Constant latents carry nothing and are dropped (the reference divides by their zero deviation and raises); with no
+    latent left both scores are 0.5. A value of the training part that the test part lacks is left out of its mean; one that
+    only the test part has counts as a miss for the others. Raises `MetricError` if a factor has one class in the test part.
+    scikit-learn's `LogisticRegression()` with its defaults (L2, C=1, lbfgs) is the classifier.
+
+    >>> codes = np.array([[-2.0], [-1.0], [1.0], [2.0]])
+    >>> explicitness(codes, codes > 0, codes, codes > 0)
+    Explicitness(train=1.0, test=1.0)
+    """
+    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
+    live = np.ptp(train, axis=0) > 0
+    mean, deviation = train[:, live].mean(0), train[:, live].std(0)
+    train, test = (train[:, live] - mean) / deviation, (test[:, live] - mean) / deviation
+    scores = np.full((values.shape[1], 2), 0.5)
+    for factor in range(values.shape[1]):
+        if (values_test[:, factor] == values_test[0, factor]).all():
+            raise MetricError(f"factor {factor} has one class in the test part: no ROC curve can be drawn")
+        if live.any():
+            model = LogisticRegression().fit(train, values[:, factor])
+            scores[factor, 0] = _separability(model, train, values[:, factor], factor)
+            scores[factor, 1] = _separability(model, test, values_test[:, factor], factor)
+    return Explicitness(*map(float, scores.mean(0)))

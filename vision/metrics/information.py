@@ -1,0 +1,79 @@
+r"""Plug-in entropies and mutual information of binned codes and factors, in nats.
+
+    I(z_j; v_k) = H(z_j) + H(v_k) - H(z_j, v_k),      H(a) = -sum_a p(a) log p(a)
+
+with p the empirical frequencies. The estimate is biased upwards by about (bins - 1)(values - 1) / (2 N) nats (0.037 at 20
+bins, 40 values and 10,000 points), which is why independent codes do not score exactly 0.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vision.metrics.arrays import Floats, Integers, check_codes, check_pair, dense
+from vision.metrics.discretise import discretise
+
+
+def entropy_of_counts(counts: NDArray[np.integer]) -> Floats:
+    """Entropy in nats of the frequencies along the last axis of `counts` (..., V).
+
+    >>> float(entropy_of_counts(np.array([2, 2]))) == float(np.log(2))
+    True
+    """
+    total = counts.sum(-1, keepdims=True)
+    frequency = counts / total
+    return -(frequency * np.log(np.where(counts > 0, frequency, 1.0))).sum(-1)
+
+
+def factor_entropies(factors: Integers) -> Floats:
+    """Empirical entropy (K,) of each factor column of `factors` (N, K)."""
+    return np.array([entropy_of_counts(np.bincount(dense(column)[0])) for column in factors.T])
+
+
+def latent_entropies(binned: Integers, bins: int) -> Floats:
+    """Empirical entropy (D,) of each column of the bin numbers `binned` (N, D)."""
+    return np.array([entropy_of_counts(np.bincount(column, minlength=bins)) for column in binned.T])
+
+
+def information_with(binned: Integers, bins: int, values: Integers, size: int) -> Floats:
+    """Mutual information (D,) of every binned column (N, D) with one variable `values` (N,) in 0..size-1."""
+    offsets = values[:, None] + size * binned + bins * size * np.arange(binned.shape[1])
+    counts = np.bincount(offsets.ravel(), minlength=binned.shape[1] * bins * size)
+    joint = counts.reshape(-1, bins, size)
+    information = (
+        entropy_of_counts(joint.sum(2)) + entropy_of_counts(joint.sum(1)) - entropy_of_counts(counts.reshape(-1, bins * size))
+    )
+    return np.where(information < 1e-14, 0.0, information)  # below rounding: independent
+
+
+def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
+    """Matrix I (D, K) of the mutual information of each latent with each factor, in nats.
+
+    `codes` (N, D) are cut into `bins` equal-width bins per latent, `factors` (N, K) are taken as they are. 0 means
+    independent (up to the bias above); the most possible is H(v_k), reached when the bins tell all values apart.
+
+    >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    >>> mutual_information(factors, factors, bins=2).round(4).tolist()
+    [[0.6931, 0.0], [0.0, 0.6931]]
+    """
+    checked, values = check_pair(codes, factors)
+    binned = discretise(checked, bins)
+    return np.stack([information_with(binned, bins, *dense(column)) for column in values.T], axis=1)
+
+
+def latent_mutual_information(codes: ArrayLike, *, bins: int = 20) -> float:
+    """Mean mutual information of two different latents of `codes` (N, D), in nats; 0 with a single latent.
+
+    An unsupervised check for redundancy (Locatello et al. 2019, section 3): 0 for independent latents up to the bias, at most
+    log(bins). Lower is better, yet a code that ignores the image also scores 0.
+
+    >>> float(np.round(latent_mutual_information([[0, 0], [1, 1], [0, 0], [1, 1]], bins=2), 4))
+    0.6931
+    """
+    binned = discretise(check_codes(codes), bins)
+    latents = binned.shape[1]
+    if latents < 2:
+        return 0.0
+    total = 0.0
+    for column in range(latents - 1):
+        total += float(information_with(binned[:, column + 1 :], bins, binned[:, column], bins).sum())
+    return 2.0 * total / (latents * (latents - 1))

@@ -1,0 +1,83 @@
+r"""Interventional robustness (Suter et al. 2019): do the other factors leave a latent alone?
+
+    IRS_jk = 1 - mean_v quantile_n |z_j - mean(z_j | v_k = v)| / max_n |z_j - mean(z_j)|
+
+where the quantile runs over the points with v_k = v: how far latent j still moves while factor k is held. The latent's
+score is its best factor's, and the total weights each latent by its largest deviation.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from vision.metrics.arrays import Floats, MetricError, check_pair, dense
+from vision.metrics.discretise import discretise
+
+
+class InterventionalRobustness(NamedTuple):
+    """Interventional robustness and what it is made of.
+
+    `score` in 0..1; `matrix` (A, K) of the latents that vary, A = `num_active`; `active` (D,) says which those are;
+    `per_latent`, `parents` and `max_deviations` (A,) are each latent's score, best factor and weight.
+    """
+
+    score: float
+    matrix: Floats
+    num_active: int
+    active: NDArray[np.bool_]
+    per_latent: Floats
+    parents: NDArray[np.int64]
+    max_deviations: Floats
+
+
+def irs(
+    codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99, bins: int | None = 20
+) -> InterventionalRobustness:
+    """Interventional robustness score of `codes` (N, D) for `factors` (N, K).
+
+    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges factors with more values into that
+    many groups, as the reference does; None keeps every value. Score 1: each latent is fixed by one factor whatever the
+    others do; 0: some other factor moves each latent over its whole range. `num_active` counts the latents with non-zero
+    variance (the reference reports a sum of their values). All latents constant: score 0, `num_active` 0.
+    Fails: the weights carry units, so a latent on a large scale decides the score; one outlier moves the maximum; with
+    few points per group the quantile shrinks and the score grows (pure noise scores about 0.31); duplicates are free.
+
+    >>> grid = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2)
+    >>> irs(grid, grid, bins=None).score, irs(grid.sum(1, keepdims=True), grid, bins=None).matrix.round(3).tolist()
+    (1.0, [[0.4, 0.6]])
+    """
+    checked, values = check_pair(codes, factors)
+    if not 0.0 < quantile <= 1.0:
+        raise MetricError(f"quantile={quantile} must be in (0, 1]")
+    active = checked.var(0) > 0
+    live = checked[:, active]
+    if not active.any():
+        empty, none = np.zeros(0), np.zeros(0, dtype=np.int64)
+        return InterventionalRobustness(0.0, np.zeros((0, values.shape[1])), 0, active, empty, none, empty)
+    groups = values if bins is None else discretise(values, bins)
+    largest = np.abs(live - live.mean(0)).max(0)
+    matrix = np.empty((live.shape[1], values.shape[1]))
+    for factor in range(values.shape[1]):
+        matrix[:, factor] = 1.0 - _spread_within(live, groups[:, factor], quantile) / largest
+    scores = matrix.max(1)
+    return InterventionalRobustness(
+        float(np.average(scores, weights=largest)),
+        matrix,
+        int(active.sum()),
+        active,
+        scores,
+        matrix.argmax(1),
+        largest,
+    )
+
+
+def _spread_within(codes: Floats, labels: NDArray[np.int64], quantile: float) -> Floats:
+    """Quantile of the distance from the group's mean, averaged over the groups; (D,)."""
+    group, count = dense(labels)
+    total = np.zeros(codes.shape[1])
+    order = np.argsort(group, kind="stable")
+    for members in np.split(order, np.cumsum(np.bincount(group))[:-1]):
+        inside = codes[members]
+        total += np.quantile(np.abs(inside - inside.mean(0)), quantile, axis=0)
+    return total / count
