@@ -1,0 +1,76 @@
+"""The command line: `scan` or `python -m pipelines`.
+
+Every command is one module of `pipelines.commands`; what it needs is imported when it runs, so that help and
+usage errors are instant. Errors are one line; `--debug` shows where they come from.
+"""
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from pipelines.commands import Command, data, doctor, run
+from pipelines.errors import InterruptedRun, RunError, UsageError
+from pipelines.files import explain
+
+COMMANDS: dict[str, Command] = {
+    "run": run.COMMAND,
+    "data": data.COMMAND,
+    "doctor": doctor.COMMAND,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code: 0 fine, 1 failed, 2 wrong request, 130 interrupted."""
+    options = parser().parse_args(arguments)
+    try:
+        COMMANDS[options.command].main(options)
+        sys.stdout.flush()
+    except (InterruptedRun, KeyboardInterrupt) as stop:
+        return _end(str(stop) or "interrupted", 130, debug=options.debug)
+    except UsageError as error:
+        return _end(f"error: {error}", 2, debug=options.debug)
+    except RunError as error:
+        return _end(f"error: {error}", 1, debug=options.debug)
+    except BrokenPipeError:  # the reader of our output, such as head, had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _end(f"error: {where}{explain(error)}", 1, debug=options.debug)
+    except Exception as error:  # the last line of defence: whatever it is, the user gets one line
+        what = " ".join(str(error).split())
+        return _end(f"error: {type(error).__name__}: {what} (--debug shows where)", 1, debug=options.debug)
+    return 0
+
+
+def _end(message: str, code: int, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exc()
+    print(f"scan: {message}", file=sys.stderr)
+    return code
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--debug", action="store_true", help="show a traceback with an error")
+    top = argparse.ArgumentParser(
+        prog="scan",
+        description="See, name, recombine: visual concepts from images and words.",
+        epilog="example: scan run rooms-mini",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(
+            name,
+            parents=[shared],
+            help=command.summary,
+            description=f"{command.summary[0].upper()}{command.summary[1:]}.",
+            epilog=f"example: {command.example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        command.configure(sub)
+    return top

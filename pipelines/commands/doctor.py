@@ -1,0 +1,141 @@
+"""`scan doctor`: what this machine has, and whether it will do."""
+
+import argparse
+from typing import NamedTuple
+
+from pipelines.commands import Command
+
+PACKAGES = ("symbols", "vision", "scan", "pipelines")
+LITTLE_DISK = 2 * 2**30
+
+
+class Finding(NamedTuple):
+    """One line of the report."""
+
+    what: str
+    value: str
+    verdict: str = ""
+    """Empty when fine, else what is wrong and what to do."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the findings and a verdict."""
+    import json
+
+    from pipelines.errors import RunError
+
+    found = findings()
+    problems = [finding for finding in found if finding.verdict]
+    if options.json:
+        print(json.dumps([finding._asdict() for finding in found], indent=1))
+    else:
+        for finding in found:
+            print(f"{'!!' if finding.verdict else 'ok'}  {finding.what}: {finding.value}")
+            if finding.verdict:
+                print(f"      {finding.verdict}")
+        print("all well" if not problems else f"{len(problems)} to look at")
+    if any(finding.what in PACKAGES or finding.value == "not installed" for finding in problems):
+        raise RunError("the installation is broken, see the lines marked !!")
+
+
+def findings() -> list[Finding]:
+    """What there is to say about this machine."""
+    from pipelines.runs import versions
+
+    found = [
+        Finding(
+            name,
+            version,
+            f"pip install {name}" if version == "not installed" and name != "scan-concepts" else "",
+        )
+        for name, version in versions().items()
+    ]
+    return [*found, *_machine(), _torchvision(), *_names(), _disk()]
+
+
+def _machine() -> list[Finding]:
+    import os
+
+    import torch
+
+    from pipelines.devices import usable_cores
+
+    cores, threads = usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
+    slow = (
+        f"unset OMP_NUM_THREADS to use all {cores} cores"
+        if threads.isdigit() and int(threads) < cores
+        else ""
+    )
+    found = [
+        Finding("cores", str(cores)),
+        Finding("torch threads", threads or str(cores), slow),
+    ]
+    if torch.cuda.is_available():
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        return [*found, Finding("GPU", ", ".join(names))]
+    built = torch.version.cuda
+    why = (
+        f"this torch is built for CUDA {built}, but sees no device" if built else "this torch is a CPU build"
+    )
+    return [*found, Finding("GPU", f"none ({why}); the rooms presets are made for CPUs")]
+
+
+def _torchvision() -> Finding:
+    import warnings
+
+    from vision import torchvision_gate
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fits = hasattr(torchvision_gate.load().ops, "nms") and not torchvision_gate._definitions
+    except (ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        return Finding("torchvision import", "fails", f"{reason}; install through constraints.txt")
+    return Finding(
+        "torchvision import",
+        "its compiled part fits" if fits else "repaired: its compiled part does not fit this torch",
+    )
+
+
+def _names() -> list[Finding]:
+    from importlib.metadata import packages_distributions
+
+    owners = packages_distributions()
+    found = []
+    for name in PACKAGES:
+        owned_by = sorted(set(owners.get(name, [])))
+        if owned_by == ["scan-concepts"]:
+            found.append(Finding(name, "owned by scan-concepts"))
+        elif not owned_by:
+            found.append(Finding(name, "not installed, used from this folder"))
+        else:
+            found.append(
+                Finding(
+                    name,
+                    f"owned by {', '.join(owned_by)}",
+                    "uninstall the other one: it overwrites this package",
+                )
+            )
+    return found
+
+
+def _disk() -> Finding:
+    import shutil
+
+    free = shutil.disk_usage(".").free
+    little = "a run needs some hundreds of MB" if free < LITTLE_DISK else ""
+    return Finding("free disk here", f"{free / 2**30:.1f} GiB", little)
+
+
+COMMAND = Command(
+    summary="check the installation and the machine",
+    example="scan doctor",
+    configure=configure,
+    main=main,
+)

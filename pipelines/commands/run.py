@@ -1,0 +1,64 @@
+"""`scan run`: the stages of a config, in a run folder, resuming where it stopped."""
+
+import argparse
+import signal
+from pathlib import Path
+
+from pipelines.commands import Command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("config", metavar="CONFIG", help="name of a shipped config, or path of a YAML file")
+    parser.add_argument(
+        "stages", metavar="STAGE", nargs="*", help="only these stages (dae, vision, symbols, operators, ...)"
+    )
+    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where to work (default: runs/NAME)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="change a setting, e.g. vision.steps=2000",
+    )
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="throw away what these stages (or all) made, and start over; by default a run resumes",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Bring the run up to date."""
+    from pipelines import config_files, stages
+    from pipelines.files import write_bytes, write_json
+    from pipelines.runs import RunFolder
+
+    config = config_files.load(config_files.find(options.config), options.set)
+    stages.check_names(options.stages, config)
+    path = options.run_dir or Path("runs") / config.name
+    with RunFolder(path) as run:
+        from pipelines import datasets
+        from pipelines.devices import machine
+
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside training: stop like Ctrl-C
+        here = machine(options.device, quiet=options.quiet)
+        if options.fresh:
+            stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
+            if not options.stages:
+                (path / "data.json").unlink(missing_ok=True)
+        record = datasets.record(config, run, here)
+        stages.check_predecessors(options.stages, config, record, run)
+        write_json(path / "data.json", record)
+        write_bytes(path / "config.yaml", config_files.dump(config).encode())
+        stages.execute(config, run, record, here, options.stages)
+
+
+COMMAND = Command(
+    summary="train and evaluate a run, or go on with it",
+    example="scan run rooms-mini --set vision.steps=2000",
+    configure=configure,
+    main=main,
+)

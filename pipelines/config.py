@@ -1,0 +1,257 @@
+"""The configuration of a run: what may be set, of which type, with which default.
+
+A YAML file (shipped by name, or a path) and `--set a.b=value` fill it in. Every key is checked, and so is
+every type: PyYAML reads `1e-4` as text and `no` as a boolean, so a number may be written as text that spells
+one, and nothing else is converted. Only the keys that differ from the defaults need to be written.
+"""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def _real(value: object) -> object:
+    if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, got {spelled(value)}")
+    return float(value)
+
+
+def _whole(value: object) -> object:
+    number = _real(value) if isinstance(value, str) else value
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError(f"expected a whole number, got {spelled(value)}")
+    return number
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"expected text, got {spelled(value)} (YAML reads yes, no, on, off so: quote it)")
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {spelled(value)}")
+    return value
+
+
+def spelled(value: object) -> str:
+    """A YAML value as an error message names it.
+
+    >>> spelled(False)
+    'the boolean false'
+    """
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    if isinstance(value, dict):
+        return "a section"
+    return "a list" if isinstance(value, list) else repr(value)
+
+
+Real = Annotated[float, BeforeValidator(_real), Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_text)]
+Positive = Annotated[Real, Field(gt=0)]
+NonNegative = Annotated[Real, Field(ge=0)]
+Count = Annotated[Whole, Field(ge=1)]
+Natural = Annotated[Whole, Field(ge=0)]
+Flag = Annotated[bool, Field(strict=True)]
+Widths = tuple[Count, ...]
+
+
+class Section(BaseModel):
+    """A part of the configuration: immutable, no unknown keys, nothing converted silently."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Aliases = dict[Text, dict[Text, Text]]
+
+
+class RoomsData(Section):
+    """The rendered rooms."""
+
+    kind: Literal["rooms"]
+    size: Annotated[Whole, Field(ge=8, le=512)] = 32
+    images: Count = 50_000
+    aliases: Aliases = Field(default_factory=dict)
+
+
+class NpzData(Section):
+    """Images and factors in one .npz file (`vision.data.npz` has the format)."""
+
+    kind: Literal["npz"]
+    path: Text | None = None
+    names: Text | None = None
+    """A JSON file with the names of factors and values, when it is not beside the .npz."""
+    binary: tuple[Text, ...] = ()
+    """Attributes that are present or absent, rather than one of several values."""
+    obtain: Text = ""
+    """Where to get the file; the error for a missing path says it."""
+    aliases: Aliases = Field(default_factory=dict)
+
+
+class FolderData(Section):
+    """A folder of images with a CSV table of attributes (`vision.data.folder` has the format)."""
+
+    kind: Literal["folder"]
+    path: Text | None = None
+    table: Text = "attributes.csv"
+    size: Annotated[Whole, Field(ge=8, le=512)] | None = None
+    """The side that all images must have, or with `resize` get; by default that of the first."""
+    resize: Flag = False
+    attributes: tuple[Text, ...] | None = None
+    """Columns to use; by default all."""
+    binary: tuple[Text, ...] = ()
+    file_column: Text = "file"
+    obtain: Text = ""
+    aliases: Aliases = Field(default_factory=dict)
+
+
+Data = Annotated[RoomsData | NpzData | FolderData, Field(discriminator="kind")]
+
+
+class Splits(Section):
+    """How many of each go into the published lists of `data.json`."""
+
+    held_out: Natural = 300
+    """Full combinations that no stage sees, neither as an image nor as a symbol."""
+    test_images: Count = 1000
+    """Images of the other combinations that no stage trains on."""
+    train_symbols: Count = 133
+    test_symbols: Count = 200
+    test_operators: Count = 200
+
+
+class Constant(Section):
+    """The same value at every step."""
+
+    kind: Literal["constant"]
+    value: NonNegative
+
+
+class Linear(Section):
+    """A straight line from `start` to `end` over a share of the steps."""
+
+    kind: Literal["linear"]
+    start: NonNegative
+    end: NonNegative
+    until: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    """The share of the steps after which `end` is reached."""
+
+
+class Geometric(Section):
+    """From `start` to `end` by the same factor every step, over a share of the steps."""
+
+    kind: Literal["geometric"]
+    start: Positive
+    end: Positive
+    until: Annotated[Real, Field(gt=0, le=1)] = 1.0
+
+
+Schedule = Annotated[Constant | Linear | Geometric, Field(discriminator="kind")]
+
+
+class Learning(Section):
+    """What every training has."""
+
+    steps: Count
+    batch: Count
+    lr: Positive
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    warmup: Natural = 0
+    checkpoint_seconds: NonNegative = 15.0
+
+
+class DAE(Learning):
+    """The denoising autoencoder; its colour space is that of the vision model."""
+
+    steps: Count = 200_000
+    batch: Count = 100
+    lr: Positive = 1e-3
+    code: Count = 100
+    widths: Widths = (32, 32, 64, 64)
+    bound: Literal["tanh", "linear"] = "linear"
+    precision: Literal["bf16", "fp32"] = "fp32"
+
+
+class Vision(Learning):
+    """The beta-VAE, or with a DAE and reconstruction "perceptual" the beta-VAE_DAE."""
+
+    steps: Count = 10_000
+    batch: Count = 100
+    lr: Positive = 1e-4
+    latents: Count = 32
+    widths: Widths = (32, 32, 64, 64)
+    hidden: Count = 256
+    activation: Literal["relu", "elu", "leaky_relu", "silu"] = "relu"
+    colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
+    reconstruction: Literal["bernoulli", "gaussian", "perceptual"] = "bernoulli"
+    scale: Positive = 0.1
+    """Standard deviation of a pixel under the Gaussian likelihood."""
+    layer: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
+    """Where the perceptual reconstruction compares."""
+    beta: Schedule = Constant(kind="constant", value=4.0)
+    capacity: Schedule | None = None
+    """Nats to release; beta then weighs |KL - capacity|."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+
+
+class Symbols(Learning):
+    """SCAN."""
+
+    steps: Count = 4_000
+    batch: Count = 64
+    lr: Positive = 1e-2
+    decay: Literal["constant", "linear", "cosine"] = "cosine"
+    weight_decay: NonNegative = 0.0
+    encoder: Literal["experts", "mlp"] = "experts"
+    hidden: Widths = (100,)
+    examples: Count = 10
+    """Images of each training concept."""
+    beta: NonNegative = 1.0
+    grounding: Positive = 10.0
+    direction: Literal["forward", "reverse"] = "forward"
+
+
+class Operators(Learning):
+    """The recombination operators."""
+
+    steps: Count = 4_000
+    batch: Count = 128
+    lr: Positive = 3e-3
+    decay: Literal["constant", "linear", "cosine"] = "cosine"
+    hidden: Widths = (64, 64)
+    triples: Count = 4_000
+    """How many (operator, left, right, result) to learn from."""
+    direction: Literal["forward", "reverse"] = "forward"
+
+
+class Evaluate(Section):
+    """The judge and the sizes of the evaluation; how many symbols a split has is in `splits`."""
+
+    images_per_symbol: Count = 200
+    judge_steps: Count = 1_500
+    judge_batch: Count = 128
+    judge_lr: Positive = 1e-3
+
+
+class Config(Section):
+    """A run."""
+
+    name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    seed: Natural = 0
+    data: Data
+    splits: Splits = Splits()
+    dae: DAE | None = None
+    vision: Vision = Vision()
+    symbols: Symbols = Symbols()
+    operators: Operators = Operators()
+    evaluate: Evaluate = Evaluate()

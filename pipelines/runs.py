@@ -1,0 +1,216 @@
+"""The run folder: one process at a time, whole files or none, and a receipt for every finished stage.
+
+    RUN/.lock                       held while a process works here
+    RUN/config.yaml  RUN/data.json  what was asked for, and on which data
+    RUN/<stage>/inputs.json, state  while the stage is under way: what it is made from, and where it stands
+    RUN/<stage>/done.json           when it is finished: what it was made from, the sha256 of what it made
+
+A stage that finished with the same inputs is not done again; one whose inputs changed is. A stage folder that
+holds a `model.safetensors` and none of our notes is the user's own model, and is taken as it is.
+"""
+
+import fcntl
+import os
+import platform
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, Self
+
+from pipelines.errors import RunError, UsageError
+from pipelines.files import explain, read_json, sha256, write_json
+
+FORMAT = 1
+"""Version of the run folder's layout, written into `data.json` and every `done.json`."""
+
+OWN_MODEL = "model.safetensors"
+LOCK_SECONDS = 0.5
+
+Inputs = Mapping[str, Any]
+"""What a stage is made from: flat, JSON-able, e.g. {"vision.steps": 300, "dae/model.safetensors": sha256}."""
+
+
+class Status(NamedTuple):
+    """Where a stage stands, and a few words on why."""
+
+    kind: Literal["done", "own", "absent", "partial", "changed", "altered"]
+    why: str = ""
+
+
+def check_format(content: Mapping[str, Any], path: Path) -> None:
+    """Refuse a file of another layout version.
+
+    Raises:
+        RunError: Naming both versions.
+    """
+    found = content.get("format")
+    if found != FORMAT:
+        raise RunError(
+            f"{path} has run format {found!r}, this version reads {FORMAT}: start it anew with --fresh"
+        )
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    packages = ("scan-concepts", "torch", "torchvision", "numpy", "networkx", "scikit-learn")
+    found = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def differences(before: Inputs, now: Inputs, *, most: int = 3) -> str:
+    """What changed between two sets of inputs, e.g. "vision.steps 3000 -> 4000".
+
+    >>> differences({"a": 1, "b": 2}, {"a": 1, "b": 3})
+    'b 2 -> 3'
+    """
+    changed = [
+        key for key in [*before, *(k for k in now if k not in before)] if before.get(key) != now.get(key)
+    ]
+    words = []
+    for key in changed[:most]:
+        if key.endswith(".sha256") or "/" in key:
+            words.append(f"{key.removesuffix('.sha256')} differs")
+        else:
+            words.append(f"{key} {before.get(key, 'unset')} -> {now.get(key, 'unset')}")
+    return ", ".join(words) + (f" and {len(changed) - most} more" if len(changed) > most else "")
+
+
+class RunFolder:
+    """A run folder, locked for this process while it is used as a context manager.
+
+    Args:
+        path: The folder; it is made when the context is entered.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        if self.path.exists() and not self.path.is_dir():
+            raise UsageError(f"{self.path} is a file, not a run folder")
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise RunError(f"cannot use {self.path} as a run folder: {explain(error)}") from error
+        try:
+            self._take(self._lock)
+        except BaseException:
+            self._release()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._release()
+
+    def _take(self, lock: int) -> None:
+        deadline = time.monotonic() + LOCK_SECONDS  # a killed holder needs a moment to be reaped
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
+                    raise RunError(f"{self.path} is in use by another process (id {holder})") from None
+                time.sleep(0.05)
+        try:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            raise RunError(f"cannot write {self.path}: {explain(error)}") from error
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def stage(self, name: str) -> Path:
+        """The folder of one stage."""
+        return self.path / name
+
+    def discard(self, stage: str) -> None:
+        """Remove a stage's folder and all it made."""
+        assert self._lock is not None, "only the process that holds the lock may discard"
+        try:
+            shutil.rmtree(self.stage(stage), ignore_errors=False)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise RunError(f"cannot remove {self.stage(stage)}: {explain(error)}") from error
+
+    def status(self, stage: str, inputs: Inputs) -> Status:
+        """Where `stage` stands with regard to `inputs`.
+
+        Raises:
+            RunError: When its notes are of another format version or damaged.
+        """
+        folder = self.stage(stage)
+        if (folder / "done.json").exists():
+            return self._status_of_finished(stage, inputs)
+        if (folder / "inputs.json").exists():
+            before = read_json(folder / "inputs.json")
+            if before != dict(inputs):
+                return Status("changed", differences(before, inputs))
+            return Status("partial")
+        if (folder / OWN_MODEL).exists():
+            return Status("own", f"{stage}/{OWN_MODEL} without done.json")
+        return Status("absent")
+
+    def _status_of_finished(self, stage: str, inputs: Inputs) -> Status:
+        folder = self.stage(stage)
+        done = read_json(folder / "done.json")
+        check_format(done, folder / "done.json")
+        for name, digest in done["files"].items():
+            path = folder / name
+            if not path.exists():
+                return Status("altered", f"{path} is missing")
+            if sha256(path) != digest:
+                return Status("altered", f"{path} is not the file that this run wrote (truncated or altered)")
+        if done["own"]:
+            return Status("own")
+        if done["inputs"] != dict(inputs):
+            return Status("changed", differences(done["inputs"], inputs))
+        return Status("done")
+
+    def begin(self, stage: str, inputs: Inputs) -> None:
+        """Note what a stage is about to be made from, and throw away what was made from anything else."""
+        if self.status(stage, inputs).kind != "partial":
+            self.discard(stage)
+            write_json(self.stage(stage) / "inputs.json", dict(inputs))
+
+    def finish(self, stage: str, inputs: Inputs, files: Sequence[str], seconds: float) -> None:
+        """Write the receipt of a finished stage; from now on it counts as done."""
+        self._receipt(stage, inputs, files, seconds, own=False)
+        for leftover in ("state", "inputs.json"):
+            (self.stage(stage) / leftover).unlink(missing_ok=True)
+
+    def adopt(self, stage: str) -> None:
+        """Accept the model that the user put into a stage's folder as that stage's result."""
+        self._receipt(stage, {}, (OWN_MODEL,), 0.0, own=True)
+
+    def _receipt(
+        self, stage: str, inputs: Inputs, files: Sequence[str], seconds: float, *, own: bool
+    ) -> None:
+        folder = self.stage(stage)
+        receipt = {
+            "format": FORMAT,
+            "stage": stage,
+            "own": own,
+            "inputs": dict(inputs),
+            "files": {name: sha256(folder / name) for name in files},
+            "seconds": round(seconds, 3),
+            "versions": versions(),
+        }
+        write_json(folder / "done.json", receipt)

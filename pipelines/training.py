@@ -1,0 +1,253 @@
+"""The training loop. It knows no model: a module whose parameters learn, an optimiser, and `loss(step)`.
+
+Whatever is random in a step is a function of the step (`pipelines.randomness`), so {step, module, optimiser}
+is the whole state, and a run that was killed at any moment ends with the same weights, bit for bit, as one
+that was not. Nothing in a step waits for the device: the logged terms are summed there and fetched once an
+interval.
+"""
+
+import io
+import json
+import math
+import os
+import pickle
+import signal
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from pipelines.errors import InterruptedRun, RunError
+from pipelines.files import explain, write_bytes
+
+Loss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
+"""step -> (scalar to minimise, named scalars for the log)."""
+
+
+class Trained(NamedTuple):
+    """What a training came to."""
+
+    last: dict[str, float]
+    """The terms of the last line of the log, means over its interval."""
+    seconds: float
+    """Time spent in the loop, over all the processes that worked on it."""
+    earlier_seconds: float
+    """The part of it that earlier, interrupted processes spent."""
+
+
+@dataclass
+class _Progress:
+    """Where the loop stands, besides the module and the optimiser."""
+
+    step: int = 0
+    sums: dict[str, Tensor] = field(default_factory=dict)
+    count: int = 0
+    log_bytes: int = 0
+    seconds: float = 0.0
+
+
+def log_interval(steps: int) -> int:
+    """Steps between lines of the log: two hundred lines a training, but at most two hundred steps apart."""
+    return max(1, min(200, steps // 200))
+
+
+def train(
+    module: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    loss: Loss,
+    *,
+    steps: int,
+    learning_rate: Callable[[int], float],
+    folder: Path,
+    label: str,
+    quiet: bool = False,
+    log_every: int = 50,
+    checkpoint_seconds: float = 10.0,
+) -> Trained:
+    """Minimise `loss` over the parameters of `module`, going on from `folder`/state when there is one.
+
+    Args:
+        module: What learns; it stays on its device.
+        optimiser: Holds the parameters of `module`.
+        loss: Called once a step with the number of the step, which is all that it may depend on.
+        steps: Steps in total, also when some are done already.
+        learning_rate: Sets the rate of every parameter group before each step.
+        folder: Receives `state` (every `checkpoint_seconds`, at the end and on SIGINT or SIGTERM) and
+            `log.jsonl` (a line of means every `log_every` steps).
+        label: Name of the stage, for the progress bar and the messages.
+
+    Raises:
+        InterruptedRun: After SIGINT or SIGTERM, once the state is safe.
+        RunError: When the loss or a weight is not finite (the last good state is kept), or a file cannot be
+            written or read.
+    """
+    state, log = folder / "state", folder / "log.jsonl"
+    at = _resume(state, module, optimiser)
+    _cut(log, at.log_bytes)
+    earlier, began, saved = at.seconds, time.monotonic(), time.monotonic()
+    saved_step, last = at.step, _last_line(log)
+    if at.step == 0:
+        _save(state, module, optimiser, at)
+    bar = tqdm(total=steps, initial=at.step, desc=label, unit="step", disable=True if quiet else None)
+    module.train()
+    with _signals() as stopped, bar:
+        while at.step < steps:
+            rate = learning_rate(at.step)
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            value, terms = loss(at.step)
+            optimiser.zero_grad(set_to_none=True)
+            value.backward()
+            optimiser.step()
+            _add(at, terms)
+            at.step += 1
+            bar.update()
+            at.seconds = earlier + time.monotonic() - began
+            if at.step % log_every == 0 or at.step == steps:
+                last = _means(at, label, saved_step)
+                _append(log, {"step": at.step, **last, "lr": rate, "seconds": round(at.seconds, 3)}, at)
+                bar.set_postfix({name: f"{mean:.4g}" for name, mean in list(last.items())[:3]}, refresh=False)
+            if stopped() or at.step == steps or time.monotonic() - saved > checkpoint_seconds:
+                _check_weights(module, label, at.step, saved_step)
+                _save(state, module, optimiser, at)
+                saved, saved_step = time.monotonic(), at.step
+            if stopped():
+                raise InterruptedRun(
+                    f"{label} stopped at step {at.step} of {steps}; the same command goes on"
+                )
+    module.eval()
+    return Trained(last, at.seconds, earlier)
+
+
+@contextmanager
+def _signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as it always did."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False  # only the main thread may set handlers
+        return
+    before = {number: signal.getsignal(number) for number in numbers}
+    caught: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in numbers:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+
+
+def _add(at: _Progress, terms: dict[str, Tensor]) -> None:
+    for name, value in terms.items():
+        value = value.detach().float()
+        at.sums[name] = at.sums[name] + value if name in at.sums else value
+    at.count += 1
+
+
+def _means(at: _Progress, label: str, saved_step: int) -> dict[str, float]:
+    """Fetch the means since the last line, in one transfer, and start the next interval."""
+    values = (torch.stack(list(at.sums.values())) / at.count).tolist()
+    means = dict(zip(at.sums, values, strict=True))
+    at.sums, at.count = {}, 0
+    for name, value in means.items():
+        if not math.isfinite(value):
+            raise RunError(_broken(label, f"{name} is {value}", at.step, saved_step))
+    return means
+
+
+def _check_weights(module: nn.Module, label: str, step: int, saved_step: int) -> None:
+    for name, value in module.state_dict().items():
+        if value.is_floating_point() and not bool(value.isfinite().all()):
+            raise RunError(_broken(label, f"weight {name} is not finite", step, saved_step))
+
+
+def _broken(label: str, what: str, step: int, saved_step: int) -> str:
+    return (
+        f"{label}: {what} at step {step}; the state of step {saved_step} is kept. "
+        f"Try a lower {label}.lr (--set {label}.lr=...)"
+    )
+
+
+def _append(log: Path, line: dict[str, float], at: _Progress) -> None:
+    try:
+        with log.open("ab") as file:
+            file.write((json.dumps(line) + "\n").encode())
+            file.flush()
+            os.fsync(file.fileno())
+            at.log_bytes = file.tell()
+    except OSError as error:
+        raise RunError(f"cannot write {log}: {explain(error)}; the last checkpoint is kept") from error
+
+
+def _cut(log: Path, size: int) -> None:
+    """Drop the lines that were written after the checkpoint: the steps they tell of come again."""
+    found = log.stat().st_size if log.exists() else 0
+    if found < size:
+        raise RunError(
+            f"{log} is shorter than at the last checkpoint (truncated or altered); redo with --fresh"
+        )
+    if found > size:
+        os.truncate(log, size)
+
+
+def _last_line(log: Path) -> dict[str, float]:
+    lines = log.read_text().splitlines() if log.exists() else []
+    line = json.loads(lines[-1]) if lines else {}
+    return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
+
+
+def _save(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer, at: _Progress) -> None:
+    buffer = io.BytesIO()  # torch.save to a full disk fails with an error that does not say so
+    content = {
+        "step": at.step,
+        "module": module.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "sums": at.sums,
+        "count": at.count,
+        "log_bytes": at.log_bytes,
+        "seconds": at.seconds,
+    }
+    torch.save(content, buffer)
+    write_bytes(state, buffer.getvalue())
+
+
+def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> _Progress:
+    """Load a checkpoint into the module and the optimiser; a fresh start when there is none."""
+    if not state.exists():
+        return _Progress()
+    try:
+        with zipfile.ZipFile(state) as archive:
+            damaged = archive.testzip()
+        if damaged is not None:
+            raise ValueError(damaged)
+        device = next(module.parameters()).device
+        content = torch.load(state, map_location="cpu", weights_only=True)
+        module.load_state_dict(content["module"])
+        optimiser.load_state_dict(content["optimiser"])
+        sums = {name: value.to(device) for name, value in content["sums"].items()}
+    except (
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        RuntimeError,
+        ValueError,
+        KeyError,
+        EOFError,
+    ) as error:
+        raise RunError(
+            f"{state} is not a state of this stage (truncated or altered); redo with --fresh"
+        ) from error
+    return _Progress(content["step"], sums, content["count"], content["log_bytes"], content["seconds"])
