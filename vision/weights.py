@@ -1,7 +1,7 @@
 """The model file: safetensors, with the specification that rebuilds the module in its metadata.
 
 The one place in this package that touches files of models, because the format is part of what a model is. A
-file holds float32 weights, a format version, a JSON specification, and a digest of the weights, so that a
+file holds float32 weights, a format version, a JSON specification, and a digest of it all, so that a
 truncated, altered or foreign file is refused by name instead of being misread. Nothing in it is executed on
 loading.
 
@@ -37,12 +37,9 @@ def save(path: str | os.PathLike[str], module: nn.Module, spec: Mapping[str, Any
     written, and TypeError for a specification that is not JSON-able.
     """
     state = {name: _stored(tensor) for name, tensor in module.state_dict().items()}
-    metadata = {
-        "format": FORMAT,
-        "version": str(VERSION),
-        "spec": json.dumps(dict(spec), sort_keys=True),
-        "sha256": _digest(state),
-    }
+    about = {"version": VERSION, "spec": dict(spec), "sha256": _digest(state, spec)}
+    # One entry only: safetensors writes several in random order, and equal models should give equal files.
+    metadata = {FORMAT: json.dumps(about, sort_keys=True)}
     write_atomically(path, safetensors.torch.save(state, metadata))
 
 
@@ -53,8 +50,7 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
     """
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            _check_format(path, metadata)
+            about = _about(path, file.metadata() or {})
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: no such model file") from error
@@ -62,9 +58,9 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except safetensors.SafetensorError as error:
         raise WeightsError(f"{path}: truncated or not a model file ({error})") from error
-    if _digest(state) != metadata.get("sha256"):
-        raise WeightsError(f"{path}: altered after it was written (its weights do not match their digest)")
-    return state, json.loads(metadata["spec"])
+    if _digest(state, about["spec"]) != about["sha256"]:
+        raise WeightsError(f"{path}: altered after it was written (it does not match its digest)")
+    return state, about["spec"]
 
 
 def restore(path: str | os.PathLike[str], module: nn.Module) -> dict[str, Any]:
@@ -103,17 +99,25 @@ def _stored(tensor: Tensor) -> Tensor:
     return tensor.clone(memory_format=torch.contiguous_format)
 
 
-def _check_format(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> None:
-    if metadata.get("format") != FORMAT:
+def _about(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Our entry in the metadata: version, spec and sha256."""
+    if FORMAT not in metadata:
         raise WeightsError(f"{path}: not a model file of {FORMAT}")
-    if metadata.get("version") != str(VERSION):
+    try:
+        about: dict[str, Any] = json.loads(metadata[FORMAT])
+    except ValueError as error:
+        raise WeightsError(f"{path}: altered after it was written ({error})") from error
+    if about.get("version") != VERSION:
         raise WeightsError(
-            f"{path}: format version {metadata.get('version')}, this program reads version {VERSION}"
+            f"{path}: format version {about.get('version')}, this program reads version {VERSION}"
         )
+    if not isinstance(about.get("spec"), dict) or "sha256" not in about:
+        raise WeightsError(f"{path}: altered after it was written (it lacks a specification or a digest)")
+    return about
 
 
-def _digest(state: Mapping[str, Tensor]) -> str:
-    digest = hashlib.sha256()
+def _digest(state: Mapping[str, Tensor], spec: Mapping[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(dict(spec), sort_keys=True).encode())
     for name, tensor in sorted(state.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.contiguous().numpy().tobytes())

@@ -72,14 +72,19 @@ def load_npz(
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with open(path, "rb") as stream:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataError("a single array, not an .npz file of named ones")
             wanted = [
                 key for key in file.files if key in (*IMAGES, *FACTORS, *NAMES) or key.startswith("values_")
             ]
             return {key: file[key] for key in wanted}
+    except DataError:
+        raise
     except FileNotFoundError as error:
         raise DataError("no such file") from error
-    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"truncated or not an .npz file of plain arrays ({error})") from error
 
 

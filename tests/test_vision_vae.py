@@ -1,0 +1,46 @@
+import pytest
+import torch
+
+from vision.colour import HSV, RGB, CyclicHSV
+from vision.networks import ConvDecoder, ConvEncoder
+from vision.vae import VAE
+
+SHAPE = (3, 16, 16)
+
+
+def vae(colour=None, shape=SHAPE) -> VAE:
+    torch.manual_seed(0)
+    small = {"widths": (4, 8), "hidden": 16}
+    return VAE(ConvEncoder(shape, 5, **small), ConvDecoder(shape, 5, **small), colour)
+
+
+def test_images_in_images_out():
+    model, x = vae(), torch.rand(3, *SHAPE)
+    image = model.decode(model.encode(x).mean)
+    assert image.shape == x.shape
+    assert image.min() >= 0
+    assert image.max() <= 1
+    assert torch.equal(image, model.logits(model.encode(x).mean).sigmoid())
+    assert (model.shape, model.latents) == (SHAPE, 5)
+
+
+@pytest.mark.parametrize("colour", [HSV(), CyclicHSV()])
+def test_the_colour_space_is_invisible_from_outside(colour):
+    inner, outer, x = vae(), vae(colour), torch.rand(3, *SHAPE)
+    assert torch.equal(outer.encode(x).mean, inner.encode(colour.encode(x)).mean)
+    z = torch.randn(3, 5)
+    assert torch.equal(outer.decode(z), colour.decode(inner.decode(z)))
+
+
+def test_an_image_is_decoded_in_float32_under_autocast():
+    model = vae()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.decode(torch.randn(2, 5)).dtype == torch.float32
+
+
+def test_parts_that_do_not_fit_are_refused():
+    with pytest.raises(ValueError, match="to 5 latents, the decoder 6 latents"):
+        VAE(ConvEncoder(SHAPE, 5), ConvDecoder(SHAPE, 6))
+    with pytest.raises(ValueError, match="HSV needs 3 channels, the images have 1"):
+        vae(HSV(), (1, 16, 16))
+    assert vae(RGB(), (1, 16, 16)).shape == (1, 16, 16)

@@ -1,0 +1,142 @@
+import errno
+import json
+import os
+
+import pytest
+import safetensors.torch
+import torch
+from torch import nn
+
+from vision import weights
+from vision.models import build, resolve
+from vision.weights import WeightsError, load, restore, save, write_atomically
+
+SPEC = resolve({"kind": "vae", "shape": [3, 16, 16], "latents": 3, "widths": [4, 8], "hidden": 8})
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build(SPEC)
+
+
+@pytest.fixture
+def path(tmp_path, model):
+    path = tmp_path / "model.safetensors"
+    save(path, model, SPEC)
+    return path
+
+
+def test_a_model_comes_back_bit_for_bit(path, model):
+    state, spec = load(path)
+    assert spec == SPEC
+    again = build(spec)
+    again.load_state_dict(state)
+    x, z = torch.rand(2, 3, 16, 16), torch.randn(2, 3)
+    assert torch.equal(again.encode(x).mean, model.encode(x).mean)
+    assert torch.equal(again.encode(x).logvar, model.encode(x).logvar)
+    assert torch.equal(again.decode(z), model.decode(z))
+    other = build(SPEC)
+    assert not torch.equal(other.decode(z), model.decode(z))
+    assert restore(path, other) == SPEC
+    assert torch.equal(other.decode(z), model.decode(z))
+
+
+def test_equal_models_give_equal_files(path, tmp_path, model):
+    save(tmp_path / "again", model, dict(reversed(SPEC.items())))
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def test_weights_are_stored_in_float32_and_counters_as_they_are(tmp_path):
+    norm = nn.BatchNorm1d(3).to(torch.bfloat16)
+    save(tmp_path / "norm", norm, {})
+    state, _ = load(tmp_path / "norm")
+    assert {name: tensor.dtype for name, tensor in state.items()} == {
+        **dict.fromkeys(("weight", "bias", "running_mean", "running_var"), torch.float32),
+        "num_batches_tracked": torch.int64,
+    }
+
+
+@pytest.mark.parametrize("kept", [0, 4, 100, 1000, -1])
+def test_a_truncated_file_is_refused_by_name(path, kept):
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(WeightsError, match=r"model.safetensors: truncated or not a model file") as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_flipped_bit_anywhere_is_refused_by_name(path):
+    data = path.read_bytes()
+    for place in [*range(0, 1200, 3), *range(1200, len(data), 997)]:
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        with pytest.raises(WeightsError, match=r"model.safetensors: ") as caught:
+            load(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_altered_weights_are_told_from_truncated_ones(path):
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"model.safetensors: altered after it was written"):
+        load(path)
+
+
+def test_files_of_others_and_of_other_versions_are_refused(tmp_path):
+    foreign, newer = tmp_path / "foreign", tmp_path / "newer"
+    state = {"weight": torch.zeros(2)}
+    safetensors.torch.save_file(state, foreign)
+    with pytest.raises(WeightsError, match=r"foreign: not a model file of scan-concepts"):
+        load(foreign)
+    metadata = {"scan-concepts": json.dumps({"version": 2, "spec": {}})}
+    safetensors.torch.save_file(state, newer, metadata)
+    with pytest.raises(WeightsError, match=r"newer: format version 2, this program reads version 1"):
+        load(newer)
+
+
+def test_paths_without_a_model_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match=r"nowhere: no such model file"):
+        load(tmp_path / "nowhere")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(WeightsError, match=r"folder: cannot be read"):
+        load(tmp_path / "folder")
+
+
+def test_weights_of_another_module_are_refused_in_one_line(path):
+    with pytest.raises(WeightsError, match=r"model.safetensors: the weights do not fit Linear") as caught:
+        restore(path, nn.Linear(2, 2))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(path, model, monkeypatch):
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(weights.os, "fsync", full)
+    nn.init.zeros_(model.encoder.code.weight)
+    with pytest.raises(OSError, match=r"No space left on device: '.*model.safetensors'"):
+        save(path, model, SPEC)
+    assert path.read_bytes() == before
+    assert os.listdir(path.parent) == [path.name]
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    replace, seen = os.replace, []
+
+    def watch(source, target):
+        seen.append((path.read_bytes(), source.read_bytes()))
+        replace(source, target)
+
+    monkeypatch.setattr(weights.os, "replace", watch)
+    write_atomically(path, b"new")
+    assert seen == [(b"old", b"new")]
+    assert path.read_bytes() == b"new"
+
+
+def test_a_folder_that_does_not_exist_is_named(tmp_path):
+    with pytest.raises(OSError, match=r"No such file or directory: '.*missing/file'"):
+        write_atomically(tmp_path / "missing" / "file", b"")
