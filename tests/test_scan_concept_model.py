@@ -1,0 +1,187 @@
+"""The concept model on a world where every answer is known: three latents that decode to three grey bands."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from scan import exact
+from scan.concept_model import ConceptModel
+from scan.grounding import SCAN
+from scan.operators import Operators
+from symbols import OPERATORS, Attribute, Concept, ConflictError, ExpressionError, Operation, Vocabulary
+from vision.gaussian import Gaussian
+
+VALUES = ("low", "middle", "high")
+NAMES = ("sky", "wall", "floor")
+WORDS = Vocabulary(
+    tuple(Attribute(name, VALUES) for name in NAMES),
+    aliases={"night": Concept({"sky": "low", "wall": "low"})},
+)
+PLACES = torch.tensor([-1.2, 0.0, 1.2])
+NARROW = -8.0
+
+
+class Bands(nn.Module):
+    """A perfect visual model: latent k is the brightness of band k, squashed into (0, 1)."""
+
+    shape = (1, 3, 4)
+    latents = 3
+
+    def encode(self, x: Tensor) -> Gaussian:
+        mean = torch.logit(x.mean((1, 3)), eps=1e-4)
+        return Gaussian(mean, torch.full_like(mean, NARROW))
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z.sigmoid()[:, None, :, None].expand(-1, 1, 3, 4)
+
+
+class PerfectEncoder(nn.Module):
+    """Grounds each attribute in its latent, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(PLACES.clone())
+
+    def forward(self, y: Tensor) -> Gaussian:
+        blocks = y.unflatten(-1, (3, 3))
+        chosen = blocks.sum(-1) > 0
+        return Gaussian(blocks @ self.places, torch.where(chosen, NARROW, 0.0))
+
+
+class PerfectDecoder(nn.Module):
+    """The nearest value of each latent."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        return (-20 * (z.unsqueeze(-1) - PLACES) ** 2).flatten(1)
+
+
+class ExactOperators(Operators):
+    """The reference operators behind the interface of the learned ones."""
+
+    def forward(self, q_1: Gaussian, q_2: Gaussian, op: Tensor) -> Gaussian:
+        return exact.OPERATORS[OPERATORS[int(op)]](q_1, q_2)
+
+
+@pytest.fixture
+def model() -> ConceptModel:
+    return ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), ExactOperators(), WORDS)
+
+
+def read(images: Tensor) -> list[tuple[str, ...]]:
+    """The values of the three bands of each image."""
+    brightness = torch.logit(images.mean((1, 3)), eps=1e-4)
+    nearest = (brightness.unsqueeze(-1) - PLACES).abs().argmin(-1)
+    return [tuple(VALUES[v] for v in row) for row in nearest.tolist()]
+
+
+def test_images_of_a_concept_show_it_and_vary_in_the_rest(model: ConceptModel) -> None:
+    images = model.sym2img("sky: high, floor: low", 64, torch.Generator().manual_seed(0))
+    assert images.shape == (64, 1, 3, 4)
+    seen = read(images)
+    assert {(sky, floor) for sky, _, floor in seen} == {("high", "low")}
+    assert {wall for _, wall, _ in seen} == set(VALUES)
+
+
+def test_the_mean_of_a_concept_is_one_image_and_a_generator_repeats_its_samples(model: ConceptModel) -> None:
+    images = model.sym2img("sky: high", 3, mean=True)
+    assert torch.equal(images[0], images[1])
+    assert read(images)[0] == ("high", "middle", "middle")
+    one, two = (model.sym2img("sky: high", 3, torch.Generator().manual_seed(7)) for _ in range(2))
+    assert torch.equal(one, two)
+    assert not torch.equal(one[0], one[1])
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("(sky: high) AND (floor: low)", {"sky": "high", "floor": "low"}),
+        ("(sky: high, wall: low) IN COMMON (sky: high, wall: high)", {"sky": "high"}),
+        ("(sky: high, wall: low) IGNORE (wall: low)", {"sky": "high"}),
+        ("((sky: high) AND (floor: low)) IGNORE (sky: high)", {"floor": "low"}),
+        ("night AND floor: high", {"sky": "low", "wall": "low", "floor": "high"}),
+        ("night", {"sky": "low", "wall": "low"}),
+    ],
+)
+def test_expressions_ground_where_the_set_operators_say(
+    model: ConceptModel, expression: str, expected: dict[str, str]
+) -> None:
+    grounded, direct = model.ground(expression), model.ground(WORDS.concept(expected))
+    torch.testing.assert_close(grounded.mean, direct.mean)
+    torch.testing.assert_close(grounded.logvar, direct.logvar)
+
+
+def test_recombine_takes_text_concepts_and_gaussians_alike(model: ConceptModel) -> None:
+    left, right = WORDS.concept({"sky": "high", "wall": "low"}), WORDS.concept({"wall": "low"})
+    results = [
+        model.recombine("IGNORE", left, right),
+        model.recombine("ignore", "sky: high, wall: low", right),
+        model.recombine("IGNORE", model.ground(left), "wall: low"),
+        model.ground(Operation("IGNORE", left, right)),
+    ]
+    for result in results:
+        torch.testing.assert_close(result.mean, torch.tensor([[1.2, 0.0, 0.0]]))
+    assert read(model.sym2img(results[0], 2, mean=True))[0][0] == "high"
+    assert model.describe(results[0]).best()[0].get("sky") == "high"
+    assert model.recombine("in_common", left, right).mean.tolist() == [[0.0, pytest.approx(-1.2), 0.0]]
+
+
+def test_images_are_described_by_what_they_show(model: ConceptModel) -> None:
+    concepts = [
+        dict(zip(NAMES, row, strict=True)) for row in (("low", "low", "high"), ("high", "middle", "low"))
+    ]
+    images = torch.cat([model.sym2img(WORDS.concept(c), 1, mean=True) for c in concepts])
+    description = model.img2sym(images)
+    assert description.best() == tuple(WORDS.concept(c) for c in concepts)
+    held = [{said.name for said in one} for one in description.holding()]
+    assert "night" in held[0]
+    assert "night" not in held[1]
+    # One image, bytes, and a sample of the posterior say the same.
+    assert model.img2sym(images[0]).best() == description.best()[:1]
+    assert model.img2sym((images * 255).round().to(torch.uint8)).best() == description.best()
+    assert model.img2sym(images, torch.Generator().manual_seed(0), mean=False).best() == description.best()
+
+
+def test_describing_a_posterior_sample_adds_its_noise(model: ConceptModel) -> None:
+    q = Gaussian(torch.zeros(1, 3), torch.zeros(1, 3))
+    generator = torch.Generator().manual_seed(0)
+    described = {model.describe(q, generator, mean=False).best() for _ in range(20)}
+    assert len(described) > 3
+    assert model.describe(q).best() == model.describe(q).best()
+
+
+def test_nothing_is_recorded_for_gradients(model: ConceptModel) -> None:
+    learned = ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), Operators(), WORDS)
+    assert learned.recombine("AND", "sky: low", "wall: low").mean.is_inference()
+    assert model.sym2img("night", 1).is_inference()
+
+
+@pytest.mark.parametrize(
+    ("expression", "error", "message"),
+    [
+        ("sky: hihg", ExpressionError, "high"),
+        ("(sky: high) AND (sky: low)", ConflictError, "sky"),
+    ],
+)
+def test_wrong_requests_are_refused(
+    model: ConceptModel, expression: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        model.sym2img(expression, 1)
+
+
+def test_wrong_operators_and_images_are_refused(model: ConceptModel) -> None:
+    with pytest.raises(ValueError, match=r"'OR'.*AND, IN COMMON, IGNORE"):
+        model.recombine("OR", "sky: high", "wall: low")
+    with pytest.raises(ValueError, match=r"\(B, 1, 3, 4\).*got \(2, 3, 3, 4\)"):
+        model.img2sym(torch.zeros(2, 3, 3, 4))
+    with pytest.raises(ValueError, match="outside"):
+        model.img2sym(torch.full((1, 3, 4), 255.0))
+    with pytest.raises(ValueError, match="int64"):
+        model.img2sym(torch.ones(1, 3, 4, dtype=torch.int64))
+
+
+def test_without_operators_only_operations_are_refused() -> None:
+    model = ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), None, WORDS)
+    assert model.sym2img("night", 2).shape == (2, 1, 3, 4)
+    with pytest.raises(ValueError, match="AND needs the learned operators"):
+        model.ground("(sky: high) AND (floor: low)")
