@@ -65,13 +65,15 @@ class Concept:
     (2, 'white', None)
 
     Raises:
-        VocabularyError: for a name or value that is not a string.
+        VocabularyError: for a name or value that is not a string, and for text in place of items.
         ConflictError: for two values of one attribute.
     """
 
     __slots__ = ("_items", "_order", "_set")
 
     def __init__(self, items: Mapping[str, str] | Iterable[Item] = (), order: tuple[str, ...] = ()) -> None:
+        if isinstance(items, str):
+            raise VocabularyError(f"{items!r} is text: read it with parse(text, vocabulary)")
         values: dict[str, str] = {}
         for name, value in items.items() if isinstance(items, Mapping) else items:
             name = check_name(name, "attribute")

@@ -3,11 +3,11 @@
     expression := operand {(AND | IN COMMON | IGNORE) operand}          from left to right, no precedence
     operand    := "(" expression ")" | leaf
     leaf       := name {"," name}                                      the union of what the names say
-    name       := attribute ":" value | value attribute | value | binary attribute | alias | "anything"
+    name       := attribute [":"] value | value attribute | value | binary attribute | alias | "anything"
 
-Case does not matter, and an underscore equals a space. A value alone must belong to one attribute only.
-Names are looked up before the text is cut at words and signs, the longest first, so that a value may be
-called "salt and pepper" or "hat (red)".
+"anything" is the empty concept. Case does not matter, and an underscore equals a space. A value alone must
+belong to one attribute only. Names are looked up before the text is cut at words and signs, the longest
+first, so that a value may be called "salt and pepper" or "hat (red)".
 """
 
 from __future__ import annotations
@@ -36,8 +36,7 @@ class ExpressionError(ValueError):
     @property
     def caret(self) -> str:
         """The text, and below it a line that points at the place."""
-        one_line = re.sub(r"\s", " ", self.text)
-        return f"{one_line}\n{' ' * self.start}{'^' * max(1, self.end - self.start)}"
+        return f"{self.text}\n{' ' * self.start}{'^' * max(1, self.end - self.start)}"
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,8 @@ class _Phrases(NamedTuple):
 
     def read(self, written: str) -> list[Concept]:
         """The concepts that `written` may stand for, none where it is not a name."""
-        key = _key(written)
+        key = spelling(written)
         return [self.explicit[key]] if key in self.explicit else self.loose.get(key, [])
-
-
-def _key(phrase: str) -> str:
-    return re.sub(r"\s*[:=]\s*", ":", spelling(phrase))
 
 
 @lru_cache(maxsize=16)
@@ -104,15 +99,15 @@ def _phrases(vocabulary: Vocabulary) -> _Phrases:
     for attribute in vocabulary.attributes:
         for value in attribute.values:
             concept = vocabulary.concept({attribute.name: value})
-            explicit[_key(f"{attribute.name}: {value}")] = concept
+            explicit[spelling(f"{attribute.name}: {value}")] = concept
             phrases = [attribute.name] if attribute.binary else [value, f"{value} {attribute.name}"]
-            for phrase in phrases:
-                loose.setdefault(_key(phrase), []).append(concept)
+            for phrase in (*phrases, f"{attribute.name} {value}"):
+                loose.setdefault(spelling(phrase), []).append(concept)
             names += phrases
     for name, concept in vocabulary.aliases.items():
-        explicit.setdefault(_key(name), concept)
+        explicit.setdefault(spelling(name), concept)
     anything = vocabulary.concept()
-    loose.setdefault(_key(str(anything)), [anything])
+    loose.setdefault(spelling(str(anything)), [anything])
     return _Phrases(explicit, loose, max(map(len, (*explicit, *loose))), tuple(names))
 
 
@@ -120,7 +115,7 @@ class _Parser:
     """One reading of one text, by recursive descent; `position` is the next sign that is not white space."""
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        self.text, self.vocabulary = text, vocabulary
+        self.text, self.vocabulary = re.sub(r"\s", " ", text), vocabulary
         self.phrases = _phrases(vocabulary)
         self.operators = 0
         self.advance(0)
@@ -134,7 +129,7 @@ class _Parser:
     def expression(self) -> Expression:
         left = self.operand()
         while operator := _OPERATOR.match(self.text, self.position):
-            self.count()
+            self.count(operator[0])
             self.advance(operator.end())
             left = Operation(OPERATORS[(operator.lastindex or 1) - 1], left, self.operand())
         return left
@@ -143,11 +138,11 @@ class _Parser:
         opening = self.position
         if self.sign() != "(" or self.longest_name():
             return self.leaf()
-        self.count()
+        self.count("(")
         self.advance(opening + 1)
         inner = self.expression()
         if self.position == len(self.text):
-            raise self.error('"(" is never closed', opening, opening + 1)
+            raise self.error('"(" is never closed', opening, "(")
         if self.sign() != ")":
             raise self.misplaced()
         self.advance(self.position + 1)
@@ -161,32 +156,30 @@ class _Parser:
             try:
                 concept &= self.name()
             except ConflictError as conflict:
-                raise self.error(str(conflict), start, self.position) from None
+                raise self.error(str(conflict), start, self.text[start : self.position]) from None
         return concept
 
     def name(self) -> Concept:
         found = self.longest_name()
         if found is None:
             raise self.unknown()
-        start, (end, concepts) = self.position, found
+        written, concepts = found
         if len(concepts) > 1:
             candidates = listing([str(concept) for concept in concepts])
-            raise self.error(
-                f'"{self.text[start:end].rstrip()}" is ambiguous, it may mean {candidates}', start, end
-            )
-        self.advance(end)
+            message = f'"{written.rstrip()}" is ambiguous, it may mean {candidates}'
+            raise self.error(message, self.position, written)
+        self.advance(self.position + len(written))
         return concepts[0]
 
-    def longest_name(self) -> tuple[int, list[Concept]] | None:
-        """Where the longest name here ends, among those that a delimiter follows, and what it may mean."""
+    def longest_name(self) -> tuple[str, list[Concept]] | None:
+        """The longest name that starts here and ends before a delimiter, and what it may mean."""
         found = None
         for stop in _DELIMITER.finditer(self.text, self.position):
             written = self.text[self.position : stop.start()]
-            if len(_key(written)) > self.phrases.longest:
+            if len(spelling(written)) > self.phrases.longest:
                 break
-            concepts = self.phrases.read(written)
-            if concepts and stop[0] != "(":
-                found = stop.start(), concepts
+            if concepts := self.phrases.read(written):
+                found = written, concepts
         return found
 
     def sign(self) -> str:
@@ -195,79 +188,75 @@ class _Parser:
     def advance(self, position: int) -> None:
         self.position = len(self.text) - len(self.text[position:].lstrip())
 
-    def count(self) -> None:
+    def count(self, sign: str) -> None:
         self.operators += 1
         if self.operators > MAX_OPERATORS:
-            raise self.error(
-                f"more than {MAX_OPERATORS} operators and parentheses", self.position, self.position + 1
-            )
+            raise self.error(f"more than {MAX_OPERATORS} operators and parentheses", self.position, sign)
 
-    def error(self, message: str, start: int, end: int) -> ExpressionError:
-        trailing = len(self.text[start:end]) - len(self.text[start:end].rstrip())
-        return ExpressionError(message, self.text, start, end - trailing)
+    def error(self, message: str, start: int, written: str) -> ExpressionError:
+        return ExpressionError(message, self.text, start, start + len(written.rstrip()))
 
     def misplaced(self) -> ExpressionError:
-        hint = "; between parentheses write AND" if self.sign() == "," else ""
-        return self.error(f'"{self.sign()}" is out of place{hint}', self.position, self.position + 1)
+        """The error for anything but an operator after an operand."""
+        found = re.compile(r"\w+|.").match(self.text, self.position)
+        assert found is not None, "nothing is misplaced at the end"
+        hint = "write AND to join what is in parentheses" if found[0] == "," else _expected(found[0])
+        return self.error(f'"{found[0]}" is out of place: {hint}', self.position, found[0])
 
     def unknown(self) -> ExpressionError:
-        """Why there is no name at this place: the most specific reason that applies."""
-        start = self.position
-        stops = list(_DELIMITER.finditer(self.text, start))
+        """The error for no name at this place: the most specific reason that applies."""
+        start, stops = self.position, list(_DELIMITER.finditer(self.text, self.position))
         written = self.text[start : stops[0].start()].rstrip()
         if not written:
-            before = f' before "{stops[0][0]}"' if stops[0][0] else ""
-            return self.error(f"expected a name{before}", start, stops[0].end())
-        for reason in (self.wrong_value(written), self.misspelt(stops, 0.8), self.no_operator(written)):
-            if reason:
-                return reason
-        return self.misspelt(stops, 0.6) or self.error(
-            f'unknown name "{written}"', start, start + len(written)
+            found = f'"{stops[0][0]}"' if stops[0][0] else "the end"
+            return self.error(f"expected a name, found {found}", start, stops[0][0])
+        return (
+            self.wrong_value(written)
+            or self.misspelt(stops, cutoff=0.85)
+            or self.no_operator(written)
+            or self.misspelt(stops, cutoff=0.6)
+            or self.error(f'unknown name "{written}"', start, written)
         )
 
     def wrong_value(self, written: str) -> ExpressionError | None:
-        """The error for an attribute without a value, or with a value that it does not have."""
-        head, _, value = (part.strip() for part in re.split("([:=])", written + ":", maxsplit=1))
-        value = value.removesuffix(":").rstrip()
+        """The error for a misspelt attribute, one without a value, or one with a value it does not have."""
+        head, *rest = (part.strip() for part in re.split("[:=]", written, maxsplit=1))
+        value = "".join(rest)
         known = {spelling(attribute.name): attribute for attribute in self.vocabulary.attributes}
-        if spelling(head) not in known:
-            near = did_you_mean(head, self.vocabulary.names)
-            unknown = self.error(
-                f'unknown attribute "{head}"{near}', self.position, self.position + len(head)
-            )
-            return unknown if near and value else None
-        attribute = known[spelling(head)]
+        attribute = known.get(spelling(head))
+        if attribute is None:
+            near = did_you_mean(head, self.vocabulary.names) if rest else ""
+            return self.error(f'unknown attribute "{head}"{near}', self.position, head) if near else None
         if not value:
             example = f"{attribute.name}: {attribute.values[0]}"
-            return self.error(
-                f'"{head}" needs a value, such as "{example}"', self.position, self.position + len(head)
-            )
+            return self.error(f'"{head}" needs a value, such as "{example}"', self.position, head)
         near = did_you_mean(value, attribute.values) or f": it has {listing(attribute.values)}"
-        start = self.position + written.rindex(value)
-        return self.error(
-            f'attribute "{attribute.name}" has no value "{value}"{near}', start, start + len(value)
-        )
+        message = f'attribute "{attribute.name}" has no value "{value}"{near}'
+        return self.error(message, self.position + written.rindex(value), value)
 
     def misspelt(self, stops: list[re.Match[str]], cutoff: float) -> ExpressionError | None:
         """The error for a name that is near a known one; the name may run past words such as "and"."""
         for stop in stops:
             written = self.text[self.position : stop.start()].rstrip()
             if near := did_you_mean(written, self.phrases.names, cutoff):
-                return self.error(f'unknown name "{written}"{near}', self.position, stop.start())
+                return self.error(f'unknown name "{written}"{near}', self.position, written)
             if len(written) > 2 * self.phrases.longest:
                 break
         return None
 
     def no_operator(self, written: str) -> ExpressionError | None:
-        """The error for a known name with something after it that is no operator."""
+        """The error for a known name with a word after it that is no operator."""
         for space in reversed(list(re.finditer(r"\s+", written))):
             if self.phrases.read(written[: space.start()]):
-                word = written[space.end() :].split()[0]
-                near = did_you_mean(word, OPERATORS) or f": expected {', '.join(OPERATORS)} or a comma"
-                start = self.position + space.end()
-                return self.error(
-                    f'"{word}" after "{written[: space.start()]}" is no operator{near}',
-                    start,
-                    start + len(word),
-                )
+                rest = written[space.end() :]
+                word = rest.split()[0]
+                message = f'"{word}" is out of place: {_expected(rest)}'
+                return self.error(message, self.position + space.end(), word)
         return None
+
+
+def _expected(rest: str) -> str:
+    """What may follow an operand, and the operator that is probably meant by the words that do."""
+    words = rest.split()
+    near = did_you_mean(" ".join(words[:2]), OPERATORS) or did_you_mean(words[0], OPERATORS)
+    return f"expected {', '.join(OPERATORS)} or a comma{near}"

@@ -14,22 +14,8 @@ from itertools import combinations, product
 import networkx as nx
 
 from symbols.concepts import Concept
+from symbols.ranks import level_counts
 from symbols.vocabulary import Vocabulary
-
-
-def level_counts(sizes: Sequence[int]) -> tuple[int, ...]:
-    """The numbers of concepts at levels 0, 1, ..., len(sizes), for blocks of these sizes.
-
-    A concept of level k takes one value from each of k blocks, so that the count is the k-th elementary
-    symmetric polynomial of the sizes: the coefficients of prod (1 + size t).
-
-    >>> level_counts((16, 16, 16, 3))
-    (1, 51, 912, 6400, 12288)
-    """
-    counts = [1]
-    for size in sizes:
-        counts = [a + size * b for a, b in zip([*counts, 0], [0, *counts], strict=True)]
-    return tuple(counts)
 
 
 def counts(vocabulary: Vocabulary) -> tuple[int, ...]:

@@ -1,10 +1,9 @@
 """Which concepts to teach, to test and to hold out, drawn from a given generator.
 
-"133 concepts sampled from all levels of the implicit hierarchy", "300 four-grams never seen, either
-visually or symbolically" ("SCAN", Higgins et al., 2018, section 5). The paper does not say how the levels
-were weighted: here a level is drawn uniformly, then a concept of that level uniformly, without replacement.
-Concepts are ranked and only those that are drawn are ever made, so that forty attributes are as quick as
-four.
+SCAN (Higgins et al., 2018) is taught 133 concepts sampled from all levels of the implicit hierarchy, and 300
+full combinations are held out, never seen either visually or symbolically. How the levels were weighted is
+not known: here a level is drawn uniformly, then a concept of that level uniformly, without replacement. Only
+the concepts that are drawn are ever made, so that forty attributes are as quick as four.
 
 A concept is unseen when it is held out, and also when every image that it could describe is: nothing can
 teach it then.
@@ -21,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from symbols.concepts import OPERATORS, Concept, Item, Operator
-from symbols.hierarchy import level_counts
+from symbols.ranks import Deck, Ranks
 from symbols.vocabulary import Attribute, Vocabulary
 
 ATTEMPTS = 1000
@@ -50,7 +49,7 @@ def held_out_concepts(vocabulary: Vocabulary, n: int, rng: np.random.Generator) 
     groups = list(combinations(range(len(sizes)), 2 if len(sizes) > 2 else 1))
     visible = {group: prod(sizes) // prod(sizes[place] for place in group) for group in groups}
     hidden: Counter[tuple[tuple[int, ...], tuple[int, ...]]] = Counter()
-    deck = _Deck(prod(sizes))
+    deck = Deck(prod(sizes))
     drawn: list[Concept] = []
     while len(drawn) < n:
         rank = deck.deal(rng)
@@ -81,8 +80,7 @@ def training_concepts(
     where one is not, a value that others mention too gives way to it.
 
     Raises:
-        ValueError: where there are fewer than n such concepts, or where n of them cannot mention every
-        symbol.
+        ValueError: where there are fewer than n such concepts, or n of them cannot mention every symbol.
     """
     banned = _unseen(vocabulary, held_out) | set(exclude)
     concepts = _draw(vocabulary, n, rng, banned)
@@ -104,8 +102,8 @@ def novel_concepts(
     known: Iterable[Concept],
     held_out: Iterable[Concept],
 ) -> tuple[Concept, ...]:
-    """Draw n distinct concepts to test with: a level uniformly, then a concept of it that is neither known
-    nor unseen.
+    """Draw n distinct concepts to test with, neither known nor unseen: a level uniformly, then a concept of
+    it.
 
     Raises:
         ValueError: where there are fewer than n such concepts.
@@ -122,18 +120,17 @@ def operator_triples(
     exclude: Iterable[Concept] = (),
     results: Sequence[Concept] | None = None,
 ) -> tuple[Triple, ...]:
-    """Draw n examples of the operators: an operator uniformly, the level of its result, the result, then
-    its two inputs.
+    """Draw n examples of the operators, each operator with the same probability.
 
-    AND joins two orthogonal, non-empty concepts; IN COMMON compares two different concepts that share one
-    value or more and may contradict each other elsewhere; IGNORE takes a part from a concept, but not all
-    of it. Neither inputs nor results are unseen, and no result is in `exclude`. Given `results`, the i-th
-    triple reaches results[i % len(results)], by an operator drawn from those that can.
+    The level of the result is drawn uniformly, then the result, then two inputs that lead to it. AND joins
+    two orthogonal, non-empty concepts; IN COMMON compares two different concepts that share one value or
+    more and may contradict each other elsewhere; IGNORE takes a part from a concept, but not all of it.
+    Neither inputs nor results are unseen, and no result is in `exclude`. Given `results`, the i-th triple
+    reaches results[i % len(results)], by an operator drawn from those that can.
 
     Raises:
-        ValueError: for a vocabulary of one attribute, for a wanted result that is excluded, unseen or
-        empty, and where
-            exclusions leave nothing to draw.
+        ValueError: for a vocabulary of one attribute, for a wanted result that is excluded, unseen or empty,
+            and where exclusions leave nothing to draw.
     """
     unseen = _unseen(vocabulary, held_out)
     banned = unseen | set(exclude)
@@ -147,68 +144,11 @@ def operator_triples(
             )
     if wanted == [] and n:
         raise ValueError("no results to reach")
-    ranks = _Ranks(vocabulary)
+    ranks = Ranks(vocabulary)
     return tuple(
         _triple(ranks, rng, unseen, banned, None if wanted is None else wanted[i % len(wanted)])
         for i in range(n)
     )
-
-
-class _Deck:
-    """0..size-1 in random order, dealt one at a time: a Fisher-Yates shuffle that keeps only its swaps."""
-
-    def __init__(self, size: int) -> None:
-        self.left = size
-        self.moved: dict[int, int] = {}
-
-    def deal(self, rng: np.random.Generator) -> int | None:
-        """The next number, or None when all are dealt."""
-        if not self.left:
-            return None
-        place = _below(self.left, rng)
-        self.left -= 1
-        card = self.moved.get(place, place)
-        self.moved[place] = self.moved.pop(self.left, self.left)
-        return card
-
-
-class _Ranks:
-    """The concepts of each level, numbered, each made from its number alone."""
-
-    def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
-        sizes = vocabulary.sizes
-        self.counts = [level_counts(sizes[place:]) for place in range(len(sizes) + 1)]
-
-    def concept(self, level: int, rank: int) -> Concept:
-        """The concept number `rank` among the counts[0][level] concepts of a level."""
-        items: list[Item] = []
-        for place, attribute in enumerate(self.vocabulary.attributes, start=1):
-            rest = self.counts[place]
-            without = rest[level] if level < len(rest) else 0
-            if rank < without:
-                continue
-            if not level:
-                break
-            level -= 1
-            value, rank = divmod(rank - without, rest[level])
-            items.append((attribute.name, attribute.values[value]))
-        return self.vocabulary.concept(items)
-
-    def draw(self, level: int, rng: np.random.Generator) -> Concept:
-        """A concept of a level, uniformly."""
-        return self.concept(level, _below(self.counts[0][level], rng))
-
-
-def _below(n: int, rng: np.random.Generator) -> int:
-    """A uniform integer in 0..n-1, for n of any size."""
-    if n < 2**63:
-        return int(rng.integers(n))
-    bits = n.bit_length()
-    while True:
-        number = int.from_bytes(rng.bytes((bits + 7) // 8), "little") % 2**bits
-        if number < n:
-            return number
 
 
 def _digits(rank: int, sizes: Sequence[int]) -> list[int]:
@@ -246,8 +186,8 @@ def _unseen(vocabulary: Vocabulary, held_out: Iterable[Concept]) -> set[Concept]
 def _draw(
     vocabulary: Vocabulary, n: int, rng: np.random.Generator, banned: Collection[Concept]
 ) -> list[Concept]:
-    ranks = _Ranks(vocabulary)
-    decks = {level: _Deck(count) for level, count in enumerate(ranks.counts[0]) if level}
+    ranks = Ranks(vocabulary)
+    decks = {level: Deck(count) for level, count in enumerate(ranks.counts[0]) if level}
     drawn: list[Concept] = []
     while len(drawn) < n:
         if not decks:
@@ -271,8 +211,7 @@ def _made_to_mention(
     banned: Collection[Concept],
     rng: np.random.Generator,
 ) -> tuple[int, Concept]:
-    """Where, and by which concept that mentions `missing`, to replace one of `concepts` so that no other
-    symbol gets lost.
+    """Which of `concepts` to replace by which one that mentions `missing`, so that no other symbol gets lost.
 
     At best it changes the value of an attribute, else which attribute is mentioned, else the level.
     """
@@ -296,7 +235,7 @@ def _made_to_mention(
 
 
 def _triple(
-    ranks: _Ranks,
+    ranks: Ranks,
     rng: np.random.Generator,
     unseen: Collection[Concept],
     banned: Collection[Concept],
@@ -307,7 +246,7 @@ def _triple(
     able = [op for op in OPERATORS if wanted is None or wanted.level in levels[op]]
     op = able[rng.integers(len(able))]
     for _ in range(ATTEMPTS):
-        result = wanted or ranks.draw(int(rng.choice(levels[op])), rng)
+        result = wanted or ranks.draw(int(rng.integers(levels[op].start, levels[op].stop)), rng)
         if result not in banned:
             left, right = _INPUTS[op](ranks.vocabulary, result, rng)
             if left not in unseen and right not in unseen:

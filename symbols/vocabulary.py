@@ -2,8 +2,8 @@
 
 An attribute is either a block of values that exclude each other (wall colour: one symbol per value) or free
 and binary (smiling: one symbol, "yes"). y in {0, 1}^K concatenates the symbols of all attributes in order;
-0 means "not mentioned", never "absent" ("SCAN", Higgins et al., 2018, section 4). Images carry integer
-factors instead: the index of the value for a block, 0 absent or 1 present for a binary attribute.
+0 means "not mentioned", never "absent" (SCAN, Higgins et al., 2018). Images carry integer factors instead:
+the index of the value for a block, 0 absent or 1 present for a binary attribute.
 """
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ YES = "yes"
 
 
 def spelling(name: str) -> str:
-    """A name as it is compared in expressions and suggestions: without case, underscores read as spaces.
+    """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it.
 
-    >>> spelling("Hair_Colour")
-    'hair colour'
+    >>> spelling("Hair_Colour = Red")
+    'hair colour:red'
     """
-    return " ".join(re.split(r"[\s_]+", name.casefold().strip()))
+    words = " ".join(re.split(r"[\s_]+", name.casefold())).strip()
+    return re.sub(r"\s*[:=]\s*", ":", words) or name
 
 
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:

@@ -1,0 +1,262 @@
+"""Expressions: what can be written, what it means, and where an error points."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symbols import Attribute, Concept, ConflictError, ExpressionError, Operation, Vocabulary, evaluate, parse
+from symbols.concepts import OPERATORS
+from symbols.expressions import MAX_OPERATORS, Expression
+
+thoroughly = settings(deadline=None, max_examples=200)
+
+COLOURS = ("red", "blue", "white", "yellow", "dark yellow")
+ROOMS = Vocabulary(
+    (
+        Attribute("wall", COLOURS),
+        Attribute("floor", COLOURS),
+        Attribute("object", COLOURS),
+        Attribute("shape", ("hat", "ice lolly", "suitcase")),
+    ),
+    aliases={"dub": Concept({"shape": "ice lolly", "wall": "white"})},
+)
+AWKWARD = Vocabulary(
+    (
+        Attribute("hair_colour", ("salt and pepper", "salt", "redhead", "and", "in common")),
+        Attribute("body type", ("no", "on", "1e-4", "(none)", "hat (red)", "a, b", "x: y", "in-common", "-")),
+        Attribute("Wearing_Hat", binary=True),
+        Attribute("5_o_Clock_Shadow", binary=True),
+    ),
+    aliases={"Black and White": Concept({"hair_colour": "salt and pepper", "Wearing_Hat": "yes"})},
+)
+
+
+def room(**values: str) -> Concept:
+    return ROOMS.concept(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "concept"),
+    [
+        ("wall: red", room(wall="red")),
+        ("wall: red, shape: hat", room(wall="red", shape="hat")),
+        ("shape:hat ,wall=red", room(wall="red", shape="hat")),
+        ("hat", room(shape="hat")),
+        ("  HAT\n", room(shape="hat")),
+        ("Wall : Dark_Yellow", room(wall="dark yellow")),
+        ("dark  yellow wall", room(wall="dark yellow")),
+        ("wall dark yellow", room(wall="dark yellow")),
+        ("ice\tlolly", room(shape="ice lolly")),
+        ("dub", room(shape="ice lolly", wall="white")),
+        ("Dub, red floor", room(shape="ice lolly", wall="white", floor="red")),
+        ("((hat))", room(shape="hat")),
+        ("anything", Concept()),
+    ],
+)
+def test_leaves(text: str, concept: Concept) -> None:
+    assert parse(text, ROOMS) == concept
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "means"),
+    [
+        ("red wall AND hat", "(wall: red) AND (shape: hat)", "wall: red, shape: hat"),
+        ("hat and(wall:red)", "(shape: hat) AND (wall: red)", "wall: red, shape: hat"),
+        (
+            "hat AND wall: red IGNORE hat",
+            "((shape: hat) AND (wall: red)) IGNORE (shape: hat)",
+            "wall: red",
+        ),
+        (
+            "hat AND (wall: red IGNORE hat)",
+            "(shape: hat) AND ((wall: red) IGNORE (shape: hat))",
+            "wall: red, shape: hat",
+        ),
+        (
+            "(dub) IN COMMON (white wall, hat)",
+            "(wall: white, shape: ice lolly) IN COMMON (wall: white, shape: hat)",
+            "wall: white",
+        ),
+        (
+            "dub in   common ice_lolly",
+            "(wall: white, shape: ice lolly) IN COMMON (shape: ice lolly)",
+            "shape: ice lolly",
+        ),
+        ("hat IGNORE dub", "(shape: hat) IGNORE (wall: white, shape: ice lolly)", "anything"),
+        ("anything AND hat", "(anything) AND (shape: hat)", "shape: hat"),
+    ],
+)
+def test_operators_group_from_left_to_right(text: str, written: str, means: str) -> None:
+    expression = parse(text, ROOMS)
+    assert str(expression) == written
+    assert str(evaluate(expression)) == means
+
+
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ("salt and pepper", {"hair_colour": "salt and pepper"}),
+        ("salt AND no", {"hair_colour": "salt", "body type": "no"}),
+        ("(salt) and (no)", {"hair_colour": "salt", "body type": "no"}),
+        ("salt and pepper and on", {"hair_colour": "salt and pepper", "body type": "on"}),
+        ("and and and", {"hair_colour": "and"}),
+        ("in common in common in common", {"hair_colour": "in common"}),
+        (
+            "hair colour: in common, body_type: in-common",
+            {"hair_colour": "in common", "body type": "in-common"},
+        ),
+        ("(none)", {"body type": "(none)"}),
+        ("((none) and (Wearing Hat))", {"body type": "(none)", "Wearing_Hat": "yes"}),
+        ("hat (red) and redhead", {"body type": "hat (red)", "hair_colour": "redhead"}),
+        ("a, b, salt", {"body type": "a, b", "hair_colour": "salt"}),
+        ("body type: x: y", {"body type": "x: y"}),
+        ("1E-4, wearing hat: yes", {"body type": "1e-4", "Wearing_Hat": "yes"}),
+        ("5 o clock shadow", {"5_o_Clock_Shadow": "yes"}),
+        ("black AND white ignore wearing_hat", {"hair_colour": "salt and pepper"}),
+    ],
+)
+def test_names_that_look_like_operators_or_signs(text: str, items: dict[str, str]) -> None:
+    assert evaluate(parse(text, AWKWARD)) == Concept(items)
+
+
+def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
+    values = {a.name: st.none() | st.sampled_from(a.values) for a in vocabulary.attributes}
+    return st.fixed_dictionaries(values).map(
+        lambda chosen: vocabulary.concept(
+            {name: value for name, value in chosen.items() if value is not None}
+        )
+    )
+
+
+def expressions(vocabulary: Vocabulary) -> st.SearchStrategy[Expression]:
+    return st.recursive(
+        concepts(vocabulary),
+        lambda inner: st.builds(Operation, st.sampled_from(OPERATORS), inner, inner),
+        max_leaves=6,
+    )
+
+
+@pytest.mark.parametrize("vocabulary", [ROOMS, AWKWARD], ids=["rooms", "awkward"])
+@thoroughly
+@given(data=st.data())
+def test_what_an_expression_prints_is_read_back_as_itself(
+    vocabulary: Vocabulary, data: st.DataObject
+) -> None:
+    expression = data.draw(expressions(vocabulary))
+    assert parse(str(expression), vocabulary) == expression
+    assert parse(str(expression).swapcase().replace("_", "  "), vocabulary) == expression
+
+
+@pytest.mark.parametrize("vocabulary", [ROOMS, AWKWARD], ids=["rooms", "awkward"])
+def test_every_symbol_label_and_alias_is_an_expression(vocabulary: Vocabulary) -> None:
+    for label in vocabulary.symbols:
+        y = vocabulary.encode(evaluate(parse(label, vocabulary)))
+        assert [vocabulary.symbols[k] for k in y.nonzero()[0]] == [label]
+    for name, concept in vocabulary.aliases.items():
+        assert parse(name, vocabulary) == concept
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "message"),
+    [
+        ("red", "red", '"red" is ambiguous, it may mean wall: red, floor: red, object: red'),
+        ("hat AND red", "red", "ambiguous"),
+        ("hatt", "hatt", 'unknown name "hatt"; did you mean "hat"?'),
+        ("hat AND ice loly", "ice loly", 'did you mean "ice lolly"?'),
+        ("dark yelow wall", "dark yelow wall", 'did you mean "dark yellow wall"?'),
+        ("zzz", "zzz", 'unknown name "zzz"'),
+        ("hat, wall: yelow", "yelow", 'attribute "wall" has no value "yelow"; did you mean "yellow"?'),
+        (
+            "wall: hat",
+            "hat",
+            'attribute "wall" has no value "hat": it has red, blue, white, yellow, dark yellow',
+        ),
+        ("Wall: wall", "wall", 'has no value "wall"'),
+        ("hat, wal: red", "wal", 'unknown attribute "wal"; did you mean "wall"?'),
+        ("hat AND wall", "wall", '"wall" needs a value, such as "wall: red"'),
+        ("hat, floor:", "floor", '"floor" needs a value'),
+        ("hat ADN wall: red", "ADN", 'did you mean "AND"?'),
+        ("hat in comon red wall", "in", 'did you mean "IN COMMON"?'),
+        ("hat red wall", "red", '"red" is out of place: expected AND, IN COMMON, IGNORE or a comma'),
+        ("(hat) red wall", "red", "out of place"),
+        ("hat (red wall)", "(", '"(" is out of place'),
+        ("(hat), (red wall)", ",", "write AND"),
+        ("AND hat", "AND", 'expected a name, found "AND"'),
+        ("hat AND IGNORE dub", "IGNORE", 'expected a name, found "IGNORE"'),
+        ("hat, , dub", ",", 'expected a name, found ","'),
+        ("()", ")", 'expected a name, found ")"'),
+        ("dub AND (hat", "(", '"(" is never closed'),
+        ("hat)", ")", '")" is out of place'),
+        (
+            "floor: red, wall: red, wall: blue",
+            "wall: blue",
+            '"wall: red" and "wall: blue" exclude each other',
+        ),
+        ("dub, red wall", "red wall", '"wall: white" and "wall: red" exclude each other'),
+    ],
+)
+def test_errors_point_at_the_place(text: str, place: str, message: str) -> None:
+    with pytest.raises(ExpressionError) as raised:
+        parse(text, ROOMS)
+    error = raised.value
+    assert message in str(error)
+    assert "\n" not in str(error)
+    assert text[error.start : error.end] == place
+    assert error.start in (text.find(place), text.rfind(place))
+    assert str(error).endswith(f"(column {error.start + 1})")
+    line, pointer = error.caret.split("\n")
+    assert line == text
+    assert pointer == " " * error.start + "^" * len(place)
+
+
+@pytest.mark.parametrize("text", ["", "   ", "hat AND", "hat,", "(hat AND"])
+def test_an_unfinished_text_is_refused_at_its_end(text: str) -> None:
+    with pytest.raises(ExpressionError, match="found the end") as raised:
+        parse(text, ROOMS)
+    assert raised.value.start == len(text)
+
+
+def test_messages_stay_on_one_line_and_lists_short() -> None:
+    many = Vocabulary(tuple(Attribute(f"part {i}", ("red", "blue")) for i in range(40)))
+    with pytest.raises(ExpressionError, match="40 in all") as raised:
+        parse("red", many)
+    assert len(str(raised.value)) < 200
+    with pytest.raises(ExpressionError) as raised:
+        parse("hat AND\nz\nz", ROOMS)
+    assert "\n" not in str(raised.value)
+    assert raised.value.caret.split("\n")[0] == "hat AND z z"
+
+
+@pytest.mark.parametrize("text", ["(" * 5000 + "hat", "hat" + " AND hat" * 5000])
+def test_endless_nesting_is_refused_before_it_exhausts_the_stack(text: str) -> None:
+    with pytest.raises(ExpressionError, match=f"more than {MAX_OPERATORS}"):
+        parse(text, ROOMS)
+
+
+@thoroughly
+@given(st.text(alphabet="ahtred wl:,()ANDINCOMMON_-=\n") | st.text())
+def test_any_text_is_read_or_refused_within_its_bounds(text: str) -> None:
+    try:
+        parse(text, ROOMS)
+        return
+    except ExpressionError as refusal:
+        error = refusal
+    assert 0 <= error.start <= error.end <= len(text)
+    assert len(str(error).splitlines()) == 1
+
+
+def test_a_contradicting_and_is_read_but_has_no_value() -> None:
+    expression = parse("wall: red AND wall: blue", ROOMS)
+    with pytest.raises(ConflictError, match='"wall: red" and "wall: blue"'):
+        evaluate(expression)
+    assert evaluate(parse("(wall: red, hat) IN COMMON (wall: blue, hat)", ROOMS)) == room(shape="hat")
+
+
+def test_binary_attributes_cannot_be_denied() -> None:
+    with pytest.raises(ExpressionError, match='"Wearing_Hat" has no value "no": it has yes'):
+        parse("wearing hat: no", AWKWARD)
+
+
+def test_a_vocabulary_may_have_a_value_called_anything() -> None:
+    vocabulary = Vocabulary((Attribute("taste", ("anything", "sweet")),))
+    assert parse("anything", vocabulary) == Concept({"taste": "anything"})

@@ -1,0 +1,320 @@
+"""What is drawn for training, tests and holding out: rules, uniformity, determinism, and size."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable
+from contextlib import suppress
+
+import numpy as np
+import pytest
+
+from symbols import (
+    OPERATORS,
+    Attribute,
+    Concept,
+    Triple,
+    Vocabulary,
+    apply,
+    concepts_at,
+    counts,
+    held_out_concepts,
+    novel_concepts,
+    operator_triples,
+    training_concepts,
+)
+from symbols.ranks import Deck, Ranks, below
+
+COLOURS = tuple(f"colour {i}" for i in range(16))
+ROOMS = Vocabulary(
+    (
+        Attribute("wall", COLOURS),
+        Attribute("floor", COLOURS),
+        Attribute("object", COLOURS),
+        Attribute("shape", ("hat", "ice lolly", "suitcase")),
+    )
+)
+SMALL = Vocabulary(
+    (
+        Attribute("wall", ("red", "blue", "green")),
+        Attribute("shape", ("hat", "lolly")),
+        Attribute("size", ("big", "small")),
+    )
+)
+MIXED = Vocabulary(
+    (
+        Attribute("wall", ("red", "blue")),
+        Attribute("shape", ("hat", "lolly")),
+        Attribute("shiny", binary=True),
+    )
+)
+FACES = Vocabulary(tuple(Attribute(f"attribute {i}", binary=True) for i in range(40)))
+SPRITES = Vocabulary(
+    tuple(
+        Attribute(name, tuple(f"{name} {i}" for i in range(size)))
+        for name, size in zip(
+            ("body", "shirt", "pants", "hair_style", "hair_colour", "direction"),
+            (6, 4, 4, 8, 10, 4),
+            strict=True,
+        )
+    )
+)
+
+
+def generator(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def chi_square(observed: Iterable[int]) -> float:
+    """Pearson's statistic against equal frequencies, over its standard deviation from the mean."""
+    array = np.array(list(observed), dtype=float)
+    expected = array.mean()
+    freedom = len(array) - 1
+    return float((((array - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
+
+
+def every_row(vocabulary: Vocabulary) -> np.ndarray:
+    return np.array(list(itertools.product(*map(range, vocabulary.factor_sizes))))
+
+
+def reaches(triple: Triple) -> bool:
+    """The rules for one example of an operator, apart from those on levels and held-out concepts."""
+    op, left, right, result = triple
+    if not (left.level and right.level and result.level) or apply(op, left, right) != result:
+        return False
+    if op == "AND":
+        return left.is_orthogonal_to(right)
+    if op == "IN COMMON":
+        return left != right
+    return right.is_superordinate_to(left)
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, MIXED], ids=["blocks", "mixed"])
+def test_ranks_number_every_concept_of_a_level_once(vocabulary: Vocabulary) -> None:
+    ranks = Ranks(vocabulary)
+    for level, count in enumerate(counts(vocabulary), start=1):
+        made = [ranks.concept(level, rank) for rank in range(count)]
+        assert set(made) == set(concepts_at(vocabulary, level))
+        assert len(set(made)) == count
+
+
+def test_a_deck_deals_every_number_once_in_every_order() -> None:
+    rng = generator()
+    orders = Counter()
+    for _ in range(6000):
+        deck = Deck(4)
+        orders[tuple(deck.deal(rng) for _ in range(4))] += 1
+        assert deck.deal(rng) is None
+    assert set(orders) == set(itertools.permutations(range(4)))
+    assert chi_square(orders.values()) < 4
+
+
+def test_numbers_beyond_64_bits_are_uniform() -> None:
+    rng, n = generator(), 3 * 2**70
+    drawn = [below(n, rng) for _ in range(3000)]
+    assert all(0 <= number < n for number in drawn)
+    assert chi_square(Counter(number * 12 // n for number in drawn).values()) < 4
+
+
+def test_held_out_concepts_are_distinct_full_combinations() -> None:
+    drawn = held_out_concepts(ROOMS, 300, generator())
+    assert len(set(drawn)) == 300
+    assert {concept.level for concept in drawn} == {4}
+
+
+def test_held_out_concepts_are_uniform() -> None:
+    drawn = Counter(c for seed in range(1200) for c in held_out_concepts(SMALL, 2, generator(seed)))
+    assert len(drawn) == 12
+    assert chi_square(drawn.values()) < 4
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, MIXED], ids=["blocks", "mixed"])
+@pytest.mark.parametrize("seed", range(10))
+def test_holding_out_hides_no_pair_of_values(vocabulary: Vocabulary, seed: int) -> None:
+    rng, rows = generator(seed), every_row(vocabulary)
+    held_out: tuple[Concept, ...] = ()
+    with pytest.raises(ValueError, match="pair of values"):
+        held_out_concepts(vocabulary, len(rows), rng)
+    with suppress(ValueError):
+        for n in range(1, len(rows)):
+            held_out = held_out_concepts(vocabulary, n, rng)
+    assert len(held_out) >= 1
+    shown = rows[~vocabulary.shows_any(rows, held_out)]
+    for a, b in itertools.combinations(range(rows.shape[1]), 2):
+        assert (
+            len(np.unique(shown[:, [a, b]], axis=0))
+            == vocabulary.factor_sizes[a] * vocabulary.factor_sizes[b]
+        )
+
+
+def test_two_attributes_keep_every_value_visible() -> None:
+    vocabulary = Vocabulary((Attribute("wall", ("red", "blue")), Attribute("shape", ("hat", "lolly"))))
+    held_out = held_out_concepts(vocabulary, 2, generator())
+    assert held_out[0].in_common(held_out[1]) == Concept()
+    with pytest.raises(ValueError, match="cannot hold out 3"):
+        held_out_concepts(vocabulary, 3, generator())
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_training_concepts_follow_their_rules(seed: int) -> None:
+    rng = generator(seed)
+    held_out = held_out_concepts(ROOMS, 300, rng)
+    exclude = held_out_concepts(ROOMS, 50, rng) + tuple(concepts_at(ROOMS, 1))[:20]
+    drawn = training_concepts(ROOMS, 133, rng, held_out=held_out, exclude=exclude)
+    assert len(set(drawn)) == 133
+    assert not set(drawn) & {*held_out, *exclude}
+    assert {item for concept in drawn for item in concept.items} == {
+        item for unigram in concepts_at(ROOMS, 1) for item in unigram.items
+    }
+
+
+def test_training_levels_are_uniform() -> None:
+    levels = Counter(
+        concept.level
+        for seed in range(100)
+        for concept in training_concepts(ROOMS, 133, generator(seed), held_out=())
+    )
+    assert set(levels) == {1, 2, 3, 4}
+    assert all(abs(count / 13300 - 0.25) < 0.02 for count in levels.values())
+
+
+def test_concepts_are_uniform_within_their_level() -> None:
+    drawn = Counter(
+        concept
+        for seed in range(2500)
+        for concept in novel_concepts(SMALL, 4, generator(seed), known=(), held_out=())
+    )
+    for level in (1, 2, 3):
+        assert chi_square(drawn[concept] for concept in concepts_at(SMALL, level)) < 4
+
+
+def test_few_training_concepts_still_mention_every_symbol() -> None:
+    for seed in range(30):
+        drawn = training_concepts(ROOMS, 16, generator(seed), held_out=())
+        assert len({item for concept in drawn for item in concept.items}) == 51
+    with pytest.raises(ValueError, match="15 concepts cannot mention every symbol"):
+        training_concepts(ROOMS, 15, generator(), held_out=())
+
+
+def test_an_exhausted_level_leaves_the_others() -> None:
+    rng = generator()
+    everything = training_concepts(SMALL, sum(counts(SMALL)), rng, held_out=())
+    assert set(everything) == {concept for level in (1, 2, 3) for concept in concepts_at(SMALL, level)}
+    with pytest.raises(ValueError, match="36 concepts are wanted, but only 35"):
+        novel_concepts(SMALL, 36, rng, known=(), held_out=())
+
+
+def test_novel_concepts_are_neither_known_nor_held_out() -> None:
+    rng = generator()
+    held_out = held_out_concepts(ROOMS, 300, rng)
+    known = training_concepts(ROOMS, 133, rng, held_out=held_out)
+    drawn = novel_concepts(ROOMS, 19651 - 133 - 300 - 100, rng, known=known, held_out=held_out)
+    assert len(set(drawn)) == len(drawn)
+    assert not set(drawn) & {*known, *held_out}
+
+
+def test_a_concept_of_which_every_image_is_held_out_is_unseen() -> None:
+    held_out = [SMALL.concept({"wall": "red", "shape": "hat", "size": size}) for size in ("big", "small")]
+    unseen = {*held_out, SMALL.concept({"wall": "red", "shape": "hat"})}
+    drawn = novel_concepts(SMALL, 35 - 3, generator(), known=(), held_out=held_out)
+    assert not set(drawn) & unseen
+    with pytest.raises(ValueError, match="only 32"):
+        novel_concepts(SMALL, 33, generator(), known=(), held_out=held_out)
+
+
+@pytest.mark.parametrize("vocabulary", [SMALL, MIXED], ids=["blocks", "mixed"])
+@pytest.mark.parametrize("seed", range(20))
+def test_exactly_the_unseen_concepts_are_never_drawn(vocabulary: Vocabulary, seed: int) -> None:
+    rng, rows = generator(seed), every_row(vocabulary)
+    held_out = [vocabulary.describe(row) for row in rng.permutation(rows)[: rng.integers(1, len(rows))]]
+    held_out = [concept for concept in held_out if concept.level]
+    shown = rows[~vocabulary.shows_any(rows, held_out)]
+    seen = {
+        concept
+        for level in (1, 2, 3)
+        for concept in concepts_at(vocabulary, level)
+        if concept not in held_out and vocabulary.matches(shown, concept).any()
+    }
+    assert set(novel_concepts(vocabulary, len(seen), rng, known=(), held_out=held_out)) == seen
+
+
+@pytest.mark.parametrize("vocabulary", [ROOMS, SPRITES, MIXED], ids=["rooms", "sprites", "mixed"])
+def test_triples_follow_their_rules(vocabulary: Vocabulary) -> None:
+    rng = generator()
+    held_out = held_out_concepts(vocabulary, 1 if vocabulary is MIXED else 300, rng)
+    exclude = novel_concepts(vocabulary, 3 if vocabulary is MIXED else 200, rng, known=(), held_out=held_out)
+    triples = operator_triples(vocabulary, 3000, rng, held_out=held_out, exclude=exclude)
+    assert all(reaches(triple) for triple in triples)
+    assert not {c for t in triples for c in (t.left, t.right, t.result)} & set(held_out)
+    assert not {t.result for t in triples} & set(exclude)
+    assert chi_square(Counter(t.op for t in triples).values()) < 4
+    assert {t.op for t in triples} == set(OPERATORS)
+
+
+def test_triples_reach_all_levels_evenly_and_may_conflict() -> None:
+    triples = operator_triples(ROOMS, 6000, generator(), held_out=())
+    for op, levels in (("AND", {2, 3, 4}), ("IN COMMON", {1, 2, 3}), ("IGNORE", {1, 2, 3})):
+        results = Counter(t.result.level for t in triples if t.op == op)
+        assert set(results) == levels
+        assert chi_square(results.values()) < 4
+    pairs = [t for t in triples if t.op == "IN COMMON"]
+    shared = [set(t.left.attributes) & set(t.right.attributes) for t in pairs]
+    conflicting = np.mean([len(s) > t.result.level for s, t in zip(shared, pairs, strict=True)])
+    assert 0.2 < conflicting < 0.8
+    splits = {(t.left.level, t.right.level) for t in triples if t.op == "AND"}
+    assert splits == {(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1)}
+
+
+def test_triples_can_be_asked_to_reach_given_concepts() -> None:
+    rng = generator()
+    held_out = held_out_concepts(ROOMS, 300, rng)
+    wanted = novel_concepts(ROOMS, 200, rng, known=(), held_out=held_out)
+    triples = operator_triples(ROOMS, 500, rng, held_out=held_out, results=wanted)
+    assert [t.result for t in triples] == [wanted[i % 200] for i in range(500)]
+    assert all(reaches(triple) for triple in triples)
+    assert not {c for t in triples for c in (t.left, t.right)} & set(held_out)
+    assert {t.op for t in triples if t.result.level == 4} == {"AND"}
+    assert {t.op for t in triples if t.result.level == 1} == {"IN COMMON", "IGNORE"}
+    assert {t.op for t in triples if t.result.level == 2} == set(OPERATORS)
+
+
+def test_impossible_triples_are_refused() -> None:
+    red = SMALL.concept({"wall": "red"})
+    with pytest.raises(ValueError, match='may reach "wall: red": it is excluded'):
+        operator_triples(SMALL, 1, generator(), held_out=(), exclude=[red], results=[red])
+    with pytest.raises(ValueError, match='"anything": it is empty'):
+        operator_triples(SMALL, 1, generator(), held_out=(), results=[Concept()])
+    with pytest.raises(ValueError, match="no results"):
+        operator_triples(SMALL, 1, generator(), held_out=(), results=[])
+    with pytest.raises(ValueError, match="two attributes"):
+        operator_triples(Vocabulary((Attribute("wall", ("red",)),)), 1, generator(), held_out=())
+    unreachable = [concept for level in (1, 2, 3) for concept in concepts_at(SMALL, level)]
+    with pytest.raises(ValueError, match="exclusions leave too little"):
+        operator_triples(SMALL, 1, generator(), held_out=(), exclude=unreachable)
+
+
+def everything_drawn(vocabulary: Vocabulary, seed: int) -> tuple[object, ...]:
+    rng = generator(seed)
+    held_out = held_out_concepts(vocabulary, 300, rng)
+    train = training_concepts(vocabulary, 133, rng, held_out=held_out)
+    test = novel_concepts(vocabulary, 100, rng, known=train, held_out=held_out)
+    triples = operator_triples(vocabulary, 500, rng, held_out=held_out, exclude=test)
+    return held_out, train, test, triples
+
+
+@pytest.mark.parametrize("vocabulary", [ROOMS, SPRITES, FACES], ids=["rooms", "sprites", "faces"])
+def test_the_generator_decides_everything(vocabulary: Vocabulary) -> None:
+    first, again, other = (everything_drawn(vocabulary, seed) for seed in (1, 1, 2))
+    assert first == again
+    assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+def test_forty_binary_attributes_are_not_enumerated() -> None:
+    held_out, train, test, triples = everything_drawn(FACES, 0)
+    assert len(set(held_out)) == 300
+    assert not {*train, *test} & set(held_out)
+    assert all(reaches(triple) for triple in triples)
+    assert max(concept.level for concept in train) > 30
+
+
+def test_the_whole_of_rooms_can_be_drawn() -> None:
+    assert len(set(training_concepts(ROOMS, 19651, generator(), held_out=()))) == 19651
