@@ -78,10 +78,10 @@ def test_grey_and_transparent_images(folder):
 def test_resizing_crops_about_the_centre(folder):
     halves = np.zeros((40, 100, 3), dtype=np.uint8)
     halves[:, 50:] = 255
-    halves[:, :30] = halves[:, 70:] = 127
+    halves[:, :10] = halves[:, 90:] = 127
     Image.fromarray(halves).save(folder / "a.png")
-    image = load_folder(folder, "table.csv", 8, resize=True).images[0]
-    assert image.shape == (3, 8, 8)
+    image = load_folder(folder, "table.csv", (4, 8), resize=True).images[0]
+    assert image.shape == (3, 4, 8)
     assert image[:, :, :3].max() < 15
     assert image[:, :, 5:].min() > 240
 

@@ -46,6 +46,14 @@ def test_every_pixel_is_seen_by_the_encoder_and_reached_by_the_decoder(shape):
     assert (a != b).all()
 
 
+def test_the_decoders_last_layer_is_linear():
+    decoder, z = ConvDecoder((3, 16, 16), 4), torch.randn(2, 4)
+    before = decoder(z)
+    with torch.no_grad():
+        decoder.deconvolutions.layers[-1].bias -= 5
+    assert torch.allclose(decoder(z), before - 5)
+
+
 def test_gradients_reach_every_weight():
     torch.manual_seed(0)
     encoder, decoder = ConvEncoder((3, 19, 21), 4, widths=(8, 8)), ConvDecoder((3, 19, 21), 4, widths=(8, 8))

@@ -199,9 +199,13 @@ def test_denoising_wants_the_uncorrupted_image():
 def test_denoising_in_another_colour_space_still_cuts_out_black():
     colour, x = CyclicHSV(), images()
     model = DAE(SHAPE, 6, widths=(8, 8), colour=colour)
-    restored = model(colour.encode(occlude(x, noise()))).sigmoid()
-    expected = (restored - colour.encode(x)).square().sum((1, 2, 3)).mean()
-    assert torch.allclose(denoising(model, x, generator=noise()), expected)
+    seen = []
+    model.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    loss = denoising(model, x, generator=noise())
+    corrupted = colour.encode(occlude(x, noise()))
+    assert torch.equal(seen[0], corrupted)
+    expected = (model(corrupted).sigmoid() - colour.encode(x)).square().sum((1, 2, 3)).mean()
+    assert torch.allclose(loss, expected)
 
 
 def test_normalised_beta_is_beta_latents_over_features():
