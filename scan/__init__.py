@@ -12,12 +12,13 @@ from scan.grounding import SCAN, closed_form, grounding_loss
 from scan.judge import Judge, augment, judge_loss
 from scan.loading import RunError, load
 from scan.operators import Operators, operator_loss
-from scan.symbol_networks import ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 
 __all__ = [
     "SCAN",
     "ConceptModel",
     "Description",
+    "ExpertSymbolDecoder",
     "ExpertSymbolEncoder",
     "Judge",
     "MLPSymbolEncoder",

@@ -18,19 +18,36 @@ from torch import nn
 from scan.grounding import SCAN
 from scan.judge import Judge
 from scan.operators import Operators
-from scan.symbol_networks import ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 
 
-def scan(symbols: int, latents: int, *, encoder: str = "mlp", hidden: Sequence[int] = (100,)) -> SCAN:
-    """Return SCAN with an encoder of `ENCODERS`; `hidden` are the widths of its multilayer perceptrons."""
+def scan(
+    symbols: int,
+    latents: int,
+    *,
+    encoder: str = "mlp",
+    decoder: str | None = None,
+    hidden: Sequence[int] = (100,),
+) -> SCAN:
+    """Return SCAN with an encoder of `ENCODERS` and a decoder of `DECODERS`.
+
+    The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons.
+    """
+    decoder = encoder if decoder is None else decoder
     if encoder not in ENCODERS:
         raise ValueError(f"unknown symbol encoder {encoder!r}{_nearest(encoder, ENCODERS)}")
-    return SCAN(ENCODERS[encoder](symbols, latents, hidden), SymbolDecoder(latents, symbols, hidden))
+    if decoder not in DECODERS:
+        raise ValueError(f"unknown symbol decoder {decoder!r}{_nearest(decoder, DECODERS)}")
+    return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
 
 
 ENCODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
     "mlp": MLPSymbolEncoder,
     "experts": lambda symbols, latents, hidden: ExpertSymbolEncoder(symbols, latents),
+}
+DECODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
+    "mlp": SymbolDecoder,
+    "experts": lambda latents, symbols, hidden: ExpertSymbolDecoder(latents, symbols),
 }
 
 KINDS: Mapping[str, Callable[..., nn.Module]] = {"scan": scan, "operators": Operators, "judge": Judge}
@@ -40,9 +57,8 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     """Return the module that a specification describes.
 
     Raises:
-        ValueError: for an unknown kind or encoder, with the nearest valid name, and for a key that is
-        missing or
-            unknown.
+        ValueError: for an unknown kind, encoder or decoder, with the nearest valid name, and for a key that
+            is missing or unknown.
     """
     kind = str(spec.get("kind"))
     if kind not in KINDS:

@@ -1,18 +1,27 @@
 """Networks between k-hot symbols and latents: q(z_y|y) and p(y|z_y).
 
-Two encoders give q(z_y|y) as a diagonal Gaussian on the axes of the visual latents:
+Two of each. The multilayer perceptrons are the paper's: one hidden layer of ReLU units. The experts give
+every
+symbol v a Gaussian N(m_v, 1/tau_v) on each latent, with tau_v >= 0 and tau_v = 0 where it has nothing to say:
 
-- `MLPSymbolEncoder`, the paper's: one hidden layer of ReLU units.
-- `ExpertSymbolEncoder`: every mentioned symbol v is a Gaussian expert N(m_v, 1/tau_v) on each latent, and the
-  experts are multiplied with the prior N(0, 1):
+- `ExpertSymbolEncoder` multiplies the experts of the mentioned symbols with the prior N(0, 1),
 
-      1/s^2 = 1 + sum_v y_v tau_v ,    mu = s^2 sum_v y_v tau_v m_v ,    tau_v >= 0.
+      1/s^2 = 1 + sum_v y_v tau_v ,    mu = s^2 sum_v y_v tau_v m_v .
 
-  A symbol that is silent about a latent has tau_v = 0 there. The natural parameters are linear in y, so a
-  combination never seen in training is the sum of parts that were.
+  The natural parameters are linear in y, so a combination never seen in training is the sum of parts that
+  were.
+- `ExpertSymbolDecoder` asks each symbol's expert how well it accounts for z, as Bayes' rule does:
 
-Reference: Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018;
-a prior among the experts: Vedantam et al., "Generative Models of Visually Grounded Imagination", ICLR 2018.
+      logit p(y_v = 1|z) = b_v - 1/2 sum_k tau_vk (z_k - m_vk)^2 .
+
+  What other symbols say of z does not enter, so it cannot learn the training combinations by heart.
+
+The decoder has experts of its own: log p(y|z_y) would otherwise pull those of the encoder away from the
+images.
+
+References: Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, section
+4; products with a prior expert: Vedantam et al., "Generative Models of Visually Grounded Imagination", ICLR
+2018.
 """
 
 import itertools
@@ -61,34 +70,8 @@ class MLPSymbolEncoder(nn.Module):
         return Gaussian(mean, bounded(logvar))
 
 
-class ExpertSymbolEncoder(nn.Module):
-    """q(z_y|y) as a product of the prior with one Gaussian expert per mentioned symbol.
-
-    An empty y gives the prior exactly. All experts start with a precision of `precision`, hence every concept
-    starts near the prior. A symbol of negative weight (the paper's traversals feed {-6, -3, 1, 2}) pulls
-    towards the mirror image of its mean: y_v enters the mean, |y_v| the precision, which stays positive.
-
-    Args:
-        symbols: K, the width of y.
-        latents: D, the number of latents of the visual model.
-        precision: The precision tau with which every expert starts.
-    """
-
-    def __init__(self, symbols: int, latents: int, precision: float = 0.05) -> None:
-        super().__init__()
-        self.mean = nn.Parameter(torch.zeros(symbols, latents))
-        # The logarithm, because useful precisions span from 0 to hundreds.
-        self.log_precision = nn.Parameter(torch.full((symbols, latents), precision).log())
-
-    def forward(self, y: Tensor) -> Gaussian:
-        """Return q(z_y|y) over (B, D) for symbols y (B, K)."""
-        precision = bounded(self.log_precision).exp()
-        added = y.abs() @ precision
-        return Gaussian((y @ (precision * self.mean)) / (1 + added), -added.log1p())
-
-
 class SymbolDecoder(nn.Module):
-    """p(y|z_y): a multilayer perceptron from latents to the logits of independent Bernoulli symbols.
+    """The paper's p(y|z_y): a multilayer perceptron from latents to the logits of independent symbols.
 
     Args:
         latents: D, the number of latents of the visual model.
@@ -103,3 +86,69 @@ class SymbolDecoder(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Return the logits (B, K) of the symbols for latents z (B, D)."""
         return self.layers(z)
+
+
+class Experts(nn.Module):
+    """A Gaussian expert for each of K symbols on each of D latents, all wide and centred at first.
+
+    Both parameters start at 0, which is also where weight decay leads: to symbols that say next to nothing.
+
+    Args:
+        symbols: K.
+        latents: D.
+        precision: The precision tau with which every expert starts.
+    """
+
+    def __init__(self, symbols: int, latents: int, precision: float = 0.05) -> None:
+        super().__init__()
+        self.start = precision
+        self.mean = nn.Parameter(torch.zeros(symbols, latents))
+        # The logarithm of the growth, because useful precisions span from 0 to thousands.
+        self.growth = nn.Parameter(torch.zeros(symbols, latents))
+
+    @property
+    def precision(self) -> Tensor:
+        """tau (K, D), positive, at most 8,000 times the prior's for the default start."""
+        return self.start * bounded(self.growth, 12.0).exp()
+
+
+class ExpertSymbolEncoder(nn.Module):
+    """q(z_y|y) as a product of the prior with one Gaussian expert per mentioned symbol.
+
+    An empty y gives the prior exactly. A symbol of negative weight (the paper's traversals feed {-6, -3, 1,
+    2}) pulls towards the mirror image of its mean: y_v enters the mean, |y_v| the precision, which stays
+    positive.
+
+    Args:
+        symbols: K, the width of y.
+        latents: D, the number of latents of the visual model.
+    """
+
+    def __init__(self, symbols: int, latents: int) -> None:
+        super().__init__()
+        self.experts = Experts(symbols, latents)
+
+    def forward(self, y: Tensor) -> Gaussian:
+        """Return q(z_y|y) over (B, D) for symbols y (B, K)."""
+        precision = self.experts.precision
+        added = y.abs() @ precision
+        return Gaussian((y @ (precision * self.experts.mean)) / (1 + added), -added.log1p())
+
+
+class ExpertSymbolDecoder(nn.Module):
+    """p(y|z_y) by Bayes' rule for Gaussian experts: logits that are quadratic in the latents.
+
+    Args:
+        latents: D, the number of latents of the visual model.
+        symbols: K, the width of y.
+    """
+
+    def __init__(self, latents: int, symbols: int) -> None:
+        super().__init__()
+        self.experts = Experts(symbols, latents)
+        self.bias = nn.Parameter(torch.zeros(symbols))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return the logits (B, K) of the symbols for latents z (B, D)."""
+        distance = (z.unsqueeze(-2) - self.experts.mean).square()  # (B, K, D)
+        return self.bias - 0.5 * (self.experts.precision * distance).sum(-1)

@@ -6,15 +6,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from scan.grounding import SCAN, Direction, closed_form, grounding_loss
-from scan.symbol_networks import ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 from vision.gaussian import Gaussian, kl, kl_from_prior
 
 DIRECTIONS: tuple[Direction, ...] = ("forward", "reverse")
 
 
 def make_scan(symbols: int, latents: int, kind: str = "mlp") -> SCAN:
-    encoder = MLPSymbolEncoder(symbols, latents) if kind == "mlp" else ExpertSymbolEncoder(symbols, latents)
-    return SCAN(encoder, SymbolDecoder(latents, symbols))
+    if kind == "mlp":
+        return SCAN(MLPSymbolEncoder(symbols, latents), SymbolDecoder(latents, symbols))
+    return SCAN(ExpertSymbolEncoder(symbols, latents), ExpertSymbolDecoder(latents, symbols))
 
 
 def gaussian(mean: list[float], variance: list[float]) -> Gaussian:
@@ -137,11 +138,12 @@ def test_extreme_symbols_and_codes_stay_finite() -> None:
         assert parameter.grad.isfinite().all()
 
 
-def test_the_symbol_decoder_learns_the_symbols_of_separable_concepts() -> None:
+@pytest.mark.parametrize("kind", ["mlp", "experts"])
+def test_the_symbol_decoder_learns_the_symbols_of_separable_concepts(kind: str) -> None:
     torch.manual_seed(0)
-    scan, y = make_scan(4, 4, "experts"), torch.eye(4).repeat(8, 1)
+    scan, y = make_scan(4, 4, kind), torch.eye(4).repeat(8, 1)
     q_x = Gaussian(2 * y, torch.full((32, 4), -4.0))
-    optimiser = torch.optim.Adam(scan.parameters(), lr=0.02)
+    optimiser = torch.optim.Adam(scan.parameters(), lr=0.03)
     for _ in range(300):
         optimiser.zero_grad()
         grounding_loss(scan, y, q_x).loss.backward()

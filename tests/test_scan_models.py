@@ -7,7 +7,7 @@ import pytest
 
 from scan import models
 from scan.grounding import SCAN
-from scan.symbol_networks import ExpertSymbolEncoder, MLPSymbolEncoder
+from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 
 
 def shapes(module: Any) -> dict[str, tuple[int, ...]]:
@@ -17,7 +17,8 @@ def shapes(module: Any) -> dict[str, tuple[int, ...]]:
 @pytest.mark.parametrize(
     "spec",
     [
-        {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts", "hidden": [20]},
+        {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts"},
+        {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts", "decoder": "mlp", "hidden": [20]},
         {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "mlp", "hidden": [20, 10]},
         {"kind": "operators", "hidden": [30, 15]},
         {"kind": "judge", "shape": [3, 16, 16], "sizes": [4, 2], "widths": [8, 8], "hidden": 12},
@@ -26,7 +27,7 @@ def shapes(module: Any) -> dict[str, tuple[int, ...]]:
 def test_a_specification_survives_json_and_fixes_every_shape(spec: dict[str, Any]) -> None:
     built, again = models.build(spec), models.build(json.loads(json.dumps(spec)))
     assert shapes(built) == shapes(again)
-    for key in set(spec) - {"kind", "encoder"}:
+    for key in set(spec) - {"kind", "encoder", "decoder"}:
         changed = {**spec, key: [9] if isinstance(spec[key], list) and key == "hidden" else _more(spec[key])}
         assert shapes(models.build(changed)) != shapes(built), key
 
@@ -35,11 +36,16 @@ def _more(value: Any) -> Any:
     return [_more(v) for v in value] if isinstance(value, list) else value * 2
 
 
-def test_encoders_are_chosen_by_name() -> None:
-    for name, kind in (("mlp", MLPSymbolEncoder), ("experts", ExpertSymbolEncoder)):
-        scan = models.build({"kind": "scan", "symbols": 4, "latents": 2, "encoder": name})
+def test_encoders_and_decoders_are_chosen_by_name() -> None:
+    spec = {"kind": "scan", "symbols": 4, "latents": 2}
+    kinds = {"mlp": (MLPSymbolEncoder, SymbolDecoder), "experts": (ExpertSymbolEncoder, ExpertSymbolDecoder)}
+    for name, other in (("mlp", "experts"), ("experts", "mlp")):
+        scan = models.build({**spec, "encoder": name})
         assert isinstance(scan, SCAN)
-        assert isinstance(scan.encoder, kind)
+        assert (type(scan.encoder), type(scan.decoder)) == kinds[name]
+        scan = models.build({**spec, "encoder": name, "decoder": other})
+        assert isinstance(scan, SCAN)
+        assert (type(scan.encoder), type(scan.decoder)) == (kinds[name][0], kinds[other][1])
 
 
 @pytest.mark.parametrize(
@@ -50,6 +56,7 @@ def test_encoders_are_chosen_by_name() -> None:
         ({"kind": "scan", "symbols": 4}, "scan model does not fit.*latents"),
         ({"kind": "scan", "symbols": 4, "latents": 2, "hiden": [3]}, "hiden"),
         ({"kind": "scan", "symbols": 4, "latents": 2, "encoder": "expert"}, "did you mean 'experts'"),
+        ({"kind": "scan", "symbols": 4, "latents": 2, "decoder": "mpl"}, "decoder 'mpl'; did you mean 'mlp'"),
     ],
 )
 def test_wrong_specifications_are_refused(spec: dict[str, Any], message: str) -> None:

@@ -2,16 +2,29 @@
 
 import pytest
 import torch
+from torch import Tensor
 
-from scan.symbol_networks import LOGVAR_LIMIT, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder, bounded
+from scan.symbol_networks import (
+    LOGVAR_LIMIT,
+    Experts,
+    ExpertSymbolDecoder,
+    ExpertSymbolEncoder,
+    MLPSymbolEncoder,
+    SymbolDecoder,
+    bounded,
+)
+
+
+def randomise(experts: Experts) -> None:
+    with torch.no_grad():
+        experts.mean.normal_()
+        experts.growth.normal_(mean=3)
 
 
 def random_experts(symbols: int = 5, latents: int = 3) -> ExpertSymbolEncoder:
     torch.manual_seed(0)
     encoder = ExpertSymbolEncoder(symbols, latents)
-    with torch.no_grad():
-        encoder.mean.normal_()
-        encoder.log_precision.normal_()
+    randomise(encoder.experts)
     return encoder
 
 
@@ -20,10 +33,10 @@ def test_experts_multiply_with_the_prior() -> None:
     encoder = random_experts(symbols=4, latents=1)
     y = torch.tensor([[1.0, 0.0, 1.0, 1.0]])
     grid = torch.linspace(-8, 8, 20001, dtype=torch.float64)
-    precision = bounded(encoder.log_precision).exp().double().detach().squeeze()
+    precision = encoder.experts.precision.double().detach().squeeze()
     log_density = -0.5 * grid**2
     for v in (0, 2, 3):
-        log_density = log_density - 0.5 * precision[v] * (grid - encoder.mean[v].item()) ** 2
+        log_density = log_density - 0.5 * precision[v] * (grid - encoder.experts.mean[v].item()) ** 2
     weight = torch.softmax(log_density, 0)
     mean = (weight * grid).sum()
     variance = (weight * (grid - mean) ** 2).sum()
@@ -71,3 +84,42 @@ def test_hidden_sizes_make_the_paper_s_networks() -> None:
     celeba = MLPSymbolEncoder(40, 32, hidden=(500, 500))
     assert [tuple(p.shape) for p in celeba.parameters()][::2] == [(500, 40), (500, 500), (64, 500)]
     assert encoder(torch.zeros(3, 51)).mean.shape == (3, 32)
+
+
+def test_the_expert_decoder_is_bayes_rule_for_the_experts() -> None:
+    # The odds of a symbol given z are those of q(z|y) / p(z), up to a constant that the bias holds.
+    encoder, decoder = random_experts(2, 3), ExpertSymbolDecoder(3, 2)
+    decoder.experts.load_state_dict(encoder.experts.state_dict())
+    q_y, prior = encoder(torch.eye(2)), torch.distributions.Normal(0.0, 1.0)
+
+    def log_odds(z: Tensor) -> Tensor:
+        said = torch.distributions.Normal(q_y.mean, q_y.std)
+        return (said.log_prob(z.unsqueeze(1)) - prior.log_prob(z).unsqueeze(1)).sum(-1)
+
+    z, origin = torch.randn(50, 3), torch.zeros(1, 3)
+    torch.testing.assert_close(
+        decoder(z) - decoder(origin), log_odds(z) - log_odds(origin), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_an_untrained_expert_decoder_hardly_prefers_any_symbol_and_reads_none_from_another() -> None:
+    decoder = ExpertSymbolDecoder(3, 4)
+    z = torch.randn(20, 3)
+    assert torch.equal(decoder(z).amax(-1), decoder(z).amin(-1))
+    randomise(decoder.experts)
+    before = decoder(z)
+    with torch.no_grad():
+        decoder.experts.mean[2] += 1
+    changed = (decoder(z) - before).abs().sum(0) > 0
+    assert changed.tolist() == [False, False, True, False]
+
+
+def test_precisions_are_positive_and_bounded_whatever_the_parameters() -> None:
+    experts = Experts(1, 4)
+    with torch.no_grad():
+        experts.growth.copy_(torch.tensor([[-1e6, 0.0, 5.0, 1e6]]))
+    precision = experts.precision[0]
+    assert (precision > 0).all()
+    assert precision.isfinite().all()
+    assert precision[1].item() == pytest.approx(0.05)
+    assert precision[3] > 5000
