@@ -79,10 +79,10 @@ def test_diversity_is_zero_for_even_readings_and_log_v_for_a_constant() -> None:
     assert result.floor_sum == pytest.approx(2 * floor_nats(4, 4))
 
 
-def test_soft_diversity_averages_the_probabilities() -> None:
-    p = np.array([[[0.6, 0.4], [0.6, 0.4]]])
+def test_soft_diversity_averages_the_probabilities_first() -> None:
+    p = np.array([[[0.9, 0.1], [0.7, 0.3], [0.2, 0.8]]])
     result = diversity([p], np.array([[-1]]))
-    assert result.hard == pytest.approx(math.log(2))
+    assert result.hard == pytest.approx(math.log(2) + 2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3))
     assert result.soft == pytest.approx(math.log(2) + 0.6 * math.log(0.6) + 0.4 * math.log(0.4))
 
 
