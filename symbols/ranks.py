@@ -78,8 +78,6 @@ class Ranks:
 
 def below(n: int, rng: np.random.Generator) -> int:
     """A uniform integer in 0..n-1, for n of any size."""
-    if n < 2**63:
-        return int(rng.integers(n))
     bits = n.bit_length()
     while True:
         number = int.from_bytes(rng.bytes((bits + 7) // 8), "little") % 2**bits

@@ -257,6 +257,23 @@ def test_binary_attributes_cannot_be_denied() -> None:
         parse("wearing hat: no", AWKWARD)
 
 
+def test_attribute_and_value_have_one_reading_and_aliases_come_before_guesses() -> None:
+    vocabulary = Vocabulary(
+        (
+            Attribute("wall", ("red", "blue")),
+            Attribute("sign", ("wall: red", "_", "red")),
+            Attribute("red", binary=True),
+        ),
+        aliases={"blue wall": Concept({"wall": "blue", "sign": "red"})},
+    )
+    assert parse("wall: red", vocabulary) == Concept({"wall": "red"})
+    assert parse("sign: wall: red", vocabulary) == Concept({"sign": "wall: red"})
+    assert parse("_", vocabulary) == Concept({"sign": "_"})
+    assert parse("blue wall", vocabulary) == vocabulary.aliases["blue wall"]
+    with pytest.raises(ExpressionError, match="it may mean wall: red, sign: red, red: yes"):
+        parse("red", vocabulary)
+
+
 def test_a_vocabulary_may_have_a_value_called_anything() -> None:
     vocabulary = Vocabulary((Attribute("taste", ("anything", "sweet")),))
     assert parse("anything", vocabulary) == Concept({"taste": "anything"})

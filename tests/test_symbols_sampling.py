@@ -1,9 +1,14 @@
 """What is drawn for training, tests and holding out: rules, uniformity, determinism, and size."""
 
 import itertools
+import os
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,7 +104,7 @@ def test_ranks_number_every_concept_of_a_level_once(vocabulary: Vocabulary) -> N
 
 def test_a_deck_deals_every_number_once_in_every_order() -> None:
     rng = generator()
-    orders = Counter()
+    orders: Counter[tuple[int | None, ...]] = Counter()
     for _ in range(6000):
         deck = Deck(4)
         orders[tuple(deck.deal(rng) for _ in range(4))] += 1
@@ -215,8 +220,12 @@ def test_novel_concepts_are_neither_known_nor_held_out() -> None:
 def test_a_concept_of_which_every_image_is_held_out_is_unseen() -> None:
     held_out = [SMALL.concept({"wall": "red", "shape": "hat", "size": size}) for size in ("big", "small")]
     unseen = {*held_out, SMALL.concept({"wall": "red", "shape": "hat"})}
-    drawn = novel_concepts(SMALL, 35 - 3, generator(), known=(), held_out=held_out)
-    assert not set(drawn) & unseen
+    for drawn in (
+        novel_concepts(SMALL, 35 - 3, generator(), known=(), held_out=held_out),
+        training_concepts(SMALL, 35 - 3, generator(), held_out=held_out),
+        [c for t in operator_triples(SMALL, 2000, generator(), held_out=held_out) for c in t[1:]],
+    ):
+        assert not set(drawn) & unseen
     with pytest.raises(ValueError, match="only 32"):
         novel_concepts(SMALL, 33, generator(), known=(), held_out=held_out)
 
@@ -292,7 +301,7 @@ def test_impossible_triples_are_refused() -> None:
         operator_triples(SMALL, 1, generator(), held_out=(), exclude=unreachable)
 
 
-def everything_drawn(vocabulary: Vocabulary, seed: int) -> tuple[object, ...]:
+def everything_drawn(vocabulary: Vocabulary, seed: int) -> tuple[tuple[Any, ...], ...]:
     rng = generator(seed)
     held_out = held_out_concepts(vocabulary, 300, rng)
     train = training_concepts(vocabulary, 133, rng, held_out=held_out)
@@ -306,6 +315,23 @@ def test_the_generator_decides_everything(vocabulary: Vocabulary) -> None:
     first, again, other = (everything_drawn(vocabulary, seed) for seed in (1, 1, 2))
     assert first == again
     assert all(a != b for a, b in zip(first, other, strict=True))
+
+
+def test_draws_do_not_depend_on_how_this_process_hashes_strings() -> None:
+    code = "from test_symbols_sampling import ROOMS, everything_drawn; print(everything_drawn(ROOMS, 0))"
+    places = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(places)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1
+    assert "Concept" in printed.pop()
 
 
 def test_forty_binary_attributes_are_not_enumerated() -> None:
