@@ -121,7 +121,7 @@ def test_copies_and_pickles_are_equal() -> None:
 @pytest.mark.parametrize("value", [False, 1, 1e-4, None, ("red",)])
 def test_what_yaml_makes_of_bare_words_is_refused_by_name(value: object) -> None:
     with pytest.raises(VocabularyError, match='value of "glasses" must be a string') as raised:
-        Concept({"glasses": value})  # type: ignore[dict-item]
+        Concept({"glasses": value})  # type: ignore[arg-type]
     assert repr(value) in str(raised.value)
     with pytest.raises(VocabularyError, match="attribute must be a string"):
         Concept([(value, "red")])  # type: ignore[list-item]

@@ -31,6 +31,18 @@ AWKWARD = Vocabulary(
 )
 
 
+SPRITES = Vocabulary(
+    (
+        Attribute("body", ("light", "tanned", "dark", "darkelf", "orc", "skeleton")),
+        Attribute("shirt", ("brown", "maroon", "teal", "white")),
+        Attribute("pants", ("magenta", "red", "teal", "white")),
+        Attribute("hair_style", ("bangs", "jewfro", "longhawk", "messy1", "mohawk", "plain", "ponytail")),
+        Attribute("hair_colour", ("black", "blonde", "brown", "pink", "redhead", "white")),
+        Attribute("direction", ("back", "left", "front", "right")),
+    )
+)
+
+
 def room(**values: str) -> Concept:
     return ROOMS.concept(values)
 
@@ -119,6 +131,20 @@ def test_names_that_look_like_operators_or_signs(text: str, items: dict[str, str
     assert evaluate(parse(text, AWKWARD)) == Concept(items)
 
 
+@pytest.mark.parametrize(
+    ("text", "means"),
+    [
+        ("orc, white shirt, pink", "body: orc, shirt: white, hair_colour: pink"),
+        ("Hair Colour: redhead AND mohawk", "hair_style: mohawk, hair_colour: redhead"),
+        ("brown hair_colour, brown shirt, front", "shirt: brown, hair_colour: brown, direction: front"),
+        ("(dark AND teal pants) IGNORE teal pants", "body: dark"),
+        ("messy1 IN COMMON (hair style messy1, left)", "hair_style: messy1"),
+    ],
+)
+def test_sprites_are_named_as_one_would(text: str, means: str) -> None:
+    assert str(evaluate(parse(text, SPRITES))) == means
+
+
 def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
     values = {a.name: st.none() | st.sampled_from(a.values) for a in vocabulary.attributes}
     return st.fixed_dictionaries(values).map(
@@ -147,7 +173,7 @@ def test_what_an_expression_prints_is_read_back_as_itself(
     assert parse(str(expression).swapcase().replace("_", "  "), vocabulary) == expression
 
 
-@pytest.mark.parametrize("vocabulary", [ROOMS, AWKWARD], ids=["rooms", "awkward"])
+@pytest.mark.parametrize("vocabulary", [ROOMS, AWKWARD, SPRITES], ids=["rooms", "awkward", "sprites"])
 def test_every_symbol_label_and_alias_is_an_expression(vocabulary: Vocabulary) -> None:
     for label in vocabulary.symbols:
         y = vocabulary.encode(evaluate(parse(label, vocabulary)))
@@ -161,6 +187,7 @@ def test_every_symbol_label_and_alias_is_an_expression(vocabulary: Vocabulary) -
     [
         ("red", "red", '"red" is ambiguous, it may mean wall: red, floor: red, object: red'),
         ("hat AND red", "red", "ambiguous"),
+        ("hat AND zebra wall", "zebra wall", 'unknown name "zebra wall"'),
         ("hatt", "hatt", 'unknown name "hatt"; did you mean "hat"?'),
         ("hat AND ice loly", "ice loly", 'did you mean "ice lolly"?'),
         ("dark yelow wall", "dark yelow wall", 'did you mean "dark yellow wall"?'),
