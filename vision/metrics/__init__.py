@@ -1,0 +1,72 @@
+"""Disentanglement metrics: functions of codes (N, D) and factors (N, K) that know no data set, model or
+config.
+
+    from vision.metrics import dci, mig
+    mig(codes, factors), dci(codes, factors, codes_test, factors_test).disentanglement
+
+`docs/metrics.md` says which of them answers which question, and what fools each. Malformed arrays raise
+`MetricError`.
+"""
+
+from vision.metrics.arrays import MetricError
+from vision.metrics.battery import BATTERY, Parts
+from vision.metrics.correlation import gaussian_total_correlation, gaussian_wasserstein_correlation
+from vision.metrics.dci import DCI, dci
+from vision.metrics.discretise import discretise
+from vision.metrics.downstream import Downstream, downstream
+from vision.metrics.explicitness import Explicitness, explicitness
+from vision.metrics.infomec import InfoMEC, infomec
+from vision.metrics.information import latent_mutual_information, mutual_information
+from vision.metrics.irs import InterventionalRobustness, irs
+from vision.metrics.mcc import Correlation, mcc
+from vision.metrics.mig import dcimig, jemmig, mig, mig_per_factor, mig_sup, modularity
+from vision.metrics.mig_sampled import SampledGap, mig_sampled
+from vision.metrics.sap import sap, sap_matrix, sap_matrix_continuous
+from vision.metrics.traversal import Purity, SparseChange, sparse_change, traversal_purity
+from vision.metrics.udr import Ranking, udr
+from vision.metrics.votes import PairScore, Votes, beta_vae_score, factor_vae_score, lookup
+
+__all__ = [
+    "BATTERY",
+    "DCI",
+    "Correlation",
+    "Downstream",
+    "Explicitness",
+    "InfoMEC",
+    "InterventionalRobustness",
+    "MetricError",
+    "PairScore",
+    "Parts",
+    "Purity",
+    "Ranking",
+    "SampledGap",
+    "SparseChange",
+    "Votes",
+    "beta_vae_score",
+    "dci",
+    "dcimig",
+    "discretise",
+    "downstream",
+    "explicitness",
+    "factor_vae_score",
+    "gaussian_total_correlation",
+    "gaussian_wasserstein_correlation",
+    "infomec",
+    "irs",
+    "jemmig",
+    "latent_mutual_information",
+    "lookup",
+    "mcc",
+    "mig",
+    "mig_per_factor",
+    "mig_sampled",
+    "mig_sup",
+    "modularity",
+    "mutual_information",
+    "sap",
+    "sap_matrix",
+    "sap_matrix_continuous",
+    "sparse_change",
+    "traversal_purity",
+    "udr",
+]

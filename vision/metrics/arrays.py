@@ -1,7 +1,7 @@
 """What every metric accepts: codes (N, D) of finite numbers, factors (N, K) of integer values.
 
-A metric computed on malformed arrays returns a number that looks like any other, so each one passes its arguments
-through here first and the error names the array, what is wrong with it and where.
+A metric computed on malformed arrays returns a number that looks like any other, so each one passes its
+arguments through here first and the error names the array, what is wrong with it and where.
 """
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Single = NDArray[np.float32]
+Unsigned = NDArray[np.unsignedinteger]
 
 
 class MetricError(ValueError):
@@ -16,7 +18,7 @@ class MetricError(ValueError):
 
 
 def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
-    """Return `codes` as float64 (N, D); raises `MetricError` unless they are two-dimensional, non-empty and finite.
+    """Return `codes` as float64 (N, D); raises `MetricError` unless two-dimensional, non-empty and finite.
 
     >>> check_codes([[0, 1], [2, float("nan")]])
     Traceback (most recent call last):
@@ -37,7 +39,8 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
 
 
 def check_factors(factors: ArrayLike, points: int, name: str = "factors") -> Integers:
-    """Return `factors` as int64 (points, K); whole numbers stored as floats are accepted, fractions are not."""
+    """Return `factors` as int64 (points, K); whole numbers stored as floats are accepted, fractions are
+    not."""
     array = np.asarray(factors)
     if array.ndim != 2 or array.shape[1] < 1:
         raise MetricError(f"{name} must have shape (N, K), not {array.shape}")
@@ -50,7 +53,7 @@ def check_factors(factors: ArrayLike, points: int, name: str = "factors") -> Int
         if wrong.any():
             row, column = np.argwhere(wrong)[0]
             raise MetricError(
-                f"{name} holds {array[row, column]} at row {row}, column {column}: the values of a factor are "
+                f"{name} holds {array[row, column]} at row {row}, column {column}: factor values are "
                 "integers (discretise a continuous factor first)"
             )
     return array.astype(np.int64)
@@ -63,8 +66,8 @@ def check_pair(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, Integers]:
     constant = np.flatnonzero((values == values[0]).all(0))
     if len(constant):
         raise MetricError(
-            f"factor {constant[0]} has the single value {values[0, constant[0]]}: drop the column, a constant "
-            "factor cannot be scored"
+            f"factor {constant[0]} has the single value {values[0, constant[0]]}: drop the column, "
+            "a constant factor cannot be scored"
         )
     return checked, values
 

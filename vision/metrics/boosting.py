@@ -1,10 +1,11 @@
-"""Gradient-boosted trees with the definition of scikit-learn's `GradientBoostingClassifier()`, for all factors of a code at once.
+"""Gradient-boosted trees with the definition of scikit-learn's `GradientBoostingClassifier()`, for all
+factors of a code at once.
 
-The learner behind DCI: 100 stages, learning rate 0.1, depth 3, all points and latents, log loss, exact greedy cuts. The
-compiled builder needs numba (the extra `metrics`) and is some tens of times faster; without it scikit-learn's own learner
-runs. Both give the same trees except where latents tie for a cut (a duplicated latent always does). Then chance decides,
-seeded here; the compiled builder shares the cut's importance among the tied latents, which is scikit-learn's expectation
-over its seeds.
+The learner behind DCI: 100 stages, learning rate 0.1, depth 3, all points and latents, log loss, exact greedy
+cuts. The compiled builder needs numba (the extra `metrics`) and is some tens of times faster; without it
+scikit-learn's own learner runs. Both give the same trees except where latents tie for a cut (a duplicated
+latent always does). Then chance decides, seeded here; the compiled builder shares the cut's importance among
+the tied latents, which is scikit-learn's expectation over its seeds.
 """
 
 from importlib.util import find_spec
@@ -12,13 +13,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vision.metrics.arrays import Floats, Integers, MetricError
+from vision.metrics.arrays import Floats, Integers, MetricError, Single, Unsigned
 
 STAGES, RATE = 100, 0.1
 
 
 class Boosted(NamedTuple):
-    """What the boosted trees of each factor say: importances (D, K) and the predicted values (N, K), (M, K)."""
+    """What the boosted trees of each factor say: importances (D, K) and the predicted values (N, K), (M,
+    K)."""
 
     importance: Floats
     predicted: Integers
@@ -31,9 +33,11 @@ def compiled() -> bool:
 
 
 def boost(codes: Floats, factors: Integers, codes_test: Floats, *, seed: int = 0) -> Boosted:
-    """Fit one boosted classifier per factor of `factors` (N, K) on `codes` (N, D); predict there and on `codes_test` (M, D).
+    """Fit one boosted classifier per factor of `factors` (N, K) on `codes` (N, D); predict there and on
+    `codes_test` (M, D).
 
-    Importances are the decreases of squared error by latent, each column summing to 1, or 0 where no tree could cut.
+    Importances are the decreases of squared error by latent, each column summing to 1, or 0 where no tree
+    could cut.
     """
     largest = np.finfo(np.float32).max
     if max(np.abs(codes).max(), np.abs(codes_test).max()) > largest:
@@ -49,7 +53,7 @@ def boost(codes: Floats, factors: Integers, codes_test: Floats, *, seed: int = 0
 
 
 def _one_factor(
-    x: Floats, order: Integers, x_test: Floats, values: Integers, rng: np.random.Generator
+    x: Single, order: Unsigned, x_test: Single, values: Integers, rng: np.random.Generator
 ) -> tuple[Floats, Integers, Integers]:
     """Importances (D,) and predictions (N,), (M,) for one factor, by the compiled builder."""
     import numba

@@ -1,28 +1,31 @@
 r"""Exact gradient-boosted classification trees, compiled; `vision.metrics.boosting` is the way in.
 
-The greedy tree builder of a boosting stage spends its time sorting each node's points by each latent. Here every latent is
-sorted once for all factors, classes and stages; a cut partitions the sorted order of its node stably, so that the children
-are sorted too. A node is then scanned in one pass per latent from both ends at once (two independent running
-sums, because a single one waits for its own addition). With n points in the node, residuals of total S, and m points and
-residual sum s on one side of a cut, the cut's decrease of the squared error is
+The greedy tree builder of a boosting stage spends its time sorting each node's points by each latent. Here
+every latent is sorted once for all factors, classes and stages; a cut partitions the sorted order of its node
+stably, so that the children are sorted too. A node is then scanned in one pass per latent from both ends at
+once (two independent running sums, because a single one waits for its own addition). With n points in the
+node, residuals of total S, and m points and residual sum s on one side of a cut, the cut's decrease of the
+squared error is
 
     s^2/m + (S - s)^2/(n - m) - S^2/n = (n s - m S)^2 / (n m (n - m))
 
-so candidates are compared through (n s - m S)^2 > best * m (n - m), without a division. All trees of a stage (one per
-class) are independent given the residuals and are grown in parallel.
+so candidates are compared through (n s - m S)^2 > best * m (n - m), without a division. All trees of a stage
+(one per class) are independent given the residuals and are grown in parallel.
 
-Nodes are numbered as in a heap: 0 the root, 1-2, 3-6; the 8 leaves below them count from 0. A node that is not cut has an
-infinite threshold and sends all its points left. `tree` (7, 6) holds a row per node: latent (-1: not cut), threshold, score,
-points and residual sum on the left, number of latents whose best cut ties for the score. One of those, by chance, makes the
-cut; the importance is shared among them (`rivals` (7, D) lists them), which is what chance gives on average.
+Nodes are numbered as in a heap: 0 the root, 1-2, 3-6; the 8 leaves below them count from 0. A node that is
+not cut has an infinite threshold and sends all its points left. `tree` (7, 6) holds a row per node: latent
+(-1: not cut), threshold, score, points and residual sum on the left, number of latents whose best cut ties
+for the score. One of those, by chance, makes the cut; the importance is shared among them (`rivals` (7, D)
+lists them), which is what chance gives on average.
 """
 
 import numpy as np
 from numba import njit, prange
 
-from vision.metrics.arrays import Floats, Integers
+from vision.metrics.arrays import Floats, Integers, Single, Unsigned
 
-GAP = np.float32(1e-7)  # values closer than this are not separated (scikit-learn's threshold, in single precision too)
+# values closer than this are not separated: scikit-learn's threshold, in single precision too
+GAP = np.float32(1e-7)
 LATENT, THRESHOLD, SCORE, COUNT, SUM, TIES = 0, 1, 2, 3, 4, 5
 TIE = 1e-12  # relative difference of scores below which only the order of the additions tells them apart
 NODES, LEAVES = 7, 8
@@ -32,7 +35,7 @@ BLOCK = 1024  # points whose class probabilities are computed together: they sta
 
 @njit(cache=True, error_model="numpy")
 def _shuffle(latents, state):  # type: ignore[no-untyped-def]
-    """Shuffle the order in which latents are tried, in place; ties go to the first, so a fixed order would be a bias."""
+    """Shuffle the order in which latents are tried, in place: the first of those that tie makes the cut."""
     for last in range(len(latents) - 1, 0, -1):
         state ^= state << np.uint64(13)
         state ^= state >> np.uint64(7)
@@ -44,7 +47,8 @@ def _shuffle(latents, state):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _scan(points, residual, x, total, best):  # type: ignore[no-untyped-def]
-    """Best cut of a node's points, sorted by x: score, size of the left part (0: none beats best), its residual sum."""
+    """Best cut of a node's points, sorted by x: score, size of the left part (0: none beats best), its
+    residual sum."""
     count = len(points)
     n, m = np.float64(count), 0.0
     from_left, from_right = 0.0, 0.0
@@ -86,7 +90,8 @@ def _partition(points, right, out, middle):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-untyped-def]
-    """Let a latent compete for the cut of a node with these sorted points; `cut` is the node's row of the tree."""
+    """Let a latent compete for the cut of a node with these sorted points; `cut` is the node's row of the
+    tree."""
     if len(points) < 2:
         return
     best = cut[SCORE]
@@ -107,7 +112,8 @@ def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-un
 
 @njit(cache=True, error_model="numpy")
 def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
-    """Send every point from the level whose first node is `first` to its child: place becomes 2 place + right."""
+    """Send every point from the level whose first node is `first` to its child: place becomes 2 place +
+    right."""
     for point in range(len(place)):
         cut = tree[first + place[point]]
         side = x[max(0, np.int64(cut[LATENT])), point] > cut[THRESHOLD]
@@ -117,7 +123,8 @@ def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _cut_nodes(order, x, residual, state, tree, rivals, place, right, buffer, spare):  # type: ignore[no-untyped-def]
-    """Grow one tree of depth 3 and leave each point's leaf in place; returns the state of the random numbers."""
+    """Grow one tree of depth 3 and leave each point's leaf in place; returns the state of the random
+    numbers."""
     points = len(residual)
     tree[:] = 0.0
     tree[:, LATENT], tree[:, THRESHOLD], tree[:, SCORE] = -1.0, np.inf, -1.0
@@ -196,7 +203,8 @@ def _credit(tree, rivals, points, importance):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _grow_trees(worker, workers, x, order, x_test, residual, raw, raw_test, states, importance, buffer, rate):  # type: ignore[no-untyped-def]
-    """Grow the trees worker, worker + workers, ... of a stage and add them to the raw scores and importances."""
+    """Grow the trees worker, worker + workers, ... of a stage and add them to the raw scores and
+    importances."""
     trees, points = raw.shape
     scale = rate * (trees - 1) / trees if trees > 1 else rate
     tree, rivals = np.empty((NODES, 6)), np.empty((NODES, len(order)), np.int64)
@@ -216,7 +224,18 @@ def _grow_together(workers, x, order, x_test, residual, raw, raw_test, states, i
     """The trees of a stage, dealt out to as many threads as there are buffers."""
     for worker in prange(workers):
         _grow_trees(
-            worker, workers, x, order, x_test, residual, raw, raw_test, states, importance, buffers[worker], rate
+            worker,
+            workers,
+            x,
+            order,
+            x_test,
+            residual,
+            raw,
+            raw_test,
+            states,
+            importance,
+            buffers[worker],
+            rate,
         )
 
 
@@ -235,23 +254,24 @@ def _residuals(raw: Floats, labels: Integers, residual: Floats) -> None:
 
 
 def fit(
-    x: Floats,
-    order: Integers,
-    x_test: Floats,
+    x: Single,
+    order: Unsigned,
+    x_test: Single,
     labels: Integers,
     raw: Floats,
     raw_test: Floats,
     *,
-    states: Integers,
+    states: Unsigned,
     stages: int,
     rate: float,
     workers: int,
 ) -> Floats:
-    """Boost the raw scores (trees, N) and (trees, M) in place for `stages` stages; returns each latent's error decrease (D,).
+    """Boost the raw scores (trees, N) and (trees, M) in place for `stages` stages; returns each latent's
+    error decrease (D,).
 
-    `x` (D, N) and `x_test` (D, M) are single precision, `order` (D, N) unsigned sorts each row of x, `states` (trees,) are
-    non-zero random 64-bit seeds. The result does not depend on the number of `workers`; small problems are not worth
-    waking them.
+    `x` (D, N) and `x_test` (D, M) are single precision, `order` (D, N) unsigned sorts each row of x, `states`
+    (trees,) are non-zero random 64-bit seeds. The result does not depend on the number of `workers`; small
+    problems are not worth waking them.
     """
     residual, importance = np.empty_like(raw), np.zeros((len(raw), len(x)))
     if raw.size * len(x) < WORTH_SHARING:

@@ -1,10 +1,11 @@
 r"""Dependence between the latents themselves, under a Gaussian fit with covariance S; no factors needed.
 
-    total correlation        1/2 (sum_j log S_jj - log det S)             Watanabe 1960; Locatello et al. 2019, section 3
-    Wasserstein correlation  2 tr S - 2 tr (S diag(S))^(1/2)              squared 2-Wasserstein distance to the product
+    total correlation        1/2 (sum_j log S_jj - log det S)
+    Wasserstein correlation  2 tr S - 2 tr (S diag(S))^(1/2)
 
-Lower is better, and low is not enough: a rotation of independent factors of equal variance, or a code that ignores its
-input, has none of either.
+The second is the squared 2-Wasserstein distance to the product of the marginals; both as Locatello et al.
+2019, section 3, use them. Lower is better, and low is not enough: a rotation of independent factors of equal
+variance, or a code that ignores its input, has none of either.
 """
 
 import numpy as np
@@ -16,8 +17,9 @@ from vision.metrics.arrays import Floats, check_codes
 def total_correlation_of(covariance: Floats) -> float:
     """Total correlation in nats of N(0, covariance) for `covariance` (D, D).
 
-    Dimensions of zero variance are independent of everything and left out. A singular covariance (a duplicated latent)
-    gives inf; one that is singular up to rounding (one-hot latents) gives inf or a value above 10 that rounding decides.
+    Dimensions of zero variance are independent of everything and left out. A singular covariance (a
+    duplicated latent) gives inf; one that is singular up to rounding (one-hot latents) gives inf or a value
+    above 10 that rounding decides.
 
     >>> round(total_correlation_of(np.array([[1.0, 0.5], [0.5, 1.0]])), 6)
     0.143841
@@ -31,7 +33,8 @@ def total_correlation_of(covariance: Floats) -> float:
 
 
 def wasserstein_correlation_of(covariance: Floats, *, normalised: bool = False) -> float:
-    """Squared 2-Wasserstein distance between N(0, covariance) and N(0, diag(covariance)), for `covariance` (D, D).
+    """Squared 2-Wasserstein distance between N(0, covariance) and N(0, diag(covariance)), for `covariance`
+    (D, D).
 
     >>> round(wasserstein_correlation_of(np.array([[1.0, 0.5], [0.5, 1.0]])), 6)
     0.136297
@@ -53,7 +56,8 @@ def _covariance(codes: ArrayLike) -> Floats:
 def gaussian_total_correlation(codes: ArrayLike) -> float:
     """Total correlation of a Gaussian fitted to `codes` (N, D), in nats; 0: uncorrelated, no upper bound.
 
-    Constant latents are left out (the reference gives NaN); all constant: 0. Singular covariance: `total_correlation_of`.
+    Constant latents are left out (the reference gives NaN); all constant: 0. Singular covariance:
+    `total_correlation_of`.
 
     >>> gaussian_total_correlation([[0, 0], [0, 1], [1, 0], [1, 1]])
     0.0
@@ -64,8 +68,8 @@ def gaussian_total_correlation(codes: ArrayLike) -> float:
 def gaussian_wasserstein_correlation(codes: ArrayLike, *, normalised: bool = False) -> float:
     """Wasserstein correlation of a Gaussian fitted to `codes` (N, D); 0: uncorrelated.
 
-    In squared units of the code; `normalised` divides by the total variance (all latents constant: 0, where the reference
-    gives NaN).
+    In squared units of the code; `normalised` divides by the total variance (all latents constant: 0, where
+    the reference gives NaN).
 
     >>> round(gaussian_wasserstein_correlation([[0, 0], [1, 1]], normalised=True), 4)
     0.5858

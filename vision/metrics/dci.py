@@ -2,10 +2,11 @@ r"""Disentanglement, completeness, informativeness (Eastwood & Williams 2018).
 
 A learner predicts each factor from the whole code and says how much it used each latent: importance R (D, K).
 
-    disentanglement  sum_j w_j (1 - H_K(R_j. / sum_k R_jk)),  w_j = sum_k R_jk / sum R      each latent used for one factor?
-    completeness     sum_k w_k (1 - H_D(R_.k / sum_j R_jk)),  w_k = sum_j R_jk / sum R      each factor read from one latent?
-    informativeness  mean over factors of the prediction's accuracy                       is the factor there at all?
+    disentanglement  sum_j w_j (1 - H_K(R_j. / sum_k R_jk)),   w_j = sum_k R_jk / sum R
+    completeness     sum_k w_k (1 - H_D(R_.k / sum_j R_jk)),   w_k = sum_j R_jk / sum R
+    informativeness  mean over factors of the prediction's accuracy
 
+(is each latent used for one factor? is each factor read from one latent? is the factor there at all?)
 with H_b the entropy to base b. The scores depend on the learner, so its name travels with them.
 """
 
@@ -21,7 +22,8 @@ Estimator = Literal["gradient_boosting", "random_forest", "lasso", "lightgbm"]
 
 
 class DCI(NamedTuple):
-    """Disentanglement, completeness and informativeness, each with 1 the best, and the importances behind them."""
+    """Disentanglement, completeness and informativeness, each with 1 the best, and the importances behind
+    them."""
 
     disentanglement: float
     completeness: float
@@ -32,7 +34,8 @@ class DCI(NamedTuple):
 
 
 def purity(matrix: Floats) -> Floats:
-    """1 minus the entropy of each row of `matrix` (A, B), to base B: 1 for a single non-zero entry, 0 for equal ones.
+    """1 minus the entropy of each row of `matrix` (A, B), to base B: 1 for a single non-zero entry, 0 for
+    equal ones.
 
     >>> purity(np.array([[3.0, 0.0], [1.0, 1.0]])).round(6).tolist()
     [1.0, 0.0]
@@ -53,7 +56,7 @@ def _weighted(scores: Floats, weights: Floats) -> float:
 def disentanglement_of(importance: Floats) -> float:
     """Disentanglement of an importance matrix (D, K >= 2), rows weighted by their share of the total.
 
-    >>> round(disentanglement_of(np.hstack([np.eye(10), np.eye(10)])), 5)
+    >>> round(disentanglement_of(np.hstack([np.eye(5), np.eye(5)])), 5)
     0.69897
     """
     if importance.shape[1] < 2:
@@ -62,9 +65,10 @@ def disentanglement_of(importance: Floats) -> float:
 
 
 def completeness_of(importance: Floats) -> float:
-    """Completeness of an importance matrix (D, K), columns weighted by their share; 1 if there is a single latent.
+    """Completeness of an importance matrix (D, K), columns weighted by their share; 1 if there is a single
+    latent.
 
-    >>> round(completeness_of(np.vstack([np.eye(10), np.eye(10)])), 5)
+    >>> round(completeness_of(np.vstack([np.eye(5), np.eye(5)])), 5)
     0.69897
     """
     return _weighted(purity(importance.T), importance.sum(0))
@@ -81,13 +85,14 @@ def dci(
 ) -> DCI:
     """DCI scores of `codes` (N, D) for `factors` (N, K), informativeness also on a test part (M, D), (M, K).
 
-    `estimator`: "gradient_boosting" is the reference's definition (100 stages of depth 3; importance is the decrease of squared
-    error); "random_forest" 100 trees; "lightgbm" histogram boosting (package lightgbm); "lasso" the absolute weights
-    of an L1 linear regression on the factor's index over standardised codes, the test score then being R^2. `seed` decides
-    ties and bootstraps. Disentanglement and completeness lie in 0..1; informativeness is accuracy, chance 1/V. A code that
-    tells nothing has importances 0 and both scores 0. A value that only the test part has counts as wrong.
-    Fails: does not punish a wide dense code (64 random mixtures of 4 factors: 0.93), nor two factors merged in one
-    latent beyond 1/K; the choice of learner moves every score.
+    `estimator`: "gradient_boosting" is the reference's definition (100 stages of depth 3; importance is the
+    decrease of squared error); "random_forest" 100 trees; "lightgbm" histogram boosting (package lightgbm);
+    "lasso" the absolute weights of an L1 linear regression on the factor's index over standardised codes, the
+    test score then being R^2. `seed` decides ties and bootstraps. Disentanglement and completeness lie in
+    0..1; informativeness is accuracy, chance 1/V. A code that tells nothing has importances 0 and both scores
+    0. A value that only the test part has counts as wrong.
+    Fails: does not punish a wide dense code (64 random mixtures of 4 factors: 0.93), nor two factors merged
+    in one latent beyond 1/K; the choice of learner moves every score.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
     >>> result = dci(factors, factors, factors, factors)
@@ -118,9 +123,11 @@ def _classified(estimator: str, train: Floats, values: Integers, test: Floats, s
         models = [RandomForestClassifier(random_state=seed) for _ in values.T]
     elif estimator == "lightgbm":
         try:
-            from lightgbm import LGBMClassifier
+            from lightgbm import LGBMClassifier  # type: ignore[import-not-found, unused-ignore]
         except ImportError:
-            raise MetricError("estimator='lightgbm' needs the package lightgbm: pip install lightgbm") from None
+            raise MetricError(
+                "estimator='lightgbm' needs the package lightgbm: pip install lightgbm"
+            ) from None
         models = [LGBMClassifier(random_state=seed, importance_type="gain", verbose=-1) for _ in values.T]
     else:
         raise MetricError(
@@ -140,7 +147,8 @@ def _classified(estimator: str, train: Floats, values: Integers, test: Floats, s
 def _lasso(
     train: Floats, values: Integers, test: Floats, values_test: Integers, alpha: float = 0.02
 ) -> tuple[Floats, float, float]:
-    """Absolute weights (D, K) and mean R^2 on both parts; codes and factors are standardised by the training part."""
+    """Absolute weights (D, K) and mean R^2 on both parts; codes and factors are standardised by the training
+    part."""
     from sklearn.linear_model import Lasso
 
     mean, deviation = train.mean(0), train.std(0)
@@ -152,4 +160,8 @@ def _lasso(
     weights = np.atleast_2d(model.coef_)
     error = ((model.predict(train).reshape(target.shape) - target) ** 2).mean(0)
     error_test = ((model.predict(test).reshape(target_test.shape) - target_test) ** 2).mean(0)
-    return np.abs(weights).T, float((1.0 - error).mean()), float((1.0 - error_test / target_test.var(0)).mean())
+    return (
+        np.abs(weights).T,
+        float((1.0 - error).mean()),
+        float((1.0 - error_test / target_test.var(0)).mean()),
+    )

@@ -1,8 +1,8 @@
 """Explicitness: can a linear classifier read each factor off the code? (Ridgeway & Mozer 2018, section 3.2)
 
-One multinomial logistic regression per factor on standardised codes; the score is the area under the ROC curve of each
-value against the rest, averaged over values, then over factors. 1: linearly separable; 0.5: chance. It saturates: any
-code from which the factors can be decoded linearly scores 1, however entangled.
+One multinomial logistic regression per factor on standardised codes; the score is the area under the ROC
+curve of each value against the rest, averaged over values, then over factors. 1: linearly separable; 0.5:
+chance. It saturates: any code from which the factors can be decoded linearly scores 1, however entangled.
 """
 
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
 from vision.metrics.arrays import Floats, Integers, MetricError, check_split
+from vision.metrics.linear import classifier
 
 
 class Explicitness(NamedTuple):
@@ -23,7 +24,8 @@ class Explicitness(NamedTuple):
 
 
 def area_under_roc(scores: Floats, positive: Floats) -> Floats:
-    """Area under the ROC curve of each column of `scores` (N, V) for the indicators `positive` (N, V); ties count half.
+    """Area under the ROC curve of each column of `scores` (N, V) for the indicators `positive` (N, V); ties
+    count half.
 
     >>> area_under_roc(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]])).tolist()
     [0.75]
@@ -49,10 +51,11 @@ def explicitness(
 ) -> Explicitness:
     """Explicitness on a training part (N, D), (N, K) and a test part (M, D), (M, K).
 
-    Constant latents carry nothing and are dropped (the reference divides by their zero deviation and raises); with no
-    latent left both scores are 0.5. A value of the training part that the test part lacks is left out of its mean; one that
-    only the test part has counts as a miss for the others. Raises `MetricError` if a factor has one class in the test part.
-    scikit-learn's `LogisticRegression()` with its defaults (L2, C=1, lbfgs) is the classifier.
+    Constant latents carry nothing and are dropped (the reference divides by their zero deviation and raises);
+    with no latent left both scores are 0.5. A value of the training part that the test part lacks is left out
+    of its mean; one that only the test part has counts as a miss for the others. Raises `MetricError` if a
+    factor has one class in the test part. scikit-learn's `LogisticRegression()` with its defaults (L2, C=1,
+    lbfgs) is the classifier.
 
     >>> codes = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     >>> explicitness(codes, codes > 0, codes, codes > 0)
@@ -67,7 +70,7 @@ def explicitness(
         if (values_test[:, factor] == values_test[0, factor]).all():
             raise MetricError(f"factor {factor} has one class in the test part: no ROC curve can be drawn")
         if live.any():
-            model = LogisticRegression().fit(train, values[:, factor])
+            model = classifier(train, values[:, factor])
             scores[factor, 0] = _separability(model, train, values[:, factor], factor)
             scores[factor, 1] = _separability(model, test, values_test[:, factor], factor)
     return Explicitness(*map(float, scores.mean(0)))

@@ -2,8 +2,8 @@ r"""Plug-in entropies and mutual information of binned codes and factors, in nat
 
     I(z_j; v_k) = H(z_j) + H(v_k) - H(z_j, v_k),      H(a) = -sum_a p(a) log p(a)
 
-with p the empirical frequencies. The estimate is biased upwards by about (bins - 1)(values - 1) / (2 N) nats (0.037 at 20
-bins, 40 values and 10,000 points), which is why independent codes do not score exactly 0.
+with p the empirical frequencies. The estimate is biased upwards by about (bins - 1)(values - 1) / (2 N) nats
+(0.037 at 20 bins, 40 values and 10,000 points), which is why independent codes do not score exactly 0.
 """
 
 import numpy as np
@@ -40,7 +40,9 @@ def information_with(binned: Integers, bins: int, values: Integers, size: int) -
     counts = np.bincount(offsets.ravel(), minlength=binned.shape[1] * bins * size)
     joint = counts.reshape(-1, bins, size)
     information = (
-        entropy_of_counts(joint.sum(2)) + entropy_of_counts(joint.sum(1)) - entropy_of_counts(counts.reshape(-1, bins * size))
+        entropy_of_counts(joint.sum(2))
+        + entropy_of_counts(joint.sum(1))
+        - entropy_of_counts(counts.reshape(-1, bins * size))
     )
     return np.where(information < 1e-14, 0.0, information)  # below rounding: independent
 
@@ -48,8 +50,9 @@ def information_with(binned: Integers, bins: int, values: Integers, size: int) -
 def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
     """Matrix I (D, K) of the mutual information of each latent with each factor, in nats.
 
-    `codes` (N, D) are cut into `bins` equal-width bins per latent, `factors` (N, K) are taken as they are. 0 means
-    independent (up to the bias above); the most possible is H(v_k), reached when the bins tell all values apart.
+    `codes` (N, D) are cut into `bins` equal-width bins per latent, `factors` (N, K) are taken as they are. 0
+    means independent (up to the bias above); the most possible is H(v_k), reached when the bins tell all
+    values apart.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mutual_information(factors, factors, bins=2).round(4).tolist()
@@ -63,8 +66,8 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
 def latent_mutual_information(codes: ArrayLike, *, bins: int = 20) -> float:
     """Mean mutual information of two different latents of `codes` (N, D), in nats; 0 with a single latent.
 
-    An unsupervised check for redundancy (Locatello et al. 2019, section 3): 0 for independent latents up to the bias, at most
-    log(bins). Lower is better, yet a code that ignores the image also scores 0.
+    An unsupervised check for redundancy (Locatello et al. 2019, section 3): 0 for independent latents up to
+    the bias, at most log(bins). Lower is better, yet a code that ignores the image also scores 0.
 
     >>> float(np.round(latent_mutual_information([[0, 0], [1, 1], [0, 0], [1, 1]], bins=2), 4))
     0.6931

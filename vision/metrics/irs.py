@@ -2,8 +2,8 @@ r"""Interventional robustness (Suter et al. 2019): do the other factors leave a 
 
     IRS_jk = 1 - mean_v quantile_n |z_j - mean(z_j | v_k = v)| / max_n |z_j - mean(z_j)|
 
-where the quantile runs over the points with v_k = v: how far latent j still moves while factor k is held. The latent's
-score is its best factor's, and the total weights each latent by its largest deviation.
+where the quantile runs over the points with v_k = v: how far latent j still moves while factor k is held. The
+latent's score is its best factor's, and the total weights each latent by its largest deviation.
 """
 
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from vision.metrics.discretise import discretise
 class InterventionalRobustness(NamedTuple):
     """Interventional robustness and what it is made of.
 
-    `score` in 0..1; `matrix` (A, K) of the latents that vary, A = `num_active`; `active` (D,) says which those are;
-    `per_latent`, `parents` and `max_deviations` (A,) are each latent's score, best factor and weight.
+    `score` in 0..1; `matrix` (A, K) of the latents that vary, A = `num_active`; `active` (D,) says which
+    those are; `per_latent`, `parents` and `max_deviations` (A,) are each latent's score, best factor and
+    weight.
     """
 
     score: float
@@ -36,15 +37,18 @@ def irs(
 ) -> InterventionalRobustness:
     """Interventional robustness score of `codes` (N, D) for `factors` (N, K).
 
-    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges factors with more values into that
-    many groups, as the reference does; None keeps every value. Score 1: each latent is fixed by one factor whatever the
-    others do; 0: some other factor moves each latent over its whole range. `num_active` counts the latents with non-zero
-    variance (the reference reports a sum of their values). All latents constant: score 0, `num_active` 0.
-    Fails: the weights carry units, so a latent on a large scale decides the score; one outlier moves the maximum; with
-    few points per group the quantile shrinks and the score grows (pure noise scores about 0.31); duplicates are free.
+    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges factors with more values
+    into that many groups, as the reference does; None keeps every value. Score 1: each latent is fixed by one
+    factor whatever the others do; 0: some other factor moves each latent over its whole range. `num_active`
+    counts the latents with non-zero variance (the reference reports a sum of their values). All latents
+    constant: score 0, `num_active` 0.
+    Fails: the weights carry units, so a latent on a large scale decides the score; one outlier moves the
+    maximum; with few points per group the quantile shrinks and the score grows (pure noise scores about
+    0.31); duplicates are free.
 
     >>> grid = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2)
-    >>> irs(grid, grid, bins=None).score, irs(grid.sum(1, keepdims=True), grid, bins=None).matrix.round(3).tolist()
+    >>> mixed = grid.sum(1, keepdims=True)
+    >>> irs(grid, grid, bins=None).score, irs(mixed, grid, bins=None).matrix.round(3).tolist()
     (1.0, [[0.4, 0.6]])
     """
     checked, values = check_pair(codes, factors)

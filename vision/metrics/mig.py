@@ -1,14 +1,15 @@
 r"""Metrics read off the mutual information matrix I(z_j; v_k): mutual information gaps and modularity.
 
-| metric     | asks                                                              | source                                       |
-|------------|-------------------------------------------------------------------|----------------------------------------------|
-| mig        | does one latent hold each factor (compactness)?                   | Chen et al. 2018; Locatello et al. 2019      |
-| mig_sup    | does each latent hold one factor (modularity)?                    | Li et al. 2020                               |
-| jemmig     | mig, and nothing else in that latent                              | Do & Tran 2020                               |
-| dcimig     | both gaps in one number                                           | Sepliarskaia, Kiseleva & de Rijke 2019       |
-| modularity | does each latent inform on one factor only?                       | Ridgeway & Mozer 2018                        |
+| metric     | asks                                                 | source                                 |
+|------------|------------------------------------------------------|----------------------------------------|
+| mig        | does one latent hold each factor (compactness)?      | Chen et al. 2018                       |
+| mig_sup    | does each latent hold one factor (modularity)?       | Li et al. 2020                         |
+| jemmig     | mig, and nothing else in that latent                 | Do & Tran 2020                         |
+| dcimig     | both gaps in one number                              | Sepliarskaia, Kiseleva & de Rijke 2019 |
+| modularity | does each latent inform on one factor only?          | Ridgeway & Mozer 2018                  |
 
-All bin the codes, so all inherit the discretiser's weakness for outliers and for factors with more values than bins.
+All bin the codes, so all inherit the discretiser's weakness for outliers and for factors with more values
+than bins.
 """
 
 import numpy as np
@@ -35,10 +36,12 @@ def mig_per_factor(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> F
 def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     """Mutual information gap, mean_k (I_1k - I_2k) / H(v_k) (Chen et al. 2018, eq. 6, on binned codes).
 
-    `codes` (N, D), `factors` (N, K) integers. Between 0 and 1; 1: each factor is known from one latent and no other latent
-    knows anything about it; 0: every factor is held by two latents equally well (duplicated codes), or by none.
-    Fails: blind to several factors merged in one latent; a pair of latents that encode one cyclic factor counts as a
-    failure; 20 bins cap a perfect dSprites code at 0.90. Not comparable with the sampled form `mig_sampled`.
+    `codes` (N, D), `factors` (N, K) integers. Between 0 and 1; 1: each factor is known from one latent and no
+    other latent knows anything about it; 0: every factor is held by two latents equally well (duplicated
+    codes), or by none.
+    Fails: blind to several factors merged in one latent; a pair of latents that encode one cyclic factor
+    counts as a failure; 20 bins cap a perfect dSprites code at 0.90. Not comparable with the sampled form
+    `mig_sampled`.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mig(factors, factors, bins=2), mig(np.hstack([factors, factors]), factors, bins=2)
@@ -48,10 +51,12 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 
 
 def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
-    """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020, section 5).
+    """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020, section
+    5).
 
-    Between 0 and 1; 1: every latent knows one factor completely and no other. Constant latents are left out of the mean
-    (0 if all are constant). Fails: duplicated latents are free, and a noisy live latent lowers the mean.
+    Between 0 and 1; 1: every latent knows one factor completely and no other. Constant latents are left out
+    of the mean (0 if all are constant).
+    Fails: duplicated latents are free, and a noisy live latent lowers the mean.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mig_sup(np.hstack([factors, factors]), factors, bins=2)
@@ -66,11 +71,13 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 
 
 def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
-    """Joint entropy minus mutual information gap, turned so that higher is better (Do & Tran 2020, section 4.3).
+    """Joint entropy minus mutual information gap, turned so that higher is better (Do & Tran 2020, section
+    4.3).
 
-    mean_k 1 - (H(v_k, z*) - I_1k + I_2k) / (H(v_k) + log bins) with z* the latent that knows most about v_k. Between 0 and
-    1; 1: z* and v_k determine each other and no second latent knows v_k; 0: as many joint states as possible, no gap.
-    A latent with noise inside a factor value, or with two factors merged, loses what it adds to the joint entropy.
+    mean_k 1 - (H(v_k, z*) - I_1k + I_2k) / (H(v_k) + log bins) with z* the latent that knows most about v_k.
+    Between 0 and 1; 1: z* and v_k determine each other and no second latent knows v_k; 0: as many joint
+    states as possible, no gap. A latent with noise inside a factor value, or with two factors merged, loses
+    what it adds to the joint entropy.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> jemmig(factors, factors, bins=2)
@@ -88,9 +95,10 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 def dcimig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     """3CharM / DCIMIG, sum_k S_k / sum_k H(v_k) (Sepliarskaia, Kiseleva & de Rijke 2019, section 4).
 
-    Each latent belongs to the factor that it knows best; its gap is I with that factor minus I with the next one. S_k is
-    the largest gap among the latents that belong to factor k, 0 if there is none. Between 0 and 1; 1: every factor has
-    a latent that knows it completely and knows nothing else. Duplicated latents are free.
+    Each latent belongs to the factor that it knows best; its gap is I with that factor minus I with the next
+    one. S_k is the largest gap among the latents that belong to factor k, 0 if there is none. Between 0 and
+    1; 1: every factor has a latent that knows it completely and knows nothing else. Duplicated latents are
+    free.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> dcimig(factors, factors, bins=2), dcimig(factors[:, :1], factors, bins=2)
@@ -121,9 +129,9 @@ def modularity_per_latent(matrix: Floats) -> Floats:
 def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, live_only: bool = False) -> float:
     """Modularity, mean_j 1 - sum_{k != k*} I_jk^2 / (I_jk*^2 (K - 1)) (Ridgeway & Mozer 2018, eq. 2).
 
-    Between 0 and 1; 1: each latent informs on one factor at most; 0: every latent informs on all factors alike. A latent
-    without information counts as 0, as in disentanglement_lib, so 6 dead latents of 10 cap the score at 0.4; `live_only`
-    leaves such latents out (0 if none is left).
+    Between 0 and 1; 1: each latent informs on one factor at most; 0: every latent informs on all factors
+    alike. A latent without information counts as 0, as in disentanglement_lib, so 6 dead latents of 10 cap
+    the score at 0.4; `live_only` leaves such latents out (0 if none is left).
     Fails: pure noise scores about 0.57 because the bias of I differs between factors, a rotated code 0.90.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])

@@ -1,18 +1,21 @@
 r"""Separated attribute predictability (Kumar, Sattigeri & Balakrishnan 2018, section 3).
 
-For each latent alone and each factor alone: how well does the one predict the other? The score is the gap between the
-best and the second best latent of a factor, averaged over the factors. Two predictors:
+For each latent alone and each factor alone: how well does the one predict the other? The score is the gap
+between the best and the second best latent of a factor, averaged over the factors. Two predictors:
 
     discrete    test accuracy of a linear one-vs-rest classifier with squared hinge loss on the one latent
     continuous  squared correlation
 
 The classifier minimises, for every value of the factor, with t_i = +1 for its points and -1 for the others,
 
-    1/2 (w^2 + b^2) + C sum_i s_i max(0, 1 - t_i (w x_i + b))^2,      C = 0.01,  s_i = N / (V N_v) if t_i = +1 else 1
+    1/2 (w^2 + b^2) + C sum_i s_i max(0, 1 - t_i (w x_i + b))^2
 
-(liblinear's L2 loss with balanced classes; the intercept is regularised). On one latent this is solved here to machine
-precision by Newton's method on sorted points: the points inside the margin form an interval, and prefix sums of 1, x and
-x^2 give its gradient and Hessian by two binary searches, whatever the number of points.
+with C = 0.01 and s_i = N / (V N_v) if t_i = +1, else 1
+
+(liblinear's L2 loss with balanced classes; the intercept is regularised). On one latent this is solved here
+to machine precision by Newton's method on sorted points: the points inside the margin form an interval, and
+prefix sums of 1, x and x^2 give its gradient and Hessian by two binary searches, whatever the number of
+points.
 """
 
 from typing import NamedTuple
@@ -40,7 +43,8 @@ class _Sums(NamedTuple):
         return self.sums[found] - self.sums[self.ends[:-1]]
 
     def inside(self, rank: Integers, points: int, slope: Floats) -> Floats:
-        """Sums over the points that lie below the rank where the slope is positive, and above it elsewhere."""
+        """Sums over the points that lie below the rank where the slope is positive, and above it
+        elsewhere."""
         low = self.below(rank, points)
         total = self.sums[self.ends[1:]] - self.sums[self.ends[:-1]]
         return np.where(slope[:, None] > 0, low, total - low)
@@ -57,9 +61,11 @@ def _grouped(codes: Floats, order: Integers, labels: Integers, groups: int) -> _
 
 
 def fit_one_latent(x: Floats, labels: Integers, size: int, cost: float = 0.01) -> Floats:
-    """Slopes and intercepts (V, 2) of the one-vs-rest classifiers of `labels` (N,) in 0..V-1 on one latent `x` (N,).
+    """Slopes and intercepts (V, 2) of the one-vs-rest classifiers of `labels` (N,) in 0..V-1 on one latent
+    `x` (N,).
 
-    With two values a single classifier is fitted, for the second against the first, and returned twice with opposite signs.
+    With two values a single classifier is fitted, for the second against the first, and returned twice with
+    opposite signs.
     """
     points = len(x)
     order = np.argsort(x, kind="stable")
@@ -129,10 +135,13 @@ def _accuracy(x: Floats, labels: Integers, x_test: Floats, labels_test: Integers
     return float((chosen == labels_test).mean())
 
 
-def sap_matrix(codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike) -> Floats:
+def sap_matrix(
+    codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike
+) -> Floats:
     """Test accuracy (D, K) of predicting each factor from each latent alone.
 
-    A constant latent scores what its most likely guess does. Points of the test part whose value the training part lacks count as wrong.
+    A constant latent scores what its most likely guess does. Points of the test part whose value the training
+    part lacks count as wrong.
     """
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
     matrix = np.zeros((train.shape[1], values.shape[1]))
@@ -165,11 +174,12 @@ def sap(
 ) -> float:
     """SAP score: mean over factors of the gap between the best and the second best latent.
 
-    `codes` (N, D), `factors` (N, K) train the predictors, the test part (M, D), (M, K) scores them; `continuous` uses the
-    squared correlation on the training part. Between 0 and 1; 0: two latents predict every factor equally well, or none does.
-    Fails: a linear one-vs-rest classifier on one number cannot pick a middle value, so a perfect code scores 0.24 on
-    dSprites' factors, not 1; the regularised classifier sees the scale of a latent; the continuous form needs values
-    in a meaningful order.
+    `codes` (N, D), `factors` (N, K) train the predictors, the test part (M, D), (M, K) scores them;
+    `continuous` uses the squared correlation on the training part. Between 0 and 1; 0: two latents predict
+    every factor equally well, or none does.
+    Fails: a linear one-vs-rest classifier on one number cannot pick a middle value, so a perfect code scores
+    0.24 on dSprites' factors, not 1; the regularised classifier sees the scale of a latent; the continuous
+    form needs values in a meaningful order.
 
     >>> codes = np.array([[-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> sap(codes, codes > 0.5, codes, codes > 0.5, continuous=True)

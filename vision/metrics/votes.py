@@ -1,15 +1,16 @@
-r"""Two metrics that intervene on the generator: fix one factor, redraw the others, ask which factor was fixed.
+r"""Two metrics that intervene: fix one factor, redraw the others, ask which factor was fixed.
 
-    BetaVAE score     a point is mean_l |z(a_l) - z(b_l)| over pairs of points that share factor k; a linear classifier
-                      must name k                                                       Higgins et al. 2017, section 3
-    FactorVAE score   a vote is argmin_j Var_l z_j / Var z_j over a batch that shares factor k; a table of votes
-                      must name k                                                     Kim & Mnih 2018, section 4
+    BetaVAE score     a point is mean_l |z(a_l) - z(b_l)| over pairs that share factor k; a linear classifier
+                      must name k (Higgins et al. 2017, section 3)
+    FactorVAE score   a vote is argmin_j Var_l z_j / Var z_j over a batch that shares factor k; a table of
+                      votes must name k (Kim & Mnih 2018, section 4)
 
-`encode` maps factor values (N, K) to codes (N, D). Data sets with one image per combination should be encoded once and
-looked up with `lookup(codes, sizes)`: the votes draw 0.96 million images, dSprites has 0.74 million.
+`encode` maps factor values (N, K) to codes (N, D). Data sets with one image per combination should be encoded
+once and looked up with `lookup(codes, sizes)`: the votes draw 0.96 million images, dSprites has 0.74 million.
 
-Draws come from `rng` in the order of disentanglement_lib (factor by factor, batch by batch), so that a `RandomState` with
-the same seed gives the same votes; a `Generator` is accepted too and gives other, equally good ones.
+Draws come from `rng` in the order of disentanglement_lib (factor by factor, batch by batch), so that a
+`RandomState` with the same seed gives the same votes; a `Generator` is accepted too and gives other, equally
+good ones.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,9 +18,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.linear_model import LogisticRegression
 
 from vision.metrics.arrays import Floats, Integers, MetricError, check_codes
+from vision.metrics.linear import classifier
 
 Encode = Callable[[Integers], ArrayLike]
 Random = np.random.RandomState | np.random.Generator
@@ -28,7 +29,8 @@ ROWS = 1 << 16  # points encoded at once: bounds the memory, changes no result
 
 
 class Votes(NamedTuple):
-    """FactorVAE score: accuracy of the vote table on its own votes and on fresh ones, in 0..1; latents that took part."""
+    """FactorVAE score: accuracy of the vote table on its own votes and on fresh ones, in 0..1; latents that
+    took part."""
 
     train: float
     eval: float
@@ -44,14 +46,17 @@ class PairScore(NamedTuple):
 
 
 def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
-    """Encoder that indexes the codes (prod(sizes), D) of a full grid of factors, the last factor running fastest.
+    """Encoder that indexes the codes (prod(sizes), D) of a full grid of factors, the last factor running
+    fastest.
 
     >>> lookup([[0.0], [0.1], [1.0], [1.1]], (2, 2))(np.array([[1, 0]])).tolist()
     [[1.0]]
     """
     table = check_codes(codes)
     if len(table) != np.prod(sizes):
-        raise MetricError(f"{len(table)} codes for a grid of {'x'.join(map(str, sizes))} = {np.prod(sizes)} points")
+        raise MetricError(
+            f"{len(table)} codes for a grid of {'x'.join(map(str, sizes))} = {np.prod(sizes)} points"
+        )
     return lambda factors: table[np.ravel_multi_index(tuple(factors.T), tuple(sizes))]
 
 
@@ -78,7 +83,9 @@ def _check(sizes: Sequence[int], **counts: int) -> None:
 def _encode(encode: Encode, factors: Integers) -> Floats:
     codes = np.asarray(encode(factors), dtype=np.float64)
     if codes.ndim != 2 or len(codes) != len(factors):
-        raise MetricError(f"encode returned shape {codes.shape} for {len(factors)} points: (N, D) is expected")
+        raise MetricError(
+            f"encode returned shape {codes.shape} for {len(factors)} points: (N, D) is expected"
+        )
     if not np.isfinite(codes).all():
         raise MetricError("encode returned a value that is not finite")
     return codes
@@ -99,7 +106,13 @@ def _variances(encode: Encode, sizes: Sequence[int], rng: Random, points: int) -
 
 
 def _votes(
-    encode: Encode, sizes: Sequence[int], rng: Random, count: int, batch: int, variances: Floats, active: Integers
+    encode: Encode,
+    sizes: Sequence[int],
+    rng: Random,
+    count: int,
+    batch: int,
+    variances: Floats,
+    active: Integers,
 ) -> Integers:
     """Table (D, K) of `count` votes."""
     table = np.zeros((len(variances), len(sizes)), dtype=np.int64)
@@ -129,10 +142,12 @@ def factor_vae_score(
 ) -> Votes:
     """FactorVAE score (Kim & Mnih 2018) of `encode` for factors with `sizes` (K,) values.
 
-    Latents whose standard deviation over `num_variance` points is below `prune`, or zero, take no part; none left: both
-    accuracies are 0. Chance is about 1/K; 1: the latent that moves least names the fixed factor every time.
-    Fails: the threshold assumes latents on the scale of the prior, so a rescaled live latent can be lost; a generic rotation
-    of few factors can score 1; ties go to the first latent. One missing factor costs about 1/K, as it should.
+    Latents whose standard deviation over `num_variance` points is below `prune`, or zero, take no part; none
+    left: both accuracies are 0. Chance is about 1/K; 1: the latent that moves least names the fixed factor
+    every time.
+    Fails: the threshold assumes latents on the scale of the prior, so a rescaled live latent can be lost; a
+    generic rotation of few factors can score 1; ties go to the first latent. One missing factor costs about
+    1/K, as it should.
 
     >>> grid = np.random.RandomState(0)
     >>> factor_vae_score(lambda v: v, (3, 4), rng=grid, num_train=50, num_eval=50, num_variance=50)[:3]
@@ -158,7 +173,8 @@ def factor_vae_score(
 def _pairs(
     encode: Encode, sizes: Sequence[int], rng: Random, count: int, batch: int
 ) -> tuple[Floats, Integers]:
-    """Mean absolute differences (count, D) of pairs that share one factor, and which factor it was (count,)."""
+    """Mean absolute differences (count, D) of pairs that share one factor, and which factor it was
+    (count,)."""
     points, labels = [], []
     for block in _in_blocks(count, 2 * batch):
         fixed = np.empty(block, dtype=np.int64)
@@ -185,17 +201,17 @@ def beta_vae_score(
 ) -> PairScore:
     """BetaVAE score (Higgins et al. 2017, section 3) of `encode` for factors with `sizes` (K,) values.
 
-    Accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: the fixed factor can be
-    named from the mean absolute differences.
-    Fails: still 1 with one factor missing from the code (its absence is the sign), 1 or 0.92 on a rotated code, and not
-    scale-free, because the classifier is regularised.
+    Accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: the fixed
+    factor can be named from the mean absolute differences.
+    Fails: still 1 with one factor missing from the code (its absence is the sign), 1 or 0.92 on a rotated
+    code, and not scale-free, because the classifier is regularised.
 
     >>> beta_vae_score(lambda v: v, (3, 4), rng=np.random.RandomState(0), num_train=50, num_eval=50)
     PairScore(train=1.0, eval=1.0)
     """
     _check(sizes, num_train=num_train, num_eval=num_eval, batch=batch)
     points, labels = _pairs(encode, sizes, rng, num_train, batch)
-    model = LogisticRegression().fit(points, labels)
+    model = classifier(points, labels)
     train = float(model.score(points, labels))
     points, labels = _pairs(encode, sizes, rng, num_eval, batch)
     return PairScore(train, float(model.score(points, labels)))
