@@ -23,7 +23,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 fine, 1 failed, 2 wrong request, 130 interrupted."""
-    options = parser().parse_args(arguments)
+    options = parse(arguments)
     try:
         COMMANDS[options.command].main(options)
         sys.stdout.flush()
@@ -50,6 +50,18 @@ def _end(message: str, code: int, *, debug: bool) -> int:
         traceback.print_exc()
     print(f"scan: {message}", file=sys.stderr)
     return code
+
+
+def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """The options of a command line; ends the program with a usage error where it is wrong."""
+    top = parser()
+    options, rest = top.parse_known_args(arguments)
+    trailing = COMMANDS[options.command].trailing
+    if rest and (not trailing or any(word.startswith("-") for word in rest)):
+        top.error(f"unrecognised: {' '.join(rest)} (see scan {options.command} --help)")
+    if rest:
+        setattr(options, trailing, [*vars(options)[trailing], *rest])
+    return options
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,9 +6,9 @@ one, and nothing else is converted. Only the keys that differ from the defaults 
 """
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
@@ -255,3 +255,10 @@ class Config(Section):
     symbols: Symbols = Symbols()
     operators: Operators = Operators()
     evaluate: Evaluate = Evaluate()
+
+    @model_validator(mode="after")
+    def _check_dae(self) -> Self:
+        vision = self.vision
+        if vision.reconstruction == "perceptual" and vision.layer != "pixels" and self.dae is None:
+            raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
+        return self

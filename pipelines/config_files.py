@@ -33,8 +33,9 @@ def find(name: str) -> Path:
         return path
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise UsageError(f"config file {name} does not exist")
+    choices = shipped_names()
     raise UsageError(
-        f"no config named '{name}'{_hint(name, shipped_names())}; there are {', '.join(shipped_names())}"
+        f"no config named '{name}'" + (_hint(name, choices) or f"; there are {', '.join(choices)}")
     )
 
 
@@ -44,7 +45,8 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     Raises:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """
-    raw = _parse(path.read_text(), str(path))
+    where = path.name if path.parent == SHIPPED else str(path)
+    raw = _parse(path.read_text(), where)
     assigned = {}
     for assignment in assignments:
         key, value = _assignment(assignment)
@@ -53,7 +55,7 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        raise UsageError(_first_line(error, raw, str(path), assigned)) from None
+        raise UsageError(_first_line(error, where, assigned)) from None
 
 
 def dump(config: Config) -> str:
@@ -117,19 +119,12 @@ def _assign(raw: dict[str, Any], dotted: str, value: object, assignment: str) ->
     raw[last] = value
 
 
-def _first_line(
-    error: ValidationError, raw: Mapping[str, Any], where: str, assigned: Mapping[str, str]
-) -> str:
+def _first_line(error: ValidationError, where: str, assigned: Mapping[str, str]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
-    keys, model = _walk(raw, first["loc"])
+    keys, model = _walk(first["loc"])
     dotted = ".".join(keys)
-    blamed = [
-        text
-        for key, text in assigned.items()
-        if f"{dotted}.".startswith(f"{key}.") or key.startswith(f"{dotted}.")
-    ]
-    source = f"--set {blamed[-1]}" if blamed else where
+    source = _source(dotted, assigned, missing=first["type"] == "missing") or where
     value = first["input"]
     match first["type"]:
         case "extra_forbidden":
@@ -155,10 +150,23 @@ def _first_line(
         case _:
             message = f"{first['msg'][0].lower()}{first['msg'][1:]}, got {spelled(value)}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{source}: {dotted}: {message}{more}"
+    return f"{source}: {dotted}{': ' if dotted else ''}{message}{more}"
 
 
-def _walk(raw: Mapping[str, Any], location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
+def _source(dotted: str, assigned: Mapping[str, str], *, missing: bool) -> str | None:
+    """The last assignment that could be to blame for a key, or for one that is missing beside what it set."""
+    section = f"{dotted.rpartition('.')[0]}."
+    blamed = [
+        text
+        for key, text in assigned.items()
+        if f"{dotted}.".startswith(f"{key}.")
+        or key.startswith(f"{dotted}.")
+        or (missing and key.startswith(section))
+    ]
+    return f"--set {blamed[-1]}" if blamed else None
+
+
+def _walk(location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
     """The dotted key of an error's location, and the section that holds its last part.
 
     Locations also hold the names of union members, which are not keys.

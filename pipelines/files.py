@@ -27,9 +27,9 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield draft
-        _flush(draft)
+        flush(draft)
         os.replace(draft, path)
-        _flush(path.parent)
+        flush(path.parent)
     except OSError as error:
         raise RunError(f"cannot write {path}: {explain(error)}; what was finished before is kept") from error
     finally:
@@ -45,7 +45,8 @@ def explain(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -40,6 +40,13 @@ class Status(NamedTuple):
     why: str = ""
 
 
+class Made(NamedTuple):
+    """What a stage hands back: the files in its folder, and the seconds that earlier processes spent."""
+
+    files: tuple[str, ...]
+    earlier_seconds: float = 0.0
+
+
 def check_format(content: Mapping[str, Any], path: Path) -> None:
     """Refuse a file of another layout version.
 
@@ -164,14 +171,14 @@ class RunFolder:
             if before != dict(inputs):
                 return Status("changed", differences(before, inputs))
             return Status("partial")
-        if (folder / OWN_MODEL).exists():
-            return Status("own", f"{stage}/{OWN_MODEL} without done.json")
         return Status("absent")
 
     def _status_of_finished(self, stage: str, inputs: Inputs) -> Status:
         folder = self.stage(stage)
         done = read_json(folder / "done.json")
         check_format(done, folder / "done.json")
+        if not isinstance(done.get("files"), dict):
+            raise RunError(f"{folder / 'done.json'} is damaged (no list of files)")
         for name, digest in done["files"].items():
             path = folder / name
             if not path.exists():

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.files import explain, write_bytes
+from pipelines.files import explain, flush, write_bytes
 
 Loss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
 """step -> (scalar to minimise, named scalars for the log)."""
@@ -96,7 +96,7 @@ def train(
     earlier, began, saved = at.seconds, time.monotonic(), time.monotonic()
     saved_step, last = at.step, _last_line(log)
     if at.step == 0:
-        _save(state, module, optimiser, at)
+        _save(state, log, module, optimiser, at)
     bar = tqdm(total=steps, initial=at.step, desc=label, unit="step", disable=True if quiet else None)
     module.train()
     with _signals() as stopped, bar:
@@ -118,7 +118,7 @@ def train(
                 bar.set_postfix({name: f"{mean:.4g}" for name, mean in list(last.items())[:3]}, refresh=False)
             if stopped() or at.step == steps or time.monotonic() - saved > checkpoint_seconds:
                 _check_weights(module, label, at.step, saved_step)
-                _save(state, module, optimiser, at)
+                _save(state, log, module, optimiser, at)
                 saved, saved_step = time.monotonic(), at.step
             if stopped():
                 raise InterruptedRun(
@@ -186,8 +186,6 @@ def _append(log: Path, line: dict[str, float], at: _Progress) -> None:
     try:
         with log.open("ab") as file:
             file.write((json.dumps(line) + "\n").encode())
-            file.flush()
-            os.fsync(file.fileno())
             at.log_bytes = file.tell()
     except OSError as error:
         raise RunError(f"cannot write {log}: {explain(error)}; the last checkpoint is kept") from error
@@ -210,7 +208,9 @@ def _last_line(log: Path) -> dict[str, float]:
     return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
 
 
-def _save(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer, at: _Progress) -> None:
+def _save(state: Path, log: Path, module: nn.Module, optimiser: torch.optim.Optimizer, at: _Progress) -> None:
+    if at.log_bytes:
+        flush(log)  # a state must not outlive the lines that it counts on
     buffer = io.BytesIO()  # torch.save to a full disk fails with an error that does not say so
     content = {
         "step": at.step,

@@ -18,3 +18,5 @@ class Command(NamedTuple):
     """Adds the arguments."""
     main: Callable[[argparse.Namespace], None]
     """Does it; raises UsageError or RunError where it cannot."""
+    trailing: str = ""
+    """The list argument whose words may also follow the options, which argparse alone does not allow."""

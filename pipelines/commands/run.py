@@ -2,6 +2,8 @@
 
 import argparse
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.commands import Command
@@ -39,16 +41,16 @@ def main(options: argparse.Namespace) -> None:
     config = config_files.load(config_files.find(options.config), options.set)
     stages.check_names(options.stages, config)
     path = options.run_dir or Path("runs") / config.name
-    with RunFolder(path) as run:
+    with RunFolder(path) as run, _terminate_like_interrupt():
         from pipelines import datasets
         from pipelines.devices import machine
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside training: stop like Ctrl-C
         here = machine(options.device, quiet=options.quiet)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
             if not options.stages:
                 (path / "data.json").unlink(missing_ok=True)
+        stages.adopt(config, run)
         record = datasets.record(config, run, here)
         stages.check_predecessors(options.stages, config, record, run)
         write_json(path / "data.json", record)
@@ -56,9 +58,20 @@ def main(options: argparse.Namespace) -> None:
         stages.execute(config, run, record, here, options.stages)
 
 
+@contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """Outside of training, which has its own way to stop, SIGTERM ends the command as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 COMMAND = Command(
     summary="train and evaluate a run, or go on with it",
     example="scan run rooms-mini --set vision.steps=2000",
     configure=configure,
     main=main,
+    trailing="stages",
 )

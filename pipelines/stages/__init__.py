@@ -15,17 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from pipelines.config import Config
 from pipelines.errors import RunError, UsageError
 from pipelines.files import fingerprint, read_json
-from pipelines.runs import OWN_MODEL, Inputs, RunFolder, Status
+from pipelines.runs import OWN_MODEL, Inputs, Made, RunFolder, Status
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
-
-
-class Made(NamedTuple):
-    """What a stage hands back: the files in its folder, and the seconds that earlier processes spent."""
-
-    files: tuple[str, ...]
-    earlier_seconds: float = 0.0
 
 
 class Stage(NamedTuple):
@@ -136,6 +129,13 @@ def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
             run.discard(name)
 
 
+def adopt(config: Config, run: RunFolder) -> None:
+    """Write receipts for the models that the user put into stage folders."""
+    for name in enabled(config):
+        if not (run.stage(name) / "done.json").exists() and _is_own(run, name):
+            run.adopt(name)
+
+
 def _is_own(run: RunFolder, name: str) -> bool:
     try:
         return bool(read_json(run.stage(name) / "done.json").get("own"))
@@ -229,7 +229,6 @@ def execute(
             continue
         if status.kind == "own":
             machine.say(f"{name}: your own {name}/{OWN_MODEL}")
-            run.adopt(name)
             continue
         if status.kind == "changed":
             machine.say(f"{name}: made again, since {status.why}")

@@ -12,23 +12,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets, schedules
+from pipelines import datasets
 from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
-from pipelines.files import write_json
 from pipelines.randomness import batch_indices, derive, generator, noise
-from pipelines.runs import OWN_MODEL, RunFolder
-from pipelines.stages import Made
-from pipelines.stages.symbols import load_scan
+from pipelines.runs import Made, RunFolder
+from pipelines.stages.learning import keep, learn, load
 from pipelines.stages.vision import encode, load_vision
-from pipelines.training import log_interval, train
+from scan import models
 from scan.grounding import SCAN
-from scan.models import build
 from scan.operators import operator_loss
 from symbols import OPERATORS, Concept, Triple, operator_triples
-from vision import weights
 from vision.gaussian import Gaussian
 
 
@@ -47,9 +43,9 @@ class Matches(NamedTuple):
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on triples whose results are neither tested nor held out."""
-    settings, device, folder = config.operators, machine.device, run.stage("operators")
+    settings, device = config.operators, machine.device
     data = datasets.load(config, run)
-    vae, scan = load_vision(run, device), load_scan(run, device)
+    vae, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
     triples, matches = draw_triples(data, settings.triples, generator(config.seed, "operator triples"))
     matches = Matches(*(part.to(device) for part in matches))
     q_x = encode(vae, data.images.images, data.train, device)
@@ -58,7 +54,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
     spec = {"kind": "operators", "hidden": list(settings.hidden)}
     torch.manual_seed(derive(config.seed, "operators weights"))
-    operators = build(spec).to(device)
+    operators = models.build(spec).to(device)
     order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -68,29 +64,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         value = operator_loss(q_x[image], q_r, settings.direction)
         return value, {"loss": value}
 
-    trained = train(
-        operators,
-        torch.optim.Adam(operators.parameters(), fused=True),
-        loss,
-        steps=settings.steps,
-        learning_rate=schedules.learning_rate(settings),
-        folder=folder,
-        label="operators",
-        quiet=machine.quiet,
-        log_every=log_interval(settings.steps),
-        checkpoint_seconds=settings.checkpoint_seconds,
-    )
-    weights.save(folder / OWN_MODEL, operators, spec)
-    metrics = {
-        **trained.last,
-        "triples": {name: sum(triple.op == name for triple in triples) for name in OPERATORS},
-        "images": len(data.train),
-        "seconds": round(trained.seconds, 3),
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-    }
-    write_json(folder / "metrics.json", metrics)
-    return Made((OWN_MODEL, "metrics.json", "log.jsonl"), trained.earlier_seconds)
+    trained = learn(operators, loss, settings, run, "operators", machine)
+    shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
+    metrics = {**trained.last, "triples": shares, "images": len(data.train)}
+    return keep(operators, spec, metrics, trained, run, "operators", machine)
 
 
 def draw_triples(data: Data, n: int, rng: np.random.Generator) -> tuple[list[Triple], Matches]:

@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets, schedules
+from pipelines import datasets
 from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.files import write_json
 from pipelines.randomness import batch_indices, derive, generator, noise
-from pipelines.runs import OWN_MODEL, RunFolder
-from pipelines.stages import Made
+from pipelines.runs import Made, RunFolder
+from pipelines.stages.learning import keep, learn
 from pipelines.stages.vision import encode, load_vision
-from pipelines.training import log_interval, train
+from pipelines.training import Loss
+from scan import models
 from scan.grounding import SCAN, grounding_loss
-from scan.models import build
-from vision import weights
+from vision.gaussian import Gaussian
 
 
 class Examples(NamedTuple):
@@ -38,14 +38,13 @@ class Examples(NamedTuple):
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Ground the training concepts in the codes of their examples."""
-    settings, device, folder = config.symbols, machine.device, run.stage("symbols")
+    settings, device = config.symbols, machine.device
     data = datasets.load(config, run)
-    vae = load_vision(run, device)
+    vae = load_vision(run, data, device)
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
     symbols = np.stack([data.vocabulary.encode(concept) for concept in data.splits.train_symbols])
-    y = torch.from_numpy(symbols).to(device)
-    concepts = torch.from_numpy(pairs.concept).to(device)
+    y = torch.from_numpy(symbols[pairs.concept]).to(device)
     spec = {
         "kind": "scan",
         "symbols": data.vocabulary.size,
@@ -54,15 +53,26 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "hidden": list(settings.hidden),
     }
     torch.manual_seed(derive(config.seed, "symbols weights"))
-    scan = build(spec).to(device)
+    scan = models.build(spec)
     assert isinstance(scan, SCAN)
+    scan.to(device)
+    loss = _loss(config, scan, y, q_x)
+    trained = learn(scan, loss, settings, run, "symbols", machine, weight_decay=settings.weight_decay)
+    write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
+    metrics = {**trained.last, "concepts": len(symbols), "pairs": len(y)}
+    made = keep(scan, spec, metrics, trained, run, "symbols", machine)
+    return made._replace(files=(*made.files, "examples.json"))
+
+
+def _loss(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
+    settings, device = config.symbols, y.device
     order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        pair = batch_indices(order, step, len(concepts), settings.batch, device)
+        pair = batch_indices(order, step, len(y), settings.batch, device)
         terms = grounding_loss(
             scan,
-            y[concepts[pair]],
+            y[pair],
             q_x[pair],
             beta=settings.beta,
             grounding=settings.grounding,
@@ -76,30 +86,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
             "grounding": terms.grounding,
         }
 
-    trained = train(
-        scan,
-        torch.optim.AdamW(scan.parameters(), weight_decay=settings.weight_decay, fused=True),
-        loss,
-        steps=settings.steps,
-        learning_rate=schedules.learning_rate(settings),
-        folder=folder,
-        label="symbols",
-        quiet=machine.quiet,
-        log_every=log_interval(settings.steps),
-        checkpoint_seconds=settings.checkpoint_seconds,
-    )
-    weights.save(folder / OWN_MODEL, scan, spec)
-    write_json(folder / "examples.json", _listing(data, pairs))
-    metrics = {
-        **trained.last,
-        "concepts": len(y),
-        "pairs": len(concepts),
-        "seconds": round(trained.seconds, 3),
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-    }
-    write_json(folder / "metrics.json", metrics)
-    return Made((OWN_MODEL, "metrics.json", "examples.json", "log.jsonl"), trained.earlier_seconds)
+    return loss
 
 
 def draw_examples(data: Data, each: int, rng: np.random.Generator) -> Examples:
@@ -143,21 +130,3 @@ def _listing(data: Data, pairs: Examples) -> dict[str, object]:
             for concept, row in zip(data.splits.train_symbols, shown, strict=True)
         ]
     }
-
-
-def load_scan(run: RunFolder, device: torch.device) -> SCAN:
-    """The finished SCAN of a run, frozen.
-
-    Raises:
-        RunError: When the file is missing, damaged, or no SCAN.
-    """
-    path = run.stage("symbols") / OWN_MODEL
-    try:
-        state, spec = weights.load(path)
-        scan = build(spec)
-        scan.load_state_dict(state)
-    except (weights.WeightsError, ValueError, RuntimeError) as error:
-        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
-    if not isinstance(scan, SCAN):
-        raise RunError(f"{path} holds a {spec['kind']}, not a SCAN")
-    return scan.to(device).eval().requires_grad_(False)
