@@ -234,13 +234,26 @@ class Operators(Learning):
     direction: Literal["forward", "reverse"] = "forward"
 
 
-class Evaluate(Section):
-    """The judge and the sizes of the evaluation; how many symbols a split has is in `splits`."""
+class Judge(Learning):
+    """The classifier that reads imagined images."""
 
-    images_per_symbol: Count = 200
-    judge_steps: Count = 1_500
-    judge_batch: Count = 128
-    judge_lr: Positive = 1e-3
+    steps: Count = 2_500
+    batch: Count = 128
+    lr: Positive = 3e-3
+    decay: Literal["constant", "linear", "cosine"] = "cosine"
+    warmup: Natural = 500
+    images: Count = 30_000
+    """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+
+
+class Evaluate(Section):
+    """The sizes of the evaluation; how many symbols a split has is in `splits`."""
+
+    images_per_symbol: Count = 64
+    """Images of each concept, for accuracy."""
+    diversity_images: Count = 200
+    """Images of each concept that leaves attributes open, for diversity; never fewer than the above."""
 
 
 class Config(Section):
@@ -254,6 +267,7 @@ class Config(Section):
     vision: Vision = Vision()
     symbols: Symbols = Symbols()
     operators: Operators = Operators()
+    judge: Judge = Judge()
     evaluate: Evaluate = Evaluate()
 
     @model_validator(mode="after")

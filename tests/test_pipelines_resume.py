@@ -21,8 +21,10 @@ vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstru
          layer: bottleneck, checkpoint_seconds: 0.03}
 symbols: {steps: 400, batch: 16, hidden: [16], examples: 3, checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
+judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
+evaluate: {images_per_symbol: 2, diversity_images: 4}
 """
-STEPS = {"dae": 150, "vision": 150, "symbols": 400, "operators": 400}
+STEPS = {"dae": 150, "vision": 150, "symbols": 400, "operators": 400, "judge": 150}
 PATIENCE = 120
 
 

@@ -13,7 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("config", metavar="CONFIG", help="name of a shipped config, or path of a YAML file")
     parser.add_argument(
-        "stages", metavar="STAGE", nargs="*", help="only these stages (dae, vision, symbols, operators, ...)"
+        "stages",
+        metavar="STAGE",
+        nargs="*",
+        help="only these stages (dae, vision, symbols, operators, judge, evaluate, report)",
     )
     parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where to work (default: runs/NAME)")
     parser.add_argument(
@@ -40,6 +43,7 @@ def main(options: argparse.Namespace) -> None:
 
     config = config_files.load(config_files.find(options.config), options.set)
     stages.check_names(options.stages, config)
+    options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
     with RunFolder(path) as run, _terminate_like_interrupt():
         from pipelines import datasets

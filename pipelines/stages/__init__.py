@@ -31,6 +31,8 @@ class Stage(NamedTuple):
     """Keys of data.json, "splits.x" for one list."""
     reads: tuple[str, ...]
     """Stages whose results it reads."""
+    shows: tuple[str, ...] = ()
+    """Stages whose results it shows where they are there."""
 
 
 def _dae(config: Config, run: RunFolder, machine: Machine) -> Made:
@@ -57,6 +59,18 @@ def _operators(config: Config, run: RunFolder, machine: Machine) -> Made:
     return operators.run(config, run, machine)
 
 
+def _judge(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import judge
+
+    return judge.run(config, run, machine)
+
+
+def _evaluate(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import evaluate
+
+    return evaluate.run(config, run, machine)
+
+
 SEEN = ("sha256", "splits.held_out", "splits.test_images")
 """What decides which images a stage may train on."""
 
@@ -74,6 +88,13 @@ STAGES: dict[str, Stage] = {
         settings=("seed", "operators"),
         data=(*SEEN, "vocabulary.attributes", "splits.test_operators"),
         reads=("vision", "symbols"),
+    ),
+    "judge": Stage(_judge, settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
+    "evaluate": Stage(
+        _evaluate,
+        settings=("seed", "evaluate", "vision.precision"),
+        data=("sha256", "vocabulary.attributes", "splits"),
+        reads=("vision", "symbols", "operators", "judge"),
     ),
 }
 
@@ -109,6 +130,9 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
         if before in enabled(config):
             files = read_json(run.stage(before) / "done.json")["files"]
             found[f"{before}/{OWN_MODEL}"] = files.get(OWN_MODEL) or fingerprint(files)
+    for shown in stage.shows:
+        if (run.stage(shown) / "done.json").exists():
+            found[shown] = fingerprint(read_json(run.stage(shown) / "done.json"))
     return found
 
 
@@ -143,6 +167,11 @@ def _is_own(run: RunFolder, name: str) -> bool:
         ours = ("done.json", "inputs.json", "state")
         folder = run.stage(name)
         return (folder / OWN_MODEL).exists() and not any((folder / note).exists() for note in ours)
+
+
+def accompanied(names: Sequence[str]) -> list[str]:
+    """The names, and the judge where they have the evaluation: it comes along when it is not up to date."""
+    return [*(["judge"] if "evaluate" in names and "judge" not in names else []), *names]
 
 
 def check_names(names: Sequence[str], config: Config) -> None:

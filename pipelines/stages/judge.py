@@ -1,0 +1,127 @@
+"""Judge: a classifier trained on real images alone, by which imagined ones are read.
+
+Where the set can be rendered it learns from fresh images of all combinations, held-out ones included: it is
+to know the world better than the model that it judges. Otherwise it learns from the training images. Every
+image it sees is disturbed as a decoder might disturb it (`scan.judge.augment`).
+
+How far it can be trusted is measured on images that it never saw, whose factors are known exactly, as they
+are and disturbed.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines import datasets
+from pipelines.config import Config
+from pipelines.datasets import Data
+from pipelines.devices import Machine, place
+from pipelines.randomness import batch_indices, derive, generator, noise
+from pipelines.runs import Made, RunFolder
+from pipelines.stages.learning import keep, learn
+from pipelines.training import Loss
+from scan import models
+from scan.judge import Judge, augment, judge_loss
+from vision.data import ImageSet
+
+FRESH_IMAGES = 4000
+"""Images rendered to test the judge."""
+READING_BATCH = 512
+
+
+def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+    """Train on real images, and measure on others."""
+    settings, device = config.judge, machine.device
+    data = datasets.load(config, run)
+    seen = lessons(data, settings.images, generator(config.seed, "judge images"))
+    spec = {"kind": "judge", "shape": list(seen.shape), "sizes": list(data.vocabulary.factor_sizes)}
+    torch.manual_seed(derive(config.seed, "judge weights"))
+    judge = models.build(spec)
+    assert isinstance(judge, Judge)
+    place(judge, device)
+    trained = learn(judge, _loss(config, judge, seen, device), settings, run, "judge", machine)
+    judge.eval()
+    metrics = {**trained.last, "images": len(seen), **trust(judge, data, config.seed, device)}
+    return keep(judge, spec, metrics, trained, run, "judge", machine)
+
+
+def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
+    """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
+    return fresh(data.images, n, rng) if data.images.render else data.images.subset(data.train)
+
+
+def fresh(image_set: ImageSet, n: int, rng: np.random.Generator) -> ImageSet:
+    """n newly rendered images, every factor uniform over its values."""
+    assert image_set.render is not None, "only a rendered set has fresh images"
+    factors = np.stack([rng.integers(0, values, n) for values in image_set.sizes], axis=1)
+    return dataclasses.replace(image_set, images=image_set.render(factors, rng), factors=factors)
+
+
+def _loss(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> Loss:
+    settings = config.judge
+    pixels = datasets.resident(seen, np.arange(len(seen)), device)
+    factors = torch.from_numpy(seen.factors).to(device)
+    order, dice = derive(config.seed, "judge batches"), derive(config.seed, "judge noise")
+
+    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        rows = batch_indices(order, step, len(pixels), settings.batch, device)
+        x = augment(datasets.batch(pixels, rows), noise(dice, step, device))
+        x = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+            logits = judge(x)
+        value = judge_loss(logits, factors[rows])
+        return value, {"loss": value}
+
+    return loss
+
+
+def trust(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
+    """How often the judge is right on real images that it never saw, per attribute.
+
+    `clean_accuracy` is the mean over attributes on images as they are: on fresh images of all combinations
+    where these can be rendered, so that the judge is compared with exact knowledge, else on the test images.
+    """
+    sets = {"test_images": data.images.subset(data.splits.test_images)}
+    if len(data.held_out):
+        sets["held_out_combinations"] = data.images.subset(data.held_out)
+    if data.images.render:
+        sets["fresh"] = fresh(data.images, FRESH_IMAGES, generator(seed, "judge test"))
+    measured = {name: _compare(judge, images, seed, device) for name, images in sets.items()}
+    main = "fresh" if "fresh" in sets else "test_images"
+    return {
+        "clean_accuracy": measured[main]["clean_accuracy"],
+        "blurred_accuracy": measured[main]["blurred_accuracy"],
+        "measured_on": main,
+        "per_attribute": measured[main]["clean"],
+        "per_attribute_blurred": measured[main]["blurred"],
+        "sets": measured,
+    }
+
+
+def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) -> dict[str, Any]:
+    told: dict[str, Any] = {"images": len(images)}
+    for kind in ("clean", "blurred"):
+        right = read_images(judge, images, device, None if kind == "clean" else derive(seed, "judge blur"))
+        share = right.mean(axis=0)
+        told[f"{kind}_accuracy"] = round(float(share.mean()), 5)
+        told[kind] = {name: round(float(s), 5) for name, s in zip(images.names, share, strict=True)}
+    return told
+
+
+@torch.no_grad()
+def read_images(
+    judge: Judge, images: ImageSet, device: torch.device, disturb: int | None = None
+) -> np.ndarray:
+    """Where the judge reads real images right, bool (N, A), as they are or augmented by the seed `disturb`."""
+    pixels = datasets.resident(images, np.arange(len(images)), device)
+    right = []
+    for part, rows in enumerate(torch.arange(len(images), device=device).split(READING_BATCH)):
+        x = datasets.batch(pixels, rows)
+        if disturb is not None:
+            x = augment(x, noise(disturb, part, device)).contiguous(memory_format=torch.channels_last)
+        read = torch.stack([p.argmax(-1) for p in judge.probabilities(x)], dim=-1)
+        right.append(read.cpu().numpy() == images.factors[rows.cpu().numpy()])
+    return np.concatenate(right)
