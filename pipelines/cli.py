@@ -10,12 +10,17 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from pipelines.commands import Command, data, doctor, run
+from pipelines.commands import Command, data, doctor, evaluate, img2sym, report, run, sym2img, traverse
 from pipelines.errors import InterruptedRun, RunError, UsageError
 from pipelines.files import explain
 
 COMMANDS: dict[str, Command] = {
     "run": run.COMMAND,
+    "sym2img": sym2img.COMMAND,
+    "img2sym": img2sym.COMMAND,
+    "traverse": traverse.COMMAND,
+    "evaluate": evaluate.COMMAND,
+    "report": report.COMMAND,
     "data": data.COMMAND,
     "doctor": doctor.COMMAND,
 }

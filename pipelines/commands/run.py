@@ -62,6 +62,29 @@ def main(options: argparse.Namespace) -> None:
         stages.execute(config, run, record, here, options.stages)
 
 
+def again(path: Path, names: list[str], options: argparse.Namespace) -> None:
+    """Bring some stages of an existing run up to date, with the config that the run has.
+
+    Raises:
+        UsageError: When the run has no config.
+    """
+    from pipelines.errors import UsageError
+
+    config = path / "config.yaml"
+    if not config.is_file():
+        raise UsageError(f"{path} has no config.yaml: it is not a run that scan run made")
+    asked = argparse.Namespace(
+        config=str(config),
+        stages=names,
+        run_dir=path,
+        set=[],
+        device=options.device,
+        fresh=options.fresh,
+        quiet=options.quiet,
+    )
+    main(asked)
+
+
 @contextmanager
 def _terminate_like_interrupt() -> Iterator[None]:
     """Outside of training, which has its own way to stop, SIGTERM ends the command as Ctrl-C does."""

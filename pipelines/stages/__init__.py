@@ -71,6 +71,12 @@ def _evaluate(config: Config, run: RunFolder, machine: Machine) -> Made:
     return evaluate.run(config, run, machine)
 
 
+def _report(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import report
+
+    return report.run(config, run, machine)
+
+
 SEEN = ("sha256", "splits.held_out", "splits.test_images")
 """What decides which images a stage may train on."""
 
@@ -95,6 +101,13 @@ STAGES: dict[str, Stage] = {
         settings=("seed", "evaluate", "vision.precision"),
         data=("sha256", "vocabulary.attributes", "splits"),
         reads=("vision", "symbols", "operators", "judge"),
+    ),
+    "report": Stage(
+        _report,
+        settings=tuple(Config.model_fields),
+        data=("sha256", "vocabulary", "splits"),
+        reads=(),
+        shows=("dae", "vision", "symbols", "operators", "judge", "evaluate"),
     ),
 }
 

@@ -112,7 +112,7 @@ def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
 def questions(model: ConceptModel, data: Data) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
     """What is asked in each split, as grounded Gaussians (S, D), and the S concepts that should come out."""
     splits, triples = data.splits, data.splits.test_operators
-    left, right = (ground(model, [triple[side] for triple in triples]) for side in (1, 2))
+    left, right = ground(model, [t.left for t in triples]), ground(model, [t.right for t in triples])
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=model.device)
     assert model.operators is not None, "the evaluation comes after the operators"
     results = tuple(triple.result for triple in triples)
@@ -207,7 +207,7 @@ def _listing(scores: Scores, concepts: Sequence[Concept]) -> list[dict[str, Any]
 
 def _per_operator(triples: Sequence[Triple], listed: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     """Top-1 accuracy by operator; null for one without a triple."""
-    told = {}
+    told: dict[str, float | None] = {}
     for name in OPERATORS:
         found = [one["accuracy_top1"] for one, t in zip(listed, triples, strict=True) if t.op == name]
         told[name] = float(np.mean(found)) if found else None

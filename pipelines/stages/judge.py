@@ -115,7 +115,7 @@ def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) ->
 def read_images(
     judge: Judge, images: ImageSet, device: torch.device, disturb: int | None = None
 ) -> np.ndarray:
-    """Where the judge reads real images right, bool (N, A), as they are or augmented by the seed `disturb`."""
+    """Where the judge reads real images right, bool (N, A), as they are or disturbed by a seed."""
     pixels = datasets.resident(images, np.arange(len(images)), device)
     right = []
     for part, rows in enumerate(torch.arange(len(images), device=device).split(READING_BATCH)):

@@ -1,0 +1,61 @@
+"""`scan img2sym`: describe images in symbols."""
+
+import argparse
+from pathlib import Path
+
+from pipelines.commands import Command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as runs/rooms")
+    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="image files")
+    parser.add_argument(
+        "--json", action="store_true", help="print JSON, with the probability of every symbol"
+    )
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, help="from which probability a concept holds (default: 0.5)"
+    )
+    parser.add_argument(
+        "--seed", type=int, help="describe a sample of q(z|x), drawn with this seed, instead of its mean"
+    )
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print a description of every image."""
+    import json
+    import sys
+
+    import torch
+
+    from pipelines import finished
+    from pipelines.errors import UsageError
+
+    if not 0 <= options.threshold <= 1:
+        raise UsageError(f"--threshold {options.threshold}: expected a probability, 0 to 1")
+    model = finished.model(options.run)
+    pictures = finished.pictures(options.images, model.vision.shape)
+    for picture in pictures:
+        if picture.note:
+            print(f"note: {picture.note}", file=sys.stderr)
+    dice = None if options.seed is None else torch.Generator().manual_seed(options.seed)
+    found = model.img2sym(torch.stack([p.pixels for p in pictures]), dice, mean=dice is None)
+    names = [str(path) for path in options.images]
+    if options.json:
+        told = zip(names, found.to_dicts(options.threshold), strict=True)
+        print(json.dumps([{"image": name, **record} for name, record in told], indent=1))
+        return
+    holding = found.holding(threshold=options.threshold)
+    aliases = model.vocabulary.aliases
+    for name, line, held in zip(names, str(found).splitlines(), holding, strict=True):
+        also = [f"{said.name} ({said.probability:.2f})" for said in held if said.name in aliases]
+        print(f"{name}: {line}" + (f"; that is: {', '.join(also)}" if also else ""))
+
+
+COMMAND = Command(
+    summary="describe images in symbols",
+    example="scan img2sym runs/rooms photo.png --json",
+    configure=configure,
+    main=main,
+    trailing="images",
+)

@@ -1,0 +1,58 @@
+"""`scan sym2img`: imagine what an expression says."""
+
+import argparse
+from pathlib import Path
+
+from pipelines.commands import Command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as runs/rooms")
+    parser.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        help="a concept; may use AND, IN COMMON, IGNORE (the learned operators) and parentheses",
+    )
+    parser.add_argument("-n", type=int, default=16, help="number of images (default: 16)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="PNG", help="the picture (default: named after the expression)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="other seeds give other images (default: 0)")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write a grid of images, and beside it a JSON file that says what they are."""
+    import torch
+
+    from pipelines import finished
+    from pipelines.errors import UsageError
+    from symbols import evaluate
+
+    if options.n < 1:
+        raise UsageError(f"-n {options.n}: expected at least one image")
+    output = finished.check_png(options.output or Path(finished.file_name(options.expression)))
+    model = finished.model(options.run)
+    expression = finished.expression(options.expression, model.vocabulary)
+    try:
+        meaning = model.ground(expression)
+    except ValueError as error:  # an operator, in a run without operators
+        raise UsageError(str(error)) from error
+    x = model.sym2img(meaning, options.n, torch.Generator().manual_seed(options.seed))
+    concept = evaluate(expression)
+    about = {
+        "expression": options.expression,
+        "concept": dict(concept.items),
+        "run": str(options.run),
+        "seed": options.seed,
+    }
+    finished.write_grid(output, x, about)
+    print(f"{options.n} images of {concept}: {output}")
+
+
+COMMAND = Command(
+    summary="imagine what an expression says: symbols to images",
+    example='scan sym2img runs/rooms "(wall: red) AND hat" -n 16 -o red-hats.png',
+    configure=configure,
+    main=main,
+)

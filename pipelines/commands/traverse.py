@@ -1,0 +1,67 @@
+"""`scan traverse`: see what each latent of the visual model does."""
+
+import argparse
+from pathlib import Path
+
+from pipelines.commands import Command
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder; its stage vision is enough")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="PNG", default=Path("traversals.png"), help="the picture"
+    )
+    parser.add_argument("--image", type=Path, help="start from this image (default: the middle of the prior)")
+    parser.add_argument("--columns", type=int, default=11, help="values of each latent (default: 11)")
+    parser.add_argument("--seed", type=int, help="start from a draw of the prior with this seed")
+
+
+def main(options: argparse.Namespace) -> None:
+    """Write one row a latent, sorted by KL, with a JSON file beside it."""
+    import sys
+
+    import torch
+
+    from pipelines import figures, finished
+    from pipelines.errors import UsageError
+    from pipelines.files import read_json
+    from pipelines.runs import RunFolder
+    from pipelines.stages.learning import load
+    from vision import models
+    from vision.data import to_unit
+    from vision.vae import VAE
+
+    if options.columns < 2:
+        raise UsageError(f"--columns {options.columns}: expected at least two")
+    output = finished.check_png(options.output)
+    run = RunFolder(finished.folder(options.run))
+    vision = load(run, "vision", models.build, VAE, torch.device("cpu"))
+    start = torch.zeros(vision.latents)
+    if options.seed is not None:
+        start = torch.randn(vision.latents, generator=torch.Generator().manual_seed(options.seed))
+    if options.image is not None:
+        (picture,) = finished.pictures([options.image], vision.shape)
+        if picture.note:
+            print(f"note: {picture.note}", file=sys.stderr)
+        start = figures.code(vision, picture.pixels.unsqueeze(0))[0]
+    measured = run.stage("vision") / "metrics.json"
+    nats = torch.ones(vision.latents)  # of the user's own model nothing is known
+    if measured.exists():
+        nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"])
+    sheet = figures.traversals(vision, nats, start, columns=options.columns)
+    about = {"title": sheet.title, "rows": sheet.rows, "values": sheet.columns, **sheet.about}
+    finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
+    for row in sheet.rows:
+        print(row)
+    print(
+        f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}: {output}"
+    )
+
+
+COMMAND = Command(
+    summary="see what each latent of the visual model does",
+    example="scan traverse runs/rooms -o traversals.png",
+    configure=configure,
+    main=main,
+)

@@ -1,0 +1,152 @@
+"""What the commands on a finished run share: open it, read a user's words and images, write pictures.
+
+Everything that a user can get wrong here becomes one clear line: `UsageError` for the request, `RunError` for
+the run.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps
+from torch import Tensor
+
+import scan
+from pipelines.errors import RunError, UsageError
+from pipelines.files import write_bytes, write_json
+from pipelines.sheets import WHITE, png
+from symbols import Expression, ExpressionError, Vocabulary, VocabularyError, evaluate, parse
+from vision.data import to_bytes
+from vision.torchvision_gate import make_grid
+
+COLUMNS = 8
+SHOWN_PIXELS = 128
+"""About how large a written picture shows one small image."""
+
+
+def folder(path: Path) -> Path:
+    """A run folder, checked.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    if not (path / "data.json").is_file():
+        what = "is not a run folder" if path.is_dir() else "does not exist"
+        raise UsageError(f"{path} {what}: scan run CONFIG makes one (runs/NAME)")
+    return path
+
+
+def model(run: Path) -> scan.ConceptModel:
+    """The models of a run.
+
+    Raises:
+        UsageError: When there is no such run.
+        RunError: When it is not finished, or a file of it cannot be trusted.
+    """
+    try:
+        return scan.load(folder(run))
+    except scan.RunError as error:
+        raise RunError(str(error)) from error
+
+
+def expression(text: str, vocabulary: Vocabulary) -> Expression:
+    """Read an expression.
+
+    Raises:
+        UsageError: With the place in the text, or the two values that contradict each other.
+    """
+    try:
+        found = parse(text, vocabulary)
+        evaluate(found)
+    except ExpressionError as error:
+        pointed = "\n".join(f"    {line}" for line in error.caret.splitlines())
+        raise UsageError(f"{error}\n{pointed}") from error
+    except VocabularyError as error:
+        raise UsageError(f'"{text}": {error}') from error
+    return found
+
+
+class Picture(NamedTuple):
+    """A user's image, as the visual model takes it."""
+
+    pixels: Tensor
+    """uint8 (C, H, W)."""
+    note: str
+    """What had to be done to it; empty where nothing."""
+
+
+def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
+    """Read image files and make them (C, H, W): cropped to the middle where the proportions differ, resized.
+
+    Raises:
+        UsageError: Naming every file that cannot be read.
+    """
+    found, bad = [], []
+    for path in paths:
+        try:
+            found.append(_picture(path, shape))
+        except FileNotFoundError:
+            bad.append(f"{path} (no such file)")
+        except IsADirectoryError:
+            bad.append(f"{path} (a folder)")
+        except Image.UnidentifiedImageError:
+            bad.append(f"{path} (not an image)")
+        except (OSError, ValueError, Image.DecompressionBombError) as error:
+            bad.append(f"{path} (damaged: {error})")
+    if bad:
+        raise UsageError(f"cannot read {len(bad)} of {len(paths)} images: {', '.join(bad)}")
+    return found
+
+
+def _picture(path: Path, shape: Sequence[int]) -> Picture:
+    channels, height, width = shape
+    with Image.open(path) as file:
+        image = file.convert("L" if channels == 1 else "RGB")
+    note = ""
+    if image.size != (width, height):
+        cropped = "" if image.width * height == image.height * width else ", cropped to the middle"
+        note = f"{path}: {image.width}x{image.height} made {width}x{height}{cropped}"
+        smaller = image.width > width
+        method = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
+        image = ImageOps.fit(image, (width, height), method)
+    pixels = np.array(image).reshape(height, width, channels)
+    return Picture(torch.from_numpy(pixels).permute(2, 0, 1), note)
+
+
+def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int = COLUMNS) -> None:
+    """Write images (N, C, H, W) in [0, 1] as one PNG, enlarged for the eye, with a JSON file beside it.
+
+    Raises:
+        UsageError: When the name is not that of a .png file.
+        RunError: When it cannot be written.
+    """
+    images = to_bytes(x)
+    scale = max(1, SHOWN_PIXELS // max(images.shape[-2:]))
+    large = images.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+    grid = make_grid(large, columns=min(columns, len(images)), padding=2 * scale, background=WHITE)
+    write_bytes(check_png(path), png(grid))
+    told = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
+    write_json(path.with_suffix(".json"), told)
+
+
+def check_png(path: Path) -> Path:
+    """The path of a picture, checked.
+
+    Raises:
+        UsageError: When it does not end in .png.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"-o {path}: pictures are written as PNG, name it {path.with_suffix('.png').name}")
+    return path
+
+
+def file_name(text: str) -> str:
+    """The name of a picture of an expression.
+
+    >>> file_name("(wall: red) AND hat")
+    'wall-red-and-hat.png'
+    """
+    return (re.sub(r"[^\w]+", "-", text.lower()).strip("-")[:80] or "picture") + ".png"

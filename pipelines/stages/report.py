@@ -1,0 +1,15 @@
+"""Report: the pictures, and report.html, one self-contained page of whatever the run has so far."""
+
+from pipelines.config import Config
+from pipelines.devices import Machine
+from pipelines.files import write_bytes
+from pipelines.report import compose
+from pipelines.runs import Made, RunFolder
+
+
+def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+    """Draw the figures, write the page."""
+    written = compose(config, run, machine)
+    write_bytes(run.path / "report.html", written.page.encode())
+    machine.say(f"report: {run.path / 'report.html'}")
+    return Made(("../report.html", *written.files))
