@@ -7,13 +7,14 @@ their combinations are not. Rendered images are not stored: the same config and 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from pipelines.config import Config, FolderData, NpzData, RoomsData
 from pipelines.devices import Machine
@@ -38,6 +39,10 @@ from vision.data.rooms import rooms
 MOST_COMBINATIONS = 300_000
 """Vocabularies with more full combinations than this are not enumerated."""
 
+RENDERED_AT_ONCE = 2_000
+
+AnyData = RoomsData | NpzData | FolderData
+
 
 @dataclass(frozen=True)
 class Splits:
@@ -59,34 +64,40 @@ class Data:
     vocabulary: Vocabulary
     splits: Splits
 
-    @property
+    @cached_property
     def train(self) -> np.ndarray:
         """Indices of the images that may be trained on: neither of a held-out combination nor test images."""
         allowed = ~self.vocabulary.shows_any(self.images.factors, self.splits.held_out)
         allowed[self.splits.test_images] = False
         return np.flatnonzero(allowed)
 
-    @property
+    @cached_property
     def held_out(self) -> np.ndarray:
         """Indices of the images of held-out combinations."""
         return np.flatnonzero(self.vocabulary.shows_any(self.images.factors, self.splits.held_out))
 
 
-def images(config: Config) -> ImageSet:
-    """The image set that the config asks for.
+def images(config: Config, *, quiet: bool = True) -> ImageSet:
+    """The image set that the config asks for; the last one is kept in memory for the next stage.
 
     Raises:
         UsageError: When a file is not given, missing or not usable.
     """
-    return _images(config.data.model_copy(update={"aliases": ()}), config.seed)
+    key = (config.data.model_copy(update={"aliases": ()}), config.seed)
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = _images(*key, quiet)
+    return _kept[key]
 
 
-@lru_cache(maxsize=1)
-def _images(data: RoomsData | NpzData | FolderData, seed: int) -> ImageSet:
+_kept: dict[tuple[AnyData, int], ImageSet] = {}
+
+
+def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
     try:
         match data:
             case RoomsData():
-                return rooms(data.images, size=data.size, rng=generator(seed, "images"))
+                return _rendered(data, generator(seed, "images"), quiet)
             case NpzData():
                 return load_npz(_path(data), data.names, binary=data.binary)
             case FolderData():
@@ -101,6 +112,21 @@ def _images(data: RoomsData | NpzData | FolderData, seed: int) -> ImageSet:
                 )
     except DataError as error:
         raise UsageError(str(error)) from error
+
+
+def _rendered(data: RoomsData, rng: np.random.Generator, quiet: bool) -> ImageSet:
+    """Render in parts, so that there is progress to show."""
+    hidden = True if quiet else None
+    with tqdm(total=data.images, desc="rendering", unit="image", delay=1, disable=hidden) as bar:
+        parts = []
+        for start in range(0, data.images, RENDERED_AT_ONCE):
+            parts.append(rooms(min(RENDERED_AT_ONCE, data.images - start), size=data.size, rng=rng))
+            bar.update(len(parts[-1]))
+    return replace(
+        parts[0],
+        images=torch.cat([part.images for part in parts]),
+        factors=np.concatenate([part.factors for part in parts]),
+    )
 
 
 def _path(data: NpzData | FolderData) -> str:
@@ -191,7 +217,7 @@ def record(config: Config, run: RunFolder, machine: Machine) -> dict[str, Any]:
             return found
     if isinstance(config.data, RoomsData):
         machine.say(f"data: rendering {config.data.images:,} images")
-    image_set = images(config)
+    image_set = images(config, quiet=machine.quiet)
     words = vocabulary(config, image_set)
     return _describe(asked, image_set, words, draw(config, image_set, words))
 
@@ -222,7 +248,7 @@ def _describe(
     }
 
 
-def load(config: Config, run: RunFolder) -> Data:
+def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     """The data of a run, as its `data.json` says.
 
     Raises:
@@ -231,7 +257,7 @@ def load(config: Config, run: RunFolder) -> Data:
     path = run.path / "data.json"
     content = read_json(path)
     check_format(content, path)
-    image_set = images(config)
+    image_set = images(config, quiet=quiet)
     if image_set.sha256() != content["sha256"]:
         raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
     words = Vocabulary.from_dict(content["vocabulary"])

@@ -151,7 +151,9 @@ class RunFolder:
         """Remove a stage's folder and all it made."""
         assert self._lock is not None, "only the process that holds the lock may discard"
         try:
-            shutil.rmtree(self.stage(stage), ignore_errors=False)
+            # First: a kill in the middle must not leave a model that looks like the user's own.
+            (self.stage(stage) / OWN_MODEL).unlink(missing_ok=True)
+            shutil.rmtree(self.stage(stage))
         except FileNotFoundError:
             return
         except OSError as error:

@@ -84,12 +84,12 @@ def test_data_json_stands_for_the_same_data_and_is_drawn_anew_for_other(tmp_path
     with RunFolder(folder) as run:
         record = datasets.record(config(path), run, MACHINE)
         assert record == json.loads((folder / "data.json").read_text())
-        datasets._images.cache_clear()  # another process, another file at the same path
+        datasets._kept.clear()  # another process, another file at the same path
         write_npz(path, flip=True)
         assert datasets.record(config(path), run, MACHINE)["sha256"] != record["sha256"]
         with pytest.raises(RunError, match="the images are not those"):
             datasets.load(config(path), run)
-    datasets._images.cache_clear()
+    datasets._kept.clear()
 
 
 def test_errors_of_the_data_are_usage_errors(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,22 @@ def test_an_altered_file_is_noticed_by_name(tmp_path: Path, damage: str) -> None
         assert str(path) in status.why
         # Also when the inputs changed: a file that somebody replaced is never thrown away silently.
         assert run.status("vision", {}).kind == "altered"
+
+
+def test_a_kill_while_a_stage_is_thrown_away_leaves_no_model_without_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with RunFolder(tmp_path) as run:
+        folder = finished(run)
+
+        def killed(path: Path) -> None:
+            (path / "done.json").unlink()
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run.discard("vision")
+        assert not (folder / "model.safetensors").exists()
 
 
 def test_a_receipt_of_another_format_or_a_damaged_one_is_refused(tmp_path: Path) -> None:

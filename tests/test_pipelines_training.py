@@ -99,6 +99,16 @@ def test_a_signal_stops_after_a_checkpoint(tmp_path: Path, number: signal.Signal
     assert same(fit(tmp_path / "a"), fit(tmp_path / "b"))
 
 
+def test_a_second_interrupt_does_not_wait_for_the_step(tmp_path: Path) -> None:
+    def twice() -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("the second interrupt did not interrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        fit(tmp_path, at=20, event=twice)
+
+
 def test_a_finished_training_does_no_step(tmp_path: Path) -> None:
     first = fit(tmp_path)
     assert same(fit(tmp_path, at=STEPS - 1, event=kill), first)

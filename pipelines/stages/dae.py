@@ -17,7 +17,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train it to restore images from which a rectangle was cut out."""
     settings, device = config.dae, machine.device
     assert settings is not None, "there is no such stage without its section"
-    data = datasets.load(config, run)
+    data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = models.resolve(
         {

@@ -44,7 +44,7 @@ class Matches(NamedTuple):
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on triples whose results are neither tested nor held out."""
     settings, device = config.operators, machine.device
-    data = datasets.load(config, run)
+    data = datasets.load(config, run, quiet=machine.quiet)
     vae, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
     triples, matches = draw_triples(data, settings.triples, generator(config.seed, "operator triples"))
     matches = Matches(*(part.to(device) for part in matches))

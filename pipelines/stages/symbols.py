@@ -39,7 +39,7 @@ class Examples(NamedTuple):
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Ground the training concepts in the codes of their examples."""
     settings, device = config.symbols, machine.device
-    data = datasets.load(config, run)
+    data = datasets.load(config, run, quiet=machine.quiet)
     vae = load_vision(run, data, device)
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
