@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.feature_selection import mutual_info_classif
+from scipy.special import digamma
 from sklearn.metrics import log_loss
 
 from vision.metrics.arrays import Floats, Integers, MetricError, check_pair, dense
@@ -87,24 +87,58 @@ def _concentration(matrix: Floats, width: int) -> float:
 
 
 def _from_neighbours(codes: Floats, factors: Integers, neighbours: int, seed: int) -> Floats:
-    """Nearest-neighbour estimates (K, D) of Ross 2014; one stream of tie-breaking noise runs over all
-    pairs."""
+    """Nearest-neighbour estimates (K, D); one stream of tie-breaking noise runs over all pairs."""
     random = np.random.RandomState(seed)
-    return np.array(
-        [
-            [
-                mutual_info_classif(
-                    latent[:, None],
-                    column,
-                    discrete_features=False,
-                    n_neighbors=neighbours,
-                    random_state=random,
-                )[0]
-                for latent in codes.T
-            ]
-            for column in factors.T
-        ]
-    )
+    size = np.maximum(1.0, np.abs(codes).mean(0))
+    labels = [dense(column) for column in factors.T]
+    information = np.empty((len(labels), codes.shape[1]))
+    for factor, (label, values) in enumerate(labels):
+        for latent in range(codes.shape[1]):
+            noise = 1e-10 * size[latent] * random.standard_normal(len(codes))
+            information[factor, latent] = _ross(codes[:, latent] + noise, label, values, neighbours)
+    return information
+
+
+def _ross(x: Floats, label: Integers, values: int, neighbours: int) -> float:
+    """Information of a continuous x (N,) and a discrete label (N,) in nats (Ross 2014, eq. 1), at least 0.
+
+    psi(N) + mean psi(k) - mean psi(N_label) - mean psi(m): the distance to the k-th neighbour with the same
+    label is a radius, and m counts the points of any label within it. On one sorted dimension the k
+    neighbours are a window around the point, and m is two binary searches.
+    """
+    order = np.argsort(x, kind="stable")
+    groups = np.split(x[order][np.argsort(label[order], kind="stable")], np.cumsum(np.bincount(label))[:-1])
+    groups = [group for group in groups if len(group) > 1]  # a value seen once has no neighbour
+    every = np.sort(np.concatenate(groups))
+    total = 0.0
+    for group in groups:
+        k = min(neighbours, len(group) - 1)
+        radius = _reach(group, k)
+        low = _corrected(every, np.searchsorted(every, group - radius), group, radius)
+        high = len(every) - _corrected(
+            -every[::-1], np.searchsorted(-every[::-1], -group - radius), -group, radius
+        )
+        total += len(group) * (digamma(k) - digamma(len(group))) - digamma(high - low).sum()
+    return max(0.0, float(digamma(len(every)) + total / len(every)))
+
+
+def _reach(ordered: Floats, k: int) -> Floats:
+    """Distance (n,) of each of the sorted points to its k-th nearest other point."""
+    padded = np.concatenate([np.full(k, -np.inf), ordered, np.full(k, np.inf)])
+    starts = range(k + 1)  # windows of k + 1 points that contain the point
+    spans = [
+        np.maximum(ordered - padded[s : s + len(ordered)], padded[s + k : s + k + len(ordered)] - ordered)
+        for s in starts
+    ]
+    return np.minimum.reduce(spans)
+
+
+def _corrected(every: Floats, found: Integers, points: Floats, radius: Floats) -> Integers:
+    """First index whose distance below the point is less than the radius; `found` may be off by one from
+    rounding."""
+    last = len(every) - 1
+    found = found - ((found > 0) & (points - every[np.maximum(found - 1, 0)] < radius))
+    return found + (points - every[np.minimum(found, last)] >= radius)
 
 
 def _plug_in(codes: Floats, factors: Integers, neighbours: int, seed: int) -> Floats:
