@@ -22,6 +22,7 @@ from symbols import OPERATORS, Concept, counts, hierarchy
 from vision.models import VisionModel
 from vision.torchvision_gate import make_grid
 
+RECONSTRUCTED = 10
 PER_LEVEL = 3
 HELD_OUT = 8
 PER_OPERATOR = 4
@@ -95,7 +96,7 @@ def seeing(story: Story) -> str:
     for title, indices in sets.items():
         if not len(indices):
             continue
-        chosen = rng.permutation(indices)[:12]
+        chosen = rng.permutation(indices)[:RECONSTRUCTED]
         name = "reconstructions" if title == "test images" else "reconstructions_held_out"
         sheet = figures.reconstructions(story.vision, found, chosen, name, f"Reconstructions of {title}")
         parts += [

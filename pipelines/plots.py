@@ -93,8 +93,8 @@ def lattice(graph: nx.DiGraph, pictures: Mapping[Concept, Tensor]) -> bytes:
             zoom = 62 / max(picture.shape[:2])
             box = OffsetImage(picture, zoom=zoom, interpolation="nearest", resample=False)
             axes.add_artist(AnnotationBbox(box, (x, y), frameon=False, pad=0))
-            label = "\n".join(value for _, value in concept.items) if concept.level else "anything"
-            axes.text(x, y - 0.29, label, ha="center", va="top", fontsize=7, linespacing=0.95)
+            label = "\n".join(f"{name}: {value}" for name, value in concept.items) or "anything"
+            axes.text(x, y - 0.29, label, ha="center", va="top", fontsize=7, linespacing=1.2)
         return _png(figure)
 
 

@@ -109,7 +109,7 @@ def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[s
         told += (
             f"Of {len(splits.held_out)} combinations never seen, {strict} of the images are right in all. "
         )
-    kind = described["measured_on"].replace("_", " ")
+    kind = described["measured_on"].replace("held_out", "held-out").replace("_", " ")
     told += (
         f"It describes {_percent(described['accuracy'])} of the attributes of real images ({kind}) rightly. "
     )

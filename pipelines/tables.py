@@ -34,7 +34,7 @@ def main_numbers(metrics: Mapping[str, Any]) -> str:
 def _spread(split: Mapping[str, Any]) -> str:
     if split["diversity_nats"] is None:
         return ""
-    return f"{split['diversity_nats'] - split['diversity_floor_nats']:+.2f} nats"
+    return f"diversity {split['diversity_nats'] - split['diversity_floor_nats']:.2f} nats above its floor"
 
 
 def accuracy(metrics: Mapping[str, Any]) -> str:
@@ -153,12 +153,12 @@ def timings(stages: Mapping[str, Mapping[str, Any]]) -> str:
     rows = []
     for name, told in stages.items():
         steps, seconds = told.get("steps"), told["seconds"]
-        speed = steps / told["loop_seconds"] if steps and told.get("loop_seconds") else None
+        speed = round(steps / told["loop_seconds"], 1) if steps and told.get("loop_seconds") else None
         own = "your own model" if told.get("own") else ""
-        rows.append([name, seconds, steps, speed, told.get("device", own), told.get("threads")])
+        rows.append([name, f"{seconds:,.1f}", steps, speed, told.get("device", own), told.get("threads")])
     total = sum(told["seconds"] for told in stages.values())
     head = ("stage", "seconds", "steps", "steps a second", "device", "threads")
-    return page.table(head, [*rows, ["all", total, None, None, None, None]])
+    return page.table(head, [*rows, ["all", f"{total:,.1f}", None, None, None, None]])
 
 
 def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -169,4 +169,4 @@ def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    return name.replace("held_out", "held-out").replace("_", " ")

@@ -1,0 +1,35 @@
+"""One tiny run of the whole pipeline, made once a session for all tests that look at a finished run."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipelines import cli
+
+TINY = """
+name: tiny
+data: {kind: rooms, size: 16, images: 600, aliases: {dub: {shape: ice lolly, wall: white}}}
+splits: {held_out: 100, test_images: 50, train_symbols: 30, test_symbols: 12, test_operators: 12}
+vision: {steps: 20, batch: 32, lr: 1.0e-2, latents: 5, hidden: 16, widths: [8, 8], precision: fp32,
+         beta: {kind: constant, value: 0.1}}
+symbols: {steps: 20, hidden: [8]}
+operators: {steps: 20, triples: 60, hidden: [8]}
+judge: {steps: 20, batch: 32, warmup: 2, images: 300, precision: fp32}
+evaluate: {images_per_symbol: 4, diversity_images: 10}
+"""
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with every stage done, small and badly trained; not to be changed: copy it for that."""
+    folder = tmp_path_factory.mktemp("finished")
+    config, run = folder / "tiny.yaml", folder / "run"
+    config.write_text(TINY)
+    threads = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # leaves torch's threads as they are
+        torch.set_num_threads(1)
+        assert cli.main(["run", str(config), "--run-dir", str(run), "--device", "cpu", "--quiet"]) == 0
+    torch.set_num_threads(threads)
+    return run

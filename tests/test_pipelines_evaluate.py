@@ -1,0 +1,190 @@
+"""The evaluation: its numbers where they are known beforehand, and the format that others read."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines.datasets import Data, Splits
+from pipelines.evaluation import Sizes, frequencies, jsonable, readings, score, tell
+from pipelines.stages.judge import fresh, lessons
+from scan.accuracy import floor_nats
+from symbols import Attribute, Vocabulary
+from vision.data import ImageSet
+from vision.gaussian import Gaussian
+
+VALUES = (4, 3, 2)
+WANTED = np.array([[1, -1, -1], [3, 2, 1], [-1, 0, -1], [0, 1, 0], [2, -1, 1]])
+SIZES = Sizes(accuracy=50, diversity=4000)
+SPLITS = ("train_symbols", "test_symbols", "test_operators", "held_out")
+
+
+def gaussian(wanted: np.ndarray) -> Gaussian:
+    """A "concept" whose latents are what it asks for, without variance, and uncertain where it does not."""
+    mean = torch.from_numpy(wanted).float()
+    return Gaussian(mean, torch.full_like(mean, -40.0))
+
+
+def one_hot(values: Tensor, sizes: tuple[int, ...] = VALUES) -> list[Tensor]:
+    return [torch.nn.functional.one_hot(values[:, a], v).float() for a, v in enumerate(sizes)]
+
+
+def perfect(z: Tensor) -> list[Tensor]:
+    """Reads back what is asked for, and draws whatever is left open evenly."""
+    asked = z.round().long()
+    drawn = torch.stack([torch.randint(v, (len(z),)) for v in VALUES], 1)
+    return one_hot(torch.where(asked < 0, drawn, asked))
+
+
+def test_a_perfect_model_scores_one_and_its_diversity_is_the_floor() -> None:
+    torch.manual_seed(0)
+    scores = score(gaussian(WANTED), WANTED, perfect, SIZES)
+    assert scores.accuracy.top1 == scores.accuracy.strict == 1
+    assert scores.per_level == {1: 1, 2: 1, 3: 1}
+    assert scores.diversity is not None
+    assert scores.diversity.hard < 5 * scores.diversity.floor
+    expected = np.mean([np.mean([floor_nats(v, 4000) for v in vs]) for vs in ((3, 2), (4, 2), (3,))])
+    assert scores.diversity.floor == pytest.approx(expected)
+    assert all(np.array_equal(table, np.diag(np.diag(table))) for table in scores.confusion)
+
+
+def test_a_random_model_scores_chance() -> None:
+    torch.manual_seed(0)
+
+    def random(z: Tensor) -> list[Tensor]:
+        return one_hot(torch.stack([torch.randint(v, (len(z),)) for v in VALUES], 1))
+
+    wanted = np.tile(WANTED, (40, 1))
+    scores = score(gaussian(wanted), wanted, random, Sizes(200, 200))
+    assert scores.accuracy.top1_per_attribute == pytest.approx([1 / v for v in VALUES], abs=0.01)
+    assert scores.per_level[3] == pytest.approx(np.mean([1 / v for v in VALUES]), abs=0.01)
+
+
+def test_a_model_without_variety_is_as_far_from_flat_as_can_be() -> None:
+    scores = score(gaussian(WANTED), WANTED, lambda z: one_hot(z.round().long().clamp(min=0)), SIZES)
+    assert scores.accuracy.top1 == 1
+    assert scores.diversity is not None
+    assert scores.diversity.hard_per_attribute == pytest.approx([math.log(v) for v in VALUES])
+
+
+def test_scores_stay_with_their_concepts() -> None:
+    def blind(z: Tensor) -> list[Tensor]:  # right but for the concept that asks for 2 first
+        asked = z.round().long().clamp(min=0)
+        asked[asked[:, 0] == 2] = 0
+        return one_hot(asked)
+
+    scores = score(gaussian(WANTED), WANTED, blind, Sizes(3, 3))
+    assert scores.top1.tolist() == [1, 1, 1, 1, 0]
+    assert scores.strict.tolist() == [1, 1, 1, 1, 0]
+
+
+def test_readings_are_the_same_however_they_are_cut_into_batches() -> None:
+    q = Gaussian(torch.randn(30, 2), torch.zeros(30, 2))
+    seen = []
+
+    def read(z: Tensor) -> list[Tensor]:
+        seen.append(len(z))
+        return [z.softmax(-1)]
+
+    (p,) = readings(q, 40, read, torch.Generator().manual_seed(1))
+    z = q[torch.arange(30).repeat_interleave(40)].sample(torch.Generator().manual_seed(1))
+    assert p == pytest.approx(z.softmax(-1).reshape(30, 40, 2).numpy())
+    assert len(seen) > 1
+
+
+def test_a_split_of_full_concepts_has_no_diversity_and_its_json_no_nan() -> None:
+    full = WANTED[[1, 3]]
+    scores = score(gaussian(full), full, perfect, SIZES)
+    told = jsonable(tell(scores, ("a", "b", "c"), np.zeros(3), full))
+    assert told["diversity_nats"] is None
+    assert told["diversity_data_nats"] is None
+    assert told["accuracy_top1"] == 1
+    json.dumps(told, allow_nan=False)
+
+
+def test_frequencies_are_nats_from_flat() -> None:
+    factors = np.array([[0, 1], [1, 1], [0, 1], [1, 1]])
+    assert frequencies(factors, (2, 2)) == pytest.approx([0, math.log(2)])
+
+
+def test_the_judge_learns_from_fresh_images_or_from_training_images_only() -> None:
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(0, 3, 60), rng.integers(0, 2, 60)], 1)
+
+    def render(rows: np.ndarray, _: np.random.Generator) -> Tensor:
+        return torch.from_numpy(rows.sum(1)).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+
+    images = torch.zeros(60, 1, 4, 4, dtype=torch.uint8)
+    values = (("x", "y", "z"), ("p", "q"))
+    image_set = ImageSet(images, factors, ("a", "b"), values, render=render)
+    words = Vocabulary(tuple(Attribute(n, v) for n, v in zip(image_set.names, values, strict=True)))
+    held_out = (words.describe([2, 1]),)
+    splits = Splits(held_out, np.array([0, 5]), (), (), ())
+    rendered = lessons(Data(image_set, words, splits), 500, rng)
+    assert len(rendered) == 500
+    assert {tuple(row) for row in rendered.factors.tolist()} == {(a, b) for a in range(3) for b in range(2)}
+    assert torch.equal(rendered.images[:, 0, 0, 0], torch.from_numpy(rendered.factors.sum(1)).to(torch.uint8))
+    assert len(fresh(image_set, 7, rng)) == 7
+    stored = Data(ImageSet(images, factors, ("a", "b"), values), words, splits)
+    learned = lessons(stored, 500, rng)
+    assert len(learned) == len(stored.train)
+    assert not words.shows_any(learned.factors, held_out).any()
+
+
+@pytest.fixture(scope="module")
+def metrics(finished_run: Path) -> dict:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads((finished_run / "evaluate" / "metrics.json").read_text(), parse_constant=refuse)
+
+
+def test_the_format_that_others_read(metrics: dict) -> None:
+    assert tuple(metrics["splits"]) == SPLITS
+    for name, split in metrics["splits"].items():
+        for key in ("accuracy_top1", "accuracy_top3", "accuracy_strict"):
+            assert 0 <= split[key] <= 1
+        assert split["accuracy_strict"] <= split["accuracy_top1"] <= split["accuracy_top3"]
+        if name == "held_out":
+            assert split["diversity_nats"] is None
+        else:
+            assert split["diversity_nats"] >= 0
+            assert 0 < split["diversity_floor_nats"] < math.log(16)
+        assert list(split["per_attribute"]) == ["wall", "floor", "object", "shape"]
+    exact = metrics["yardsticks"]["exact_operators"]
+    assert exact.keys() == metrics["splits"]["test_operators"].keys()
+    assert set(exact["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
+    described = metrics["img2sym"]
+    assert described["measured_on"] == "held_out_combinations"
+    assert described["accuracy"] == pytest.approx(
+        np.mean(list(described["per_attribute"].values())), abs=1e-4
+    )
+    assert described["test_images"]["images"] == 50
+    judge = metrics["judge"]
+    assert judge["measured_on"] == "fresh"
+    assert judge["clean_accuracy"] == pytest.approx(np.mean(list(judge["per_attribute"].values())), abs=1e-4)
+    assert metrics["samples"] == {"accuracy": 4, "diversity": 10}
+    assert metrics["seeds"]["run"] == 0
+    assert "torch" in metrics["versions"]
+    seconds = metrics["seconds"]
+    assert seconds["total"] == pytest.approx(sum(v for k, v in seconds.items() if k != "total"), abs=1e-3)
+    assert {"vision", "symbols", "operators", "judge", "evaluate"} < seconds.keys()
+
+
+def test_what_lies_beside_the_metrics_agrees_with_them(finished_run: Path, metrics: dict) -> None:
+    folder = finished_run / "evaluate"
+    listed = json.loads((folder / "concepts.json").read_text())
+    tables = json.loads((folder / "confusion.json").read_text())
+    for name, split in metrics["splits"].items():
+        assert len(listed[name]) == split["concepts"]
+        mean = np.mean([one["accuracy_top1"] for one in listed[name]])
+        assert mean == pytest.approx(split["accuracy_top1"], abs=1e-3)
+        for attribute, told in split["per_attribute"].items():
+            counts = np.array(tables[name][attribute]["counts"])
+            assert counts.sum() == told["concepts"] * split["images_per_concept"]
+            if told["concepts"]:
+                assert np.trace(counts) / counts.sum() == pytest.approx(told["accuracy_top1"], abs=1e-4)
