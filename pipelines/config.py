@@ -188,11 +188,19 @@ class Vision(Learning):
     steps: Count = 10_000
     batch: Count = 100
     lr: Positive = 1e-4
+    kind: Literal["vae", "layered_vae"] = "vae"
+    """The paper's networks, or a decoder that paints flat layers through masks (`vision.layered`)."""
     latents: Count = 32
+    where: Count = 12
+    """Of a layered VAE: how many latents place the layers; the others colour them."""
+    layers: Count = 8
+    """Of a layered VAE."""
     widths: Widths = (32, 32, 64, 64)
     hidden: Count = 256
-    activation: Literal["relu", "elu", "leaky_relu", "silu"] = "relu"
+    activation: Literal["relu", "elu"] = "relu"
     colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
+    precision_limit: Annotated[Real, Field(gt=1)] | None = None
+    """The most that a posterior may be sharper than the prior, as a ratio of variances; null for no limit."""
     reconstruction: Literal["bernoulli", "gaussian", "perceptual"] = "bernoulli"
     scale: Positive = 0.1
     """Standard deviation of a pixel under the Gaussian likelihood."""
@@ -201,6 +209,8 @@ class Vision(Learning):
     beta: Schedule = Constant(kind="constant", value=4.0)
     capacity: Schedule | None = None
     """Nats to release; beta then weighs |KL - capacity|."""
+    sparsity: NonNegative = 0.0
+    """Weight of `vision.objectives.spread`, which gives every latent as few pixels as possible."""
     precision: Literal["bf16", "fp32"] = "bf16"
 
 
@@ -275,4 +285,8 @@ class Config(Section):
         vision = self.vision
         if vision.reconstruction == "perceptual" and vision.layer != "pixels" and self.dae is None:
             raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
+        if vision.kind == "layered_vae" and vision.where >= vision.latents:
+            raise ValueError(f"vision.where {vision.where} must leave some of the {vision.latents} latents")
+        if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":
+            raise ValueError("a layered_vae puts out no logits: vision.reconstruction must not be bernoulli")
         return self

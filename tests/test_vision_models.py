@@ -55,7 +55,10 @@ def test_resolving_changes_neither_the_specification_nor_the_preset():
     [
         ({"kind": "vae", "shape": [3, 64, 64], "latent": 5}, "unknown key for a vae 'latent' .*'latents'"),
         ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key for a dae 'latents'"),
-        ({"kind": "gan", "shape": [3, 64, 64]}, "unknown kind of model 'gan': choose from vae, dae"),
+        (
+            {"kind": "gan", "shape": [3, 64, 64]},
+            "unknown kind of model 'gan': choose from vae, layered",
+        ),
         ({"shape": [3, 64, 64]}, "unknown kind of model None"),
         ({"kind": "vae", "preset": "paper64"}, "unknown preset for a vae 'paper64' .*'paper-64'"),
         ({"kind": "vae", "preset": "paper"}, r"a vae needs a shape \[C, H, W\]"),

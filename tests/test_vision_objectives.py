@@ -6,15 +6,18 @@ import torch
 from vision.colour import CyclicHSV
 from vision.dae import DAE, occlude
 from vision.gaussian import kl_from_prior
-from vision.networks import ConvDecoder, ConvEncoder
+from vision.networks import ConvDecoder, ConvEncoder, Decoder
 from vision.objectives import (
     bernoulli,
+    bernoulli_reconstruction,
     beta_vae,
     denoising,
     gaussian,
+    gaussian_reconstruction,
     normalised_beta,
     perceptual,
     perceptual_reconstruction,
+    spread,
 )
 from vision.vae import VAE
 
@@ -47,7 +50,7 @@ def test_likelihoods_are_those_of_their_distributions_summed_over_pixels():
     expected = -torch.distributions.Bernoulli(logits=logits).log_prob(binary).sum((1, 2, 3))
     assert torch.allclose(bernoulli(logits, binary), expected)
     normal = torch.distributions.Normal(logits.sigmoid(), 0.3)
-    assert torch.allclose(gaussian(logits, x, scale=0.3), -normal.log_prob(x).sum((1, 2, 3)))
+    assert torch.allclose(gaussian(logits.sigmoid(), x, scale=0.3), -normal.log_prob(x).sum((1, 2, 3)))
     with pytest.raises(ValueError, match="positive, got 0"):
         gaussian(logits, x, scale=0)
 
@@ -71,7 +74,7 @@ def test_with_neutral_weights_the_objective_is_the_negative_elbo():
     model, x = vae(), images()
     terms = beta_vae(model, x, beta=1.0, generator=noise())
     q = model.encode(x)
-    p_x = torch.distributions.Bernoulli(logits=model.logits(q.sample(noise())), validate_args=False)
+    p_x = torch.distributions.Bernoulli(logits=model.decoder(q.sample(noise())), validate_args=False)
     elbo = p_x.log_prob(x).sum((1, 2, 3)) - kl_from_prior(q).sum(1)
     assert torch.allclose(terms.loss, -elbo.mean())
     assert torch.allclose(terms.loss.detach(), terms.reconstruction + terms.kl)
@@ -92,8 +95,9 @@ def test_beta_weighs_the_kl_and_the_terms_are_unweighted():
 def test_the_reduction_is_a_mean_over_the_batch():
     model, x = vae(), images(2)
     q = model.encode(x)
-    logits = model.logits(q.mean)
-    for cost in (bernoulli, gaussian, perceptual_reconstruction(model, dae(), "dae_logits")):
+    logits = model.decoder(q.mean)
+    perceptual_cost = perceptual_reconstruction(model, dae(), "dae_logits")
+    for cost in (bernoulli, gaussian_reconstruction(model), perceptual_cost):
         assert cost(logits, x).shape == (2,)
         alone = torch.cat([cost(logits[i : i + 1], x[i : i + 1]) for i in range(2)])
         assert torch.allclose(cost(logits, x), alone, rtol=1e-4)
@@ -120,10 +124,10 @@ def test_capacity_pulls_the_kl_from_both_sides():
     assert torch.allclose(gradients[2 * kl] - none, none - plain, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("reconstruction", [bernoulli, gaussian])
-def test_the_objective_reaches_every_weight_of_the_vae(reconstruction):
+@pytest.mark.parametrize("likelihood", [bernoulli_reconstruction, gaussian_reconstruction])
+def test_the_objective_reaches_every_weight_of_the_vae(likelihood):
     model = vae()
-    beta_vae(model, images(), beta=4.0, reconstruction=reconstruction, generator=noise()).loss.backward()
+    beta_vae(model, images(), beta=4.0, reconstruction=likelihood(model), generator=noise()).loss.backward()
     for name, weight in model.named_parameters():
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name
@@ -178,7 +182,7 @@ def test_images_are_compared_in_the_colour_space_of_the_networks():
 def test_losses_are_float32_and_accurate_under_autocast(layer):
     model, x = vae(), images(16)
     cost = perceptual_reconstruction(model, dae(), layer)
-    for reconstruction in (bernoulli, gaussian, cost):
+    for reconstruction in (bernoulli, gaussian_reconstruction(vae()), cost):
         exact = beta_vae(model, x, beta=1.0, reconstruction=reconstruction, generator=noise())
         with torch.autocast("cpu", torch.bfloat16):
             terms = beta_vae(model, x, beta=1.0, reconstruction=reconstruction, generator=noise())
@@ -231,3 +235,60 @@ def test_a_vae_learns_one_bit_and_pays_one_bit_for_it():
     assert terms.reconstruction < 1.5 < 64 * math.log(2)
     assert math.log(2) * 0.9 < terms.kl < 5
     assert torch.allclose(model.decode(model.encode(x).mean), x, atol=0.1)
+
+
+class Painter(Decoder):
+    """Two latents that paint the left and the right half, turned by an angle: the same pictures."""
+
+    link = "identity"
+
+    def __init__(self, angle: float) -> None:
+        super().__init__()
+        self.shape, self.latents = SHAPE, 2
+        cos, sin = math.cos(angle), math.sin(angle)
+        self.turn = torch.tensor([[cos, sin], [-sin, cos]])
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        return (z @ self.turn).repeat_interleave(8, dim=1)[:, None, None].expand(-1, *SHAPE)
+
+
+def test_spread_is_least_where_each_latent_has_a_part_of_its_own():
+    """E|z - z'| = 2 / sqrt(pi): aligned, both latents together change every pixel once by that much;
+    turned by 45 degrees every pixel changes with either, by 1 / sqrt(2) of it."""
+    z = torch.randn(40_000, 2, generator=noise())
+    values = {}
+    for angle in (0.0, math.pi / 4):
+        model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(angle))
+        values[angle] = spread(model, z, model.decoder(z), torch.ones(2), generator=noise()).item()
+    aligned = math.prod(SHAPE) * 2 / math.sqrt(math.pi)
+    assert values[0.0] == pytest.approx(aligned, rel=0.02)
+    assert values[math.pi / 4] == pytest.approx(math.sqrt(2) * aligned, rel=0.02)
+
+
+def test_spread_counts_used_latents_only():
+    z = torch.randn(4000, 2, generator=noise())
+    model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(0.0))
+    both = spread(model, z, model.decoder(z), torch.tensor([1.0, 1.0]), generator=noise())
+    one = spread(model, z, model.decoder(z), torch.tensor([1.0, 0.0]), generator=noise())
+    assert one.item() == pytest.approx(both.item() / 2, rel=0.05)
+
+
+def test_sparsity_weighs_spread_in_the_objective():
+    model, x = vae(), images(16)
+    plain, sparse = (beta_vae(model, x, beta=2.0, sparsity=weight, generator=noise()) for weight in (0, 0.5))
+    assert torch.equal(plain.spread, torch.zeros(()))
+    assert torch.allclose(sparse.loss - plain.loss, 0.5 * sparse.spread, atol=1e-3)
+    assert torch.equal(sparse.reconstruction, plain.reconstruction)
+
+
+def test_a_precision_limit_bounds_the_posterior_and_leaves_the_rest():
+    torch.manual_seed(5)
+    encoder = ConvEncoder(SHAPE, 4, widths=(8, 8), hidden=16, precision_limit=50.0)
+    with torch.no_grad():
+        encoder.code.bias[4:] = torch.tensor([-30.0, -5.0, 0.0, 5.0])
+    variance = encoder(images()).variance
+    assert (variance >= 1 / 50 - 1e-6).all()
+    assert variance[0, 0].item() == pytest.approx(1 / 50, rel=1e-3)
+    assert variance[0, 3].item() == pytest.approx(math.exp(5), rel=0.2)
+    with pytest.raises(ValueError, match="exceed the prior"):
+        ConvEncoder(SHAPE, 4, precision_limit=1.0)

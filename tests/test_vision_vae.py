@@ -20,7 +20,7 @@ def test_images_in_images_out():
     assert image.shape == x.shape
     assert image.min() >= 0
     assert image.max() <= 1
-    assert torch.equal(image, model.logits(model.encode(x).mean).sigmoid())
+    assert torch.equal(image, model.decoder(model.encode(x).mean).sigmoid())
     assert (model.shape, model.latents) == (SHAPE, 5)
 
 

@@ -18,6 +18,7 @@ from torch import Tensor
 from vision.colour import HSV, RGB, Colour, CyclicHSV
 from vision.dae import DAE
 from vision.gaussian import Gaussian
+from vision.layered import LayeredDecoder, LinearPathEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Shape
 from vision.vae import VAE
 
@@ -48,11 +49,35 @@ def vae(
     hidden: int = 256,
     activation: str = "relu",
     colour: str = "rgb",
+    precision_limit: float | None = None,
 ) -> VAE:
     """A convolutional VAE; the defaults are the paper's."""
+    size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     return VAE(
-        ConvEncoder(shape, latents, widths=widths, hidden=hidden, activation=activation),
-        ConvDecoder(shape, latents, widths=widths, hidden=hidden, activation=activation),
+        ConvEncoder(shape, latents, precision_limit=precision_limit, **size),
+        ConvDecoder(shape, latents, **size),
+        _choose(COLOURS, colour, "colour space"),
+    )
+
+
+def layered_vae(
+    shape: Sequence[int],
+    *,
+    latents: int = 32,
+    where: int = 12,
+    layers: int = 8,
+    widths: Sequence[int] = WIDTHS,
+    hidden: int = 256,
+    activation: str = "relu",
+    colour: str = "rgb",
+    precision_limit: float | None = None,
+) -> VAE:
+    """A VAE that paints in flat layers: the first `where` latents place them, the others colour them."""
+    size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
+    channels, height, width = shape
+    return VAE(
+        LinearPathEncoder(ConvEncoder(shape, latents, precision_limit=precision_limit, **size)),
+        LayeredDecoder(ConvDecoder((layers, height, width), where, **size), channels, latents),
         _choose(COLOURS, colour, "colour space"),
     )
 
@@ -77,9 +102,15 @@ def dae(
     )
 
 
-KINDS: dict[str, Callable[..., VAE | DAE]] = {"vae": vae, "dae": dae}
+KINDS: dict[str, Callable[..., VAE | DAE]] = {"vae": vae, "layered_vae": layered_vae, "dae": dae}
 
-PAPER_VAE = {"latents": 32, "widths": [32, 32, 64, 64], "hidden": 256, "activation": "relu"}
+PAPER_VAE = {
+    "latents": 32,
+    "widths": [32, 32, 64, 64],
+    "hidden": 256,
+    "activation": "relu",
+    "precision_limit": None,
+}
 PAPER_DAE = {"code": 100, "widths": [32, 32, 64, 64], "bound": "linear", "activation": "elu"}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
@@ -88,6 +119,7 @@ PRESETS: dict[str, dict[str, dict[str, Any]]] = {
         "paper-64": {**PAPER_VAE, "shape": [3, 64, 64]},
         "paper-80": {**PAPER_VAE, "shape": [3, 80, 80]},
     },
+    "layered_vae": {},
     "dae": {
         "paper": PAPER_DAE,
         "paper-64": {**PAPER_DAE, "shape": [3, 64, 64]},

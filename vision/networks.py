@@ -23,11 +23,13 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vision.gaussian import Gaussian
 
 Shape = tuple[int, int, int]
 Activation = Literal["relu", "elu"]
+Link = Literal["sigmoid", "identity"]
 
 WIDTHS = (32, 32, 64, 64)
 LOGVAR_BOUND = 16.0
@@ -47,13 +49,14 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Interface: codes (B, latents) to image logits (B, C, H, W)."""
+    """Interface: codes (B, latents) to outputs (B, C, H, W), whose `link` gives the mean of p(x|z)."""
 
     shape: Shape
     latents: int
+    link: Link = "sigmoid"
 
     def forward(self, z: Tensor) -> Tensor:
-        """The logits of p(x|z)."""
+        """The logits of p(x|z), or with the identity link its mean."""
         raise NotImplementedError
 
 
@@ -120,6 +123,8 @@ class ConvEncoder(Encoder):
     """Convolutions, one hidden layer, and the mean and log-variance of q(z|x).
 
     The log-variance is bounded smoothly to (-16, 16), identity around 0, so that no first step can overflow.
+    With a `precision_limit` no posterior variance falls below 1 / precision_limit: then no latent can hide a
+    second factor in the fine structure of a first.
     """
 
     def __init__(
@@ -130,10 +135,14 @@ class ConvEncoder(Encoder):
         widths: Sequence[int] = WIDTHS,
         hidden: int = 256,
         activation: str = "relu",
+        precision_limit: float | None = None,
     ) -> None:
         super().__init__()
+        if precision_limit is not None and not precision_limit > 1:
+            raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
         self.shape = image_shape(shape)
         self.latents = latents
+        self.least = None if precision_limit is None else -math.log(precision_limit)
         self.convolutions = Convolutions(shape, widths, activation)
         self.hidden = nn.Sequential(
             nn.Linear(self.convolutions.features, hidden), activation_layer(activation)
@@ -144,7 +153,10 @@ class ConvEncoder(Encoder):
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
-        return Gaussian(mean, LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND))
+        logvar = LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
+        if self.least is not None:
+            logvar = self.least + functional.softplus(logvar - self.least)
+        return Gaussian(mean, logvar)
 
 
 class ConvDecoder(Decoder):

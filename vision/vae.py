@@ -35,13 +35,13 @@ class VAE(nn.Module):
         """q(z|x) over (B, D) of RGB images (B, C, H, W) in [0, 1]."""
         return self.encoder(self.colour.encode(x))
 
-    def logits(self, z: Tensor) -> Tensor:
-        """The decoder's output (B, C, H, W) before the sigmoid, in the networks' colour space."""
-        return self.decoder(z)
+    def mean(self, output: Tensor) -> Tensor:
+        """The mean of p(x|z) that the decoder's output (B, C, H, W) stands for, in its colour space."""
+        return output.float().sigmoid() if self.decoder.link == "sigmoid" else output.float()
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): RGB images (B, C, H, W) in [0, 1], float32."""
-        return self.colour.decode(self.logits(z).float().sigmoid())
+        return self.colour.decode(self.mean(self.decoder(z)).clamp(0, 1))
 
 
 def check_channels(colour: Colour, shape: tuple[int, int, int]) -> None:

@@ -1,6 +1,5 @@
 """See: a beta-VAE, or beta-VAE_DAE, on the images alone."""
 
-import functools
 import math
 from typing import Any
 
@@ -34,7 +33,7 @@ ACTIVE = 0.1
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on every image that is neither held out nor a test image."""
     settings, device = config.vision, machine.device
-    data = datasets.load(config, run)
+    data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     torch.manual_seed(derive(config.seed, "vision weights"))
@@ -62,14 +61,17 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
     spec = {
-        "kind": "vae",
+        "kind": settings.kind,
         "shape": list(shape),
         "latents": settings.latents,
         "widths": list(settings.widths),
         "hidden": settings.hidden,
         "activation": settings.activation,
         "colour": settings.colour,
+        "precision_limit": settings.precision_limit,
     }
+    if settings.kind == "layered_vae":
+        spec |= {"where": settings.where, "layers": settings.layers}
     return models.resolve(spec)
 
 
@@ -88,6 +90,7 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
                 beta=beta(step),
                 reconstruction=reconstruction,
                 capacity=None if capacity is None else capacity(step),
+                sparsity=settings.sparsity,
                 generator=noise(dice, step, device),
             )
         return terms.loss, {"loss": terms.loss, "reconstruction": terms.reconstruction, "kl": terms.kl}
@@ -107,9 +110,9 @@ def _reconstruction(config: Config, vae: VAE, run: RunFolder, device: torch.devi
     settings = config.vision
     match settings.reconstruction:
         case "bernoulli":
-            return objectives.bernoulli
+            return objectives.bernoulli_reconstruction(vae)
         case "gaussian":
-            return functools.partial(objectives.gaussian, scale=settings.scale)
+            return objectives.gaussian_reconstruction(vae, settings.scale)
         case "perceptual":
             dae = None if settings.layer == "pixels" else load(run, "dae", models.build, DAE, device)
             return objectives.perceptual_reconstruction(vae, dae, settings.layer)

@@ -1,0 +1,80 @@
+import pytest
+import torch
+
+from vision.layered import LayeredDecoder, LinearPathEncoder
+from vision.networks import ConvDecoder, ConvEncoder
+from vision.objectives import beta_vae, gaussian_reconstruction
+from vision.vae import VAE
+
+SHAPE, LATENTS, WHERE, LAYERS = (3, 16, 16), 9, 4, 5
+SMALL = {"widths": (8, 8), "hidden": 16}
+
+
+def decoder() -> LayeredDecoder:
+    torch.manual_seed(0)
+    return LayeredDecoder(ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), channels=3, latents=LATENTS)
+
+
+def model() -> VAE:
+    torch.manual_seed(1)
+    return VAE(LinearPathEncoder(ConvEncoder(SHAPE, LATENTS, **SMALL)), decoder())
+
+
+def codes(n: int = 6) -> torch.Tensor:
+    return torch.randn(n, LATENTS, generator=torch.Generator().manual_seed(2))
+
+
+def test_masks_share_every_pixel_out_and_only_where_moves_them():
+    layered, z = decoder(), codes()
+    alpha = layered.alpha(z[:, :WHERE])
+    assert alpha.shape == (6, LAYERS, 16, 16)
+    assert torch.allclose(alpha.sum(1), torch.ones(6, 16, 16))
+    recoloured = torch.cat([z[:, :WHERE], torch.randn(6, LATENTS - WHERE)], 1)
+    assert torch.equal(layered.alpha(recoloured[:, :WHERE]), alpha)
+    assert not torch.allclose(layered.alpha(z[:, :WHERE] + 1), alpha)
+
+
+def test_the_picture_is_each_pixel_s_mixture_of_flat_colours():
+    layered, z = decoder(), codes(2)
+    colours = layered.colours(z[:, WHERE:]).view(2, LAYERS, 3)
+    alpha = layered.alpha(z[:, :WHERE])
+    expected = sum(alpha[:, k, None] * colours[:, k, :, None, None] for k in range(LAYERS))
+    assert torch.allclose(layered(z), expected, atol=1e-6)
+
+
+def test_colour_is_linear_in_what_and_knows_no_outline():
+    """For a fixed place the picture is affine in the what-latents: colours spell no outline."""
+    layered, z = decoder(), codes(1)
+    ends = [torch.cat([z[:, :WHERE], torch.randn(1, LATENTS - WHERE)], 1) for _ in range(2)]
+    middle = layered((ends[0] + ends[1]) / 2)
+    assert torch.allclose(middle, (layered(ends[0]) + layered(ends[1])) / 2, atol=1e-5)
+
+
+def test_the_linear_path_adds_to_the_mean_and_leaves_the_variance():
+    torch.manual_seed(3)
+    inner = ConvEncoder(SHAPE, LATENTS, **SMALL)
+    outer, x = LinearPathEncoder(inner), torch.rand(4, *SHAPE)
+    assert torch.equal(outer(x).logvar, inner(x).logvar)
+    expected = inner(x).mean + (x - 0.5).flatten(1) @ outer.linear.weight.T + outer.linear.bias
+    assert torch.allclose(outer(x).mean, expected, atol=1e-5)
+
+
+def test_the_decoded_image_is_the_output_itself_within_bounds():
+    vae, z = model(), 5 * codes()
+    assert torch.equal(vae.decode(z), vae.decoder(z).clamp(0, 1))
+    assert vae.decoder(z).min() < 0
+
+
+def test_the_objective_reaches_every_weight():
+    vae = model()
+    x = torch.rand(8, *SHAPE, generator=torch.Generator().manual_seed(4))
+    cost = gaussian_reconstruction(vae)
+    beta_vae(vae, x, beta=1.0, reconstruction=cost, sparsity=0.1).loss.backward()
+    for name, weight in vae.named_parameters():
+        assert weight.grad.isfinite().all(), name
+        assert weight.grad.abs().sum() > 0, name
+
+
+def test_latents_for_the_colours_must_be_left():
+    with pytest.raises(ValueError, match="none is left"):
+        LayeredDecoder(ConvDecoder((LAYERS, 16, 16), 4, **SMALL), channels=3, latents=4)
