@@ -18,7 +18,7 @@ import scan
 from pipelines.errors import RunError, UsageError
 from pipelines.files import write_bytes, write_json
 from pipelines.sheets import WHITE, png
-from symbols import Expression, ExpressionError, Vocabulary, VocabularyError, evaluate, parse
+from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import to_bytes
 from vision.torchvision_gate import make_grid
 
@@ -64,7 +64,7 @@ def expression(text: str, vocabulary: Vocabulary) -> Expression:
     except ExpressionError as error:
         pointed = "\n".join(f"    {line}" for line in error.caret.splitlines())
         raise UsageError(f"{error}\n{pointed}") from error
-    except VocabularyError as error:
+    except ConflictError as error:
         raise UsageError(f'"{text}": {error}') from error
     return found
 

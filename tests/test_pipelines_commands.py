@@ -1,0 +1,200 @@
+"""The commands on a finished run: what they write, and one line for whatever a user can get wrong."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import scan
+from pipelines import cli
+
+
+def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    capsys.readouterr()
+    code = cli.main(words)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(np.full((16, 16, 3), (200, 30, 60), dtype=np.uint8)).save(path)
+    return path
+
+
+def test_sym2img_writes_the_images_of_the_library(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "hats.png"
+    words = ["sym2img", str(finished_run), "(wall: red) AND hat", "-n", "3", "-o", str(out), "--seed", "5"]
+    code, said, _ = run(words, capsys)
+    assert code == 0
+    assert said == f"3 images of wall: red, shape: hat: {out}\n"
+    told = json.loads(out.with_suffix(".json").read_text())
+    assert told["concept"] == {"wall": "red", "shape": "hat"}
+    assert (told["images"], told["columns"], told["seed"], told["enlarged"]) == (3, 3, 5, 8)
+    model = scan.load(finished_run)
+    x = model.sym2img("(wall: red) AND hat", 3, torch.Generator().manual_seed(5))
+    with Image.open(out) as image:
+        pixels = np.array(image)
+    for column in range(3):
+        start = 16 + column * (128 + 16)
+        shown = pixels[16 : 16 + 128 : 8, start : start + 128 : 8]
+        expected = (x[column].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+        assert np.array_equal(shown, expected)
+
+
+def test_sym2img_names_its_picture_after_the_expression(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finished = finished_run.resolve()
+    monkeypatch.chdir(tmp_path)
+    assert run(["sym2img", str(finished), "dub", "-n", "2"], capsys)[0] == 0
+    assert run(["sym2img", str(finished), "(wall: red) IGNORE (red wall)", "-n", "2"], capsys)[0] == 0
+    assert {path.name for path in tmp_path.glob("*.png")} == {"dub.png", "wall-red-ignore-red-wall.png"}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "lines"),
+    [
+        (
+            ["sym2img", "RUN", "wall: red, hta"],
+            2,
+            ['did you mean "hat"?', "    wall: red, hta", "               ^^^"],
+        ),
+        (["sym2img", "RUN", "(wall: red) AND (wall: blue)"], 2, ["wall: red"]),
+        (["sym2img", "RUN", "red"], 2, ["red", "    red", "    ^^^"]),
+        (["sym2img", "RUN", "hat", "-n", "0"], 2, ["-n 0: expected at least one image"]),
+        (["sym2img", "RUN", "hat", "-o", "hat.gif"], 2, ["-o hat.gif: pictures are written as PNG"]),
+        (["sym2img", "TMP/none", "hat"], 2, ["TMP/none does not exist: scan run CONFIG makes one"]),
+        (["sym2img", "TMP", "hat"], 2, ["TMP is not a run folder"]),
+        (
+            ["img2sym", "RUN", "TMP/x.png", "TMP/text.png", "PHOTO"],
+            2,
+            ["cannot read 2 of 3 images: TMP/x.png (no"],
+        ),
+        (["img2sym", "RUN", "TMP"], 2, ["TMP (a folder)"]),
+        (["img2sym", "RUN", "TMP/cut.png"], 2, ["TMP/cut.png (damaged"]),
+        (["img2sym", "RUN", "PHOTO", "--threshold", "2"], 2, ["--threshold 2.0"]),
+        (["traverse", "RUN", "--columns", "1"], 2, ["--columns 1: expected at least two"]),
+        (["traverse", "TMP/none"], 2, ["TMP/none does not exist"]),
+        (["evaluate", "TMP/none"], 2, ["TMP/none does not exist"]),
+        (["report", "TMP"], 2, ["TMP is not a run folder"]),
+    ],
+)
+def test_a_wrong_request_is_explained(
+    words: list[str],
+    code: int,
+    lines: list[str],
+    finished_run: Path,
+    tmp_path: Path,
+    photo: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "text.png").write_text("no image")
+    (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:60])
+    places = {"RUN": str(finished_run), "PHOTO": str(photo)}
+    filled = [places.get(word, word.replace("TMP", str(tmp_path))) for word in words]
+    found, said, told = run(filled, capsys)
+    assert (found, said) == (code, "")
+    shown = told.splitlines()
+    assert shown[0].startswith("scan: error: ")
+    assert len(shown) == (3 if len(lines) == 3 else 1)
+    for line, expected in zip(shown, lines, strict=False):
+        expected = expected.replace("TMP", str(tmp_path))
+        assert line == expected if expected.startswith("    ") else expected in line
+    assert not list(Path.cwd().glob("hat*"))
+
+
+def test_a_damaged_run_fails_with_the_name_of_the_file(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = shutil.copytree(finished_run, tmp_path / "run")
+    model = broken / "symbols" / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-4])
+    code, _, told = run(["sym2img", str(broken), "hat"], capsys)
+    assert code == 1
+    assert str(model) in told
+    assert run(["traverse", str(broken), "-o", str(tmp_path / "t.png")], capsys)[0] == 0
+    shutil.rmtree(broken / "operators")
+    shutil.copytree(finished_run / "symbols", broken / "symbols", dirs_exist_ok=True)
+    code, _, told = run(["sym2img", str(broken), "hat AND wall: red"], capsys)
+    assert code == 2
+    assert "needs the learned operators" in told
+    assert run(["sym2img", str(broken), "hat", "-o", str(tmp_path / "h.png")], capsys)[0] == 0
+
+
+def test_img2sym_describes_as_the_library_does(
+    finished_run: Path, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, said, told = run(["img2sym", str(finished_run), str(photo), "--json"], capsys)
+    assert (code, told) == (0, "")
+    (record,) = json.loads(said)
+    assert record["image"] == str(photo)
+    with Image.open(photo) as image:
+        x = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+    (expected,) = scan.load(finished_run).img2sym(x).to_dicts()
+    assert {key: record[key] for key in expected} == expected
+    code, said, _ = run(["img2sym", str(finished_run), str(photo), "--threshold", "0"], capsys)
+    assert said.startswith(f"{photo}: wall: ")
+    assert "; that is: dub (" in said
+
+
+def test_images_of_other_sizes_are_made_to_fit_with_a_note(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wide = np.zeros((32, 64, 3), dtype=np.uint8)
+    wide[:, 16:48] = 200  # the middle square
+    Image.fromarray(wide).save(tmp_path / "wide.png")
+    Image.fromarray(np.full((16, 16), 200, dtype=np.uint8)).save(tmp_path / "grey.png")
+    names = [str(tmp_path / name) for name in ("wide.png", "grey.png")]
+    code, said, told = run(["img2sym", str(finished_run), *names], capsys)
+    assert code == 0
+    assert told == f"note: {names[0]}: 64x32 made 16x16, cropped to the middle\n"
+    descriptions = [line.partition(": ")[2] for line in said.splitlines()]
+    assert descriptions[0] == descriptions[1]
+
+
+def test_traverse_needs_the_visual_model_alone(
+    finished_run: Path, photo: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only = tmp_path / "run"
+    shutil.copytree(finished_run / "vision", only / "vision")
+    shutil.copy(finished_run / "data.json", only)
+    out = tmp_path / "t.png"
+    words = ["traverse", str(only), "-o", str(out), "--columns", "5"]
+    code, said, _ = run([*words, "--image", str(photo)], capsys)
+    assert code == 0
+    told = json.loads(out.with_suffix(".json").read_text())
+    assert said.splitlines()[:-1] == told["rows"]
+    assert told["nats"] == sorted(told["nats"], reverse=True)
+    assert told["images"] == 5 * len(told["rows"])
+    first = out.read_bytes()
+    run([*words, "--seed", "1"], capsys)
+    assert out.read_bytes() != first
+
+
+def test_evaluate_is_done_once_and_prints_its_metrics(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = shutil.copytree(finished_run, tmp_path / "run")
+    code, said, told = run(["evaluate", str(copy), "--json", "--device", "cpu"], capsys)
+    assert code == 0
+    assert told == "judge: up to date\nevaluate: up to date\n"
+    before = json.loads(said)
+    assert before == json.loads((finished_run / "evaluate" / "metrics.json").read_text())
+    shutil.rmtree(copy / "evaluate")
+    shutil.rmtree(copy / "judge")
+    assert run(["evaluate", str(copy), "--quiet", "--device", "cpu"], capsys)[0] == 0
+    again = json.loads((copy / "evaluate" / "metrics.json").read_text())
+    assert again["splits"] == before["splits"]
+    shutil.rmtree(copy / "vision")
+    code, _, told = run(["evaluate", str(copy), "--device", "cpu"], capsys)
+    assert code == 2
+    assert "evaluate needs vision" in told
