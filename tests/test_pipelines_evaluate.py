@@ -9,10 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipelines import config_files, datasets
 from pipelines.datasets import Data, Splits
 from pipelines.evaluation import Sizes, frequencies, jsonable, readings, score, tell
+from pipelines.runs import RunFolder
+from pipelines.stages.evaluate import load_model, questions
 from pipelines.stages.judge import fresh, lessons
 from scan.accuracy import floor_nats
+from scan.exact import OPERATORS
 from symbols import Attribute, Vocabulary
 from vision.data import ImageSet
 from vision.gaussian import Gaussian
@@ -188,3 +192,21 @@ def test_what_lies_beside_the_metrics_agrees_with_them(finished_run: Path, metri
             assert counts.sum() == told["concepts"] * split["images_per_concept"]
             if told["concepts"]:
                 assert np.trace(counts) / counts.sum() == pytest.approx(told["accuracy_top1"], abs=1e-4)
+
+
+def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -> None:
+    config, run = config_files.load(finished_run / "config.yaml"), RunFolder(finished_run)
+    data, device = datasets.load(config, run), torch.device("cpu")
+    model = load_model(run, data, device)
+    asked = questions(model, data)
+    assert tuple(asked) == ("train_symbols", "test_symbols", "test_operators", "exact_operators", "held_out")
+    for name in ("test_operators", "exact_operators"):
+        q, results = asked[name]
+        assert results == tuple(triple.result for triple in data.splits.test_operators)
+        for row, (op, left, right, _) in enumerate(data.splits.test_operators):
+            q_1, q_2 = model.ground(left), model.ground(right)
+            expected = (
+                model.recombine(op, left, right) if name == "test_operators" else OPERATORS[op](q_1, q_2)
+            )
+            assert torch.allclose(q.mean[row], expected.mean[0], atol=1e-5)
+            assert torch.allclose(q.logvar[row], expected.logvar[0], atol=1e-5)
