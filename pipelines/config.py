@@ -211,6 +211,8 @@ class Vision(Learning):
     """Nats to release; beta then weighs |KL - capacity|."""
     sparsity: NonNegative = 0.0
     """Weight of `vision.objectives.spread`, which gives every latent as few pixels as possible."""
+    decorrelation: NonNegative = 0.0
+    """Weight of `vision.objectives.covariance`, which keeps latents from saying the same thing twice."""
     precision: Literal["bf16", "fp32"] = "bf16"
 
 

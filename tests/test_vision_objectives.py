@@ -11,6 +11,7 @@ from vision.objectives import (
     bernoulli,
     bernoulli_reconstruction,
     beta_vae,
+    covariance,
     denoising,
     gaussian,
     gaussian_reconstruction,
@@ -292,3 +293,20 @@ def test_a_precision_limit_bounds_the_posterior_and_leaves_the_rest():
     assert variance[0, 3].item() == pytest.approx(math.exp(5), rel=0.2)
     with pytest.raises(ValueError, match="exceed the prior"):
         ConvEncoder(SHAPE, 4, precision_limit=1.0)
+
+
+def test_covariance_is_that_of_dip_vae_one():
+    mean = torch.randn(50, 4, generator=noise())
+    expected = torch.cov(mean.T, correction=0)
+    expected = (expected - expected.diag().diag()).square().sum()
+    assert torch.allclose(covariance(mean), expected, rtol=1e-4)
+    assert covariance(torch.randn(200_000, 3, generator=noise())) < 1e-3
+
+
+def test_decorrelation_weighs_covariance_in_the_objective():
+    model, x = vae(), images(16)
+    plain, weighed = (
+        beta_vae(model, x, beta=2.0, decorrelation=weight, generator=noise()) for weight in (0, 50.0)
+    )
+    assert torch.allclose(weighed.covariance, covariance(model.encode(x).mean))
+    assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.covariance, atol=1e-3)

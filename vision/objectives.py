@@ -7,6 +7,7 @@ front of an L2, no division by the number of pixels. In these units a published 
     beta-VAE         E_q(z|x)[-log p(x|z)] + beta KL(q(z|x) || N(0, I))      Higgins et al. 2017
     beta-VAE_DAE     ||J(x_hat) - J(x)||_2^2 + beta KL(q(z|x) || N(0, I))    Higgins et al. 2018
     with capacity    ... + beta |KL(q(z|x) || N(0, I)) - C|                 Burgess et al. 2018
+    decorrelated     ... + lambda sum_{i != j} Cov[mu]_ij^2                 Kumar et al. 2018 (DIP-VAE-I)
     with sparsity    ... + gamma sum_k E||x_hat(z, z_k exchanged) - x_hat(z)||_1     after Rhodes and Lee 2021
 
 The networks may run in bfloat16; every loss term is computed in float32. Schedules of beta and capacity are
@@ -47,6 +48,8 @@ class Terms(NamedTuple):
     """(D,), nats, mean over the batch; sums to `kl`."""
     spread: Tensor
     """Scalar, `spread` below, unweighted; 0 where it has no weight."""
+    covariance: Tensor
+    """Scalar, `covariance` below, unweighted; 0 where it has no weight."""
 
 
 def bernoulli(logits: Tensor, x: Tensor) -> Tensor:
@@ -120,13 +123,15 @@ def beta_vae(
     reconstruction: Reconstruction = bernoulli,
     capacity: float | Tensor | None = None,
     sparsity: float = 0.0,
+    decorrelation: float = 0.0,
     generator: torch.Generator | None = None,
 ) -> Terms:
     """The beta-VAE objective on RGB images (B, C, H, W) in [0, 1]; beta 1 with a likelihood is the negative
     ELBO.
 
     The reconstruction is compared in the colour space of the networks. With a `capacity` C in nats the
-    penalty is beta |KL - C|, so beta is Burgess's gamma. With a `sparsity` that much of `spread` is added.
+    penalty is beta |KL - C|, so beta is Burgess's gamma. A `sparsity` adds that much of `spread`, a
+    `decorrelation` that much of `covariance`.
     """
     target = vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
     q_x = vae.encoder(target)
@@ -136,11 +141,26 @@ def beta_vae(
     kl_per_latent = kl_from_prior(q_x).mean(0)
     kl = kl_per_latent.sum()
     loss = distortion + (beta * kl if capacity is None else beta * (kl - capacity).abs())
-    changed = torch.zeros_like(kl)
+    changed, shared = torch.zeros_like(kl), torch.zeros_like(kl)
     if sparsity:
         changed = spread(vae, z, output, kl_per_latent.detach(), generator=generator)
         loss = loss + sparsity * changed
-    return Terms(loss, distortion.detach(), kl.detach(), kl_per_latent.detach(), changed.detach())
+    if decorrelation:
+        shared = covariance(q_x.mean)
+        loss = loss + decorrelation * shared
+    parts = (distortion, kl, kl_per_latent, changed, shared)
+    return Terms(loss, *(part.detach() for part in parts))
+
+
+def covariance(mean: Tensor) -> Tensor:
+    """sum_{i != j} Cov[mu]_ij^2 over a batch of posterior means (B, D), a scalar: what latents say twice.
+
+    The off-diagonal term of DIP-VAE-I with its biased (1/B) covariance: Kumar et al., "Variational Inference
+    of Disentangled Latent Concepts from Unlabeled Observations", ICLR 2018, eq. 6.
+    """
+    centred = mean - mean.mean(0)
+    square = (centred.T @ centred / len(mean)).square()
+    return square.sum() - square.diagonal().sum()
 
 
 def spread(

@@ -91,6 +91,7 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
                 reconstruction=reconstruction,
                 capacity=None if capacity is None else capacity(step),
                 sparsity=settings.sparsity,
+                decorrelation=settings.decorrelation,
                 generator=noise(dice, step, device),
             )
         return terms.loss, {"loss": terms.loss, "reconstruction": terms.reconstruction, "kl": terms.kl}
