@@ -118,7 +118,7 @@ def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[s
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %" if share < 0.99 else f"{100 * share:.1f} %"
+    return f"{100 * share:.{0 if share < 0.99 else 1}f}\N{NO-BREAK SPACE}%"
 
 
 def _measures(run: RunFolder, metrics: Mapping[str, Any], album: Album) -> str:
