@@ -187,39 +187,41 @@ def test_fresh_starts_over_also_from_another_format(shell: Shell) -> None:
     [
         (["run", "rooms-min"], 2, "scan: error: no config named 'rooms-min'; did you mean rooms-mini?"),
         (
-            ["run", "rooms-mini", "vison"],
+            ["run", "TMP/rooms.yaml", "vison"],
             2,
             "scan: error: no stage 'vison' in this run; did you mean vision?",
         ),
-        (["run", "rooms-mini", "dae"], 2, "scan: error: no stage 'dae' in this run"),
+        (["run", "TMP/rooms.yaml", "dae"], 2, "scan: error: no stage 'dae' in this run"),
         (
-            ["run", "rooms-mini", "--set", "vision.lr=no"],
+            ["run", "TMP/rooms.yaml", "--set", "vision.lr=no"],
             2,
             "scan: error: --set vision.lr=no: vision.lr: expected",
         ),
         (
-            ["run", "sprites", "--run-dir", "TMP/r"],
+            ["run", "TMP/npz.yaml", "--run-dir", "TMP/r"],
             2,
             "scan: error: this data set is read from a file: --set",
         ),
         (
-            ["run", "rooms-mini", "--run-dir", "TMP/file"],
+            ["run", "TMP/rooms.yaml", "--run-dir", "TMP/file"],
             2,
             "scan: error: TMP/file is a file, not a run folder",
         ),
         (
-            ["run", "rooms-mini", "--run-dir", "TMP/file/r"],
+            ["run", "TMP/rooms.yaml", "--run-dir", "TMP/file/r"],
             1,
             "scan: error: cannot use TMP/file/r as a run folder",
         ),
-        (["data", "sprites", "--set", "data.path=TMP/x.npz"], 2, "scan: error: TMP/x.npz: no such file"),
-        (["data", "rooms-mini", "-n", "0"], 2, "scan: error: -n 0: expected at least one image"),
+        (["data", "TMP/npz.yaml", "--set", "data.path=TMP/x.npz"], 2, "scan: error: TMP/x.npz: no such file"),
+        (["data", "TMP/rooms.yaml", "-n", "0"], 2, "scan: error: -n 0: expected at least one image"),
     ],
 )
 def test_an_error_is_one_line_with_its_exit_code(
     words: list[str], code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "file").write_text("")
+    (tmp_path / "rooms.yaml").write_text("name: a\ndata: {kind: rooms}")
+    (tmp_path / "npz.yaml").write_text("name: a\ndata: {kind: npz}")
     assert cli.main([word.replace("TMP", str(tmp_path)) for word in words]) == code
     shown = capsys.readouterr().err.splitlines()
     assert len(shown) == 1
@@ -274,9 +276,10 @@ def test_every_setting_of_a_section_is_an_input_of_its_stage(shell: Shell) -> No
 def test_data_prints_json_and_writes_a_sheet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 
-    sheet = tmp_path / "sheet.png"
+    sheet, config = tmp_path / "sheet.png", tmp_path / "rooms.yaml"
+    config.write_text("name: a\ndata: {kind: rooms}")
     options = ["--set", "data.images=60", "--set", "data.size=8", "-n", "16", "-o", str(sheet)]
-    assert cli.main(["data", "rooms-mini", "--json", *options]) == 0
+    assert cli.main(["data", str(config), "--json", *options]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["shape"] == [3, 8, 8]
     assert told["concepts_per_level"] == [51, 912, 6400, 12288]

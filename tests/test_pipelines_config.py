@@ -8,7 +8,12 @@ from pipelines.config import Constant, Geometric, NpzData
 from pipelines.config_files import dump, find, load, shipped_names
 from pipelines.errors import UsageError
 
-MINI = find("rooms-mini")
+BASE = """
+name: base
+seed: 0
+data: {kind: rooms, aliases: {dub: {shape: ice lolly, wall: white}}}
+vision: {beta: {kind: geometric, start: 60.0, end: 4.0}}
+"""
 
 
 @pytest.fixture
@@ -19,6 +24,11 @@ def write(tmp_path: Path):
         return path
 
     return write
+
+
+@pytest.fixture
+def base(write) -> Path:
+    return write(BASE)
 
 
 @pytest.mark.parametrize("name", shipped_names())
@@ -35,9 +45,9 @@ def test_the_resolved_config_reads_back_equal(name: str, tmp_path: Path) -> None
     assert config.data.aliases == {"dub": {"on": "no", "shape": "hat"}}
 
 
-def test_assignments_are_yaml_values() -> None:
+def test_assignments_are_yaml_values(base: Path) -> None:
     config = load(
-        MINI,
+        base,
         [
             "vision.lr=1e-4",
             "vision.steps=2e3",
@@ -50,13 +60,13 @@ def test_assignments_are_yaml_values() -> None:
     assert config.vision.beta == Constant(kind="constant", value=3.0)
     assert config.dae is not None
     assert config.dae.steps == 7
-    assert load(MINI, ["dae.steps=7", "dae=null"]).dae is None
+    assert load(base, ["dae.steps=7", "dae=null"]).dae is None
 
 
-def test_another_kind_drops_the_keys_of_the_old_one() -> None:
-    assert isinstance(load(MINI).vision.beta, Geometric)
+def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
+    assert isinstance(load(base).vision.beta, Geometric)
     config = load(
-        MINI, ["data.kind=npz", "data.path=x.npz", "vision.beta.kind=constant", "vision.beta.value=2"]
+        base, ["data.kind=npz", "data.path=x.npz", "vision.beta.kind=constant", "vision.beta.value=2"]
     )
     assert config.data == NpzData(kind="npz", path="x.npz")
     assert config.vision.beta == Constant(kind="constant", value=2.0)
@@ -101,10 +111,9 @@ def test_another_kind_drops_the_keys_of_the_old_one() -> None:
         ("vision.lr=[", "is not a YAML value"),
     ],
 )
-def test_a_wrong_assignment_is_one_line_that_names_it(assignment: str, message: str, write) -> None:
-    path = write(MINI.read_text() + "seed: 0\n")
+def test_a_wrong_assignment_is_one_line_that_names_it(assignment: str, message: str, base: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        load(path, ["vision.hidden=64", assignment])
+        load(base, ["vision.hidden=64", assignment])
     text = str(caught.value)
     assert message in text
     assert "\n" not in text

@@ -22,10 +22,9 @@ vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstru
 symbols: {steps: 400, batch: 16, hidden: [16], examples: 3, checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
-evaluate: {images_per_symbol: 2, diversity_images: 4}
 """
 STEPS = {"dae": 150, "vision": 150, "symbols": 400, "operators": 400, "judge": 150}
-PATIENCE = 120
+PATIENCE = 300
 
 
 class Run:
@@ -37,7 +36,8 @@ class Run:
         self.config.write_text(CONFIG.replace("SET", str(write_npz(folder / "set.npz", size=16))))
 
     def start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "pipelines", "run", str(self.config), "--run-dir", str(self.folder)]
+        command = [sys.executable, "-m", "pipelines", "run", str(self.config), *STEPS]
+        command += ["--run-dir", str(self.folder)]
         return subprocess.Popen(
             command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
         )
