@@ -1,6 +1,6 @@
 """The table of counter-examples in docs/metrics.md is what the code measures.
 
-    python -m pytest -m slow -s tests/test_vision_metrics_counterexamples.py
+python -m pytest -m slow -s tests/test_vision_metrics_counterexamples.py
 """
 
 from pathlib import Path
@@ -22,7 +22,18 @@ from vision.metrics import (
 pytestmark = pytest.mark.slow
 SIZES = (3, 4, 5, 6)
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "metrics.md"
-COLUMNS = ("MIG", "SAP", "DCI-D", "DCI-C", "DCI-I", "modularity", "explicitness", "IRS", "FactorVAE", "BetaVAE")
+COLUMNS = (
+    "MIG",
+    "SAP",
+    "DCI-D",
+    "DCI-C",
+    "DCI-I",
+    "modularity",
+    "explicitness",
+    "IRS",
+    "FactorVAE",
+    "BetaVAE",
+)
 
 
 def code(name: str, factors: np.ndarray, noise: np.random.Generator) -> np.ndarray:
@@ -52,7 +63,9 @@ def code(name: str, factors: np.ndarray, noise: np.random.Generator) -> np.ndarr
 def rows() -> list[list[str]]:
     lines = DOCS.read_text().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("| code |"))
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:] if line[:1] == "|"]
+    cells = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in lines[start:] if line[:1] == "|"
+    ]
     assert tuple(cells[0][1:]) == COLUMNS
     return [row for row in cells[2:] if len(row) == len(COLUMNS) + 1]
 

@@ -10,6 +10,7 @@ from sklearn.svm import LinearSVC
 from vision.metrics import (
     discretise,
     downstream,
+    draws,
     explicitness,
     factor_vae_score,
     gaussian_total_correlation,
@@ -112,6 +113,18 @@ def test_encoding_a_grid_once_gives_the_same_votes() -> None:
     indexed = factor_vae_score(lookup(encode(grid), sizes), sizes, rng=np.random.RandomState(3), **counts)
     assert direct[:3] == indexed[:3]
     assert calls[-1] == 60
+
+
+def test_reading_the_stream_at_once_gives_the_calls_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba")
+    at_once, by_calls = np.random.RandomState(3), np.random.RandomState(3)
+    sizes = (3, 1, 40, 32, 7)
+    read = draws.draw_rounds(at_once, sizes, 50, 2, 64)
+    monkeypatch.setattr(draws, "find_spec", lambda name: None)
+    called = draws.draw_rounds(by_calls, sizes, 50, 2, 64)
+    np.testing.assert_array_equal(read[0], called[0])
+    np.testing.assert_array_equal(read[1], called[1])
+    assert at_once.randint(1 << 30) == by_calls.randint(1 << 30)  # and both stand at the same place
 
 
 def test_votes_accept_a_generator() -> None:

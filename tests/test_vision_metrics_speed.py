@@ -20,6 +20,7 @@ from sklearn.svm import LinearSVC
 from vision.metrics import (
     BATTERY,
     Parts,
+    beta_vae_score,
     dci,
     factor_vae_score,
     latent_mutual_information,
@@ -134,8 +135,8 @@ def test_votes() -> None:
             factors[:, fixed] = factors[0, fixed]
             np.argmin(np.var(encode(factors), axis=0, ddof=1) / scale)
 
-    ours = seconds(lambda: factor_vae_score(encode, MPI3D, rng=np.random.RandomState(0)))
-    report("FactorVAE votes, MPI3D, 10 latents", ours, 5 * seconds(plain), 1, "(3,000 of 15,000 votes timed)")
+    ours = seconds(lambda: factor_vae_score(encode, MPI3D, rng=np.random.RandomState(0)), 3)
+    report("FactorVAE votes, MPI3D, 10 latents", ours, 5 * seconds(plain), 2, "(3,000 of 15,000 votes timed)")
     grid = np.stack(np.meshgrid(*map(range, MPI3D), indexing="ij"), -1).reshape(-1, 7)
     encoded = []
     table = lookup(encode(grid), MPI3D)
@@ -160,11 +161,25 @@ def test_udr(latents: int) -> None:
 
 def test_whole_battery_of_a_wide_code() -> None:
     parts, total = data(MPI3D, 256), 0.0
+
+    def encode(factors: np.ndarray) -> np.ndarray:
+        return np.resize(2.0 * factors / (np.array(MPI3D) - 1.0) - 1.0, (256, len(factors))).T
+
+    calls: dict[str, Callable[[], object]] = {
+        name: lambda score=score: score(parts)
+        for name, score in BATTERY.items()
+        if name not in ("downstream", "infomec")  # not among the reference's timed metrics
+    }
+    calls["factor_vae"] = lambda: factor_vae_score(encode, MPI3D, rng=np.random.RandomState(0))
+    calls["beta_vae"] = lambda: beta_vae_score(encode, MPI3D, rng=np.random.RandomState(0))
+    calls["udr"] = lambda: udr(
+        [parts.codes[m * 1000 : (m + 1) * 1000] for m in range(10)], [np.ones(256)] * 10
+    )
     print("\nMPI3D, 256 latents, 10,000 + 5,000 points:")
-    for name, score in BATTERY.items():
-        taken = seconds(lambda score=score: score(parts))
+    for name, call in calls.items():
+        taken = seconds(call)
         total += taken
-        print(f"  {name:16s} {taken:8.2f} s")
+        print(f"  {name:16s} {taken:8.2f} s", flush=True)
     print(f"  {'all':16s} {total:8.2f} s   goal 180 s on two cores")
     assert total <= 180
 

@@ -39,8 +39,7 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
 
 
 def check_factors(factors: ArrayLike, points: int, name: str = "factors") -> Integers:
-    """Return `factors` as int64 (points, K); whole numbers stored as floats are accepted, fractions are
-    not."""
+    """Return `factors` as int64 (points, K); whole numbers stored as floats pass, fractions do not."""
     array = np.asarray(factors)
     if array.ndim != 2 or array.shape[1] < 1:
         raise MetricError(f"{name} must have shape (N, K), not {array.shape}")

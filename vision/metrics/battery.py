@@ -21,8 +21,7 @@ from vision.metrics.sap import sap
 
 
 class Parts(NamedTuple):
-    """Codes (N, D) and factors (N, K) to fit on, a test part (M, D), (M, K), and the seed of what is
-    drawn."""
+    """Codes (N, D) and factors (N, K) to fit on, a test part (M, D), (M, K), and a seed."""
 
     codes: Floats
     factors: Integers

@@ -19,8 +19,7 @@ STAGES, RATE = 100, 0.1
 
 
 class Boosted(NamedTuple):
-    """What the boosted trees of each factor say: importances (D, K) and the predicted values (N, K), (M,
-    K)."""
+    """What the boosted trees of each factor say: importances (D, K) and predicted values (N, K), (M, K)."""
 
     importance: Floats
     predicted: Integers
@@ -33,8 +32,7 @@ def compiled() -> bool:
 
 
 def boost(codes: Floats, factors: Integers, codes_test: Floats, *, seed: int = 0) -> Boosted:
-    """Fit one boosted classifier per factor of `factors` (N, K) on `codes` (N, D); predict there and on
-    `codes_test` (M, D).
+    """Fit one boosted classifier per column of `factors` (N, K) on `codes` (N, D); predict `codes_test`.
 
     Importances are the decreases of squared error by latent, each column summing to 1, or 0 where no tree
     could cut.

@@ -47,8 +47,7 @@ def _shuffle(latents, state):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _scan(points, residual, x, total, best):  # type: ignore[no-untyped-def]
-    """Best cut of a node's points, sorted by x: score, size of the left part (0: none beats best), its
-    residual sum."""
+    """Best cut of points sorted by x: score, size of the left part (0: none beats best), its residual sum."""
     count = len(points)
     n, m = np.float64(count), 0.0
     from_left, from_right = 0.0, 0.0
@@ -90,8 +89,7 @@ def _partition(points, right, out, middle):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-untyped-def]
-    """Let a latent compete for the cut of a node with these sorted points; `cut` is the node's row of the
-    tree."""
+    """Let a latent, which sorts the points of a node, compete for the node's `cut`, a row of the tree."""
     if len(points) < 2:
         return
     best = cut[SCORE]
@@ -112,8 +110,7 @@ def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-un
 
 @njit(cache=True, error_model="numpy")
 def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
-    """Send every point from the level whose first node is `first` to its child: place becomes 2 place +
-    right."""
+    """Send every point of the level that begins at node `first` to its child: 2 place + right."""
     for point in range(len(place)):
         cut = tree[first + place[point]]
         side = x[max(0, np.int64(cut[LATENT])), point] > cut[THRESHOLD]
@@ -123,8 +120,7 @@ def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _cut_nodes(order, x, residual, state, tree, rivals, place, right, buffer, spare):  # type: ignore[no-untyped-def]
-    """Grow one tree of depth 3 and leave each point's leaf in place; returns the state of the random
-    numbers."""
+    """Grow one tree of depth 3 and leave each point's leaf in place; returns the random state."""
     points = len(residual)
     tree[:] = 0.0
     tree[:, LATENT], tree[:, THRESHOLD], tree[:, SCORE] = -1.0, np.inf, -1.0
@@ -203,8 +199,7 @@ def _credit(tree, rivals, points, importance):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, error_model="numpy")
 def _grow_trees(worker, workers, x, order, x_test, residual, raw, raw_test, states, importance, buffer, rate):  # type: ignore[no-untyped-def]
-    """Grow the trees worker, worker + workers, ... of a stage and add them to the raw scores and
-    importances."""
+    """Grow the trees worker, worker + workers, ...; add them to raw scores and importances."""
     trees, points = raw.shape
     scale = rate * (trees - 1) / trees if trees > 1 else rate
     tree, rivals = np.empty((NODES, 6)), np.empty((NODES, len(order)), np.int64)
@@ -266,8 +261,7 @@ def fit(
     rate: float,
     workers: int,
 ) -> Floats:
-    """Boost the raw scores (trees, N) and (trees, M) in place for `stages` stages; returns each latent's
-    error decrease (D,).
+    """Boost the raw scores (trees, N) and (trees, M) in place; returns each latent's error decrease (D,).
 
     `x` (D, N) and `x_test` (D, M) are single precision, `order` (D, N) unsigned sorts each row of x, `states`
     (trees,) are non-zero random 64-bit seeds. The result does not depend on the number of `workers`; small

@@ -33,8 +33,7 @@ def total_correlation_of(covariance: Floats) -> float:
 
 
 def wasserstein_correlation_of(covariance: Floats, *, normalised: bool = False) -> float:
-    """Squared 2-Wasserstein distance between N(0, covariance) and N(0, diag(covariance)), for `covariance`
-    (D, D).
+    """Squared 2-Wasserstein distance of N(0, S) from N(0, diag(S)) for S = `covariance` (D, D).
 
     >>> round(wasserstein_correlation_of(np.array([[1.0, 0.5], [0.5, 1.0]])), 6)
     0.136297

@@ -22,8 +22,7 @@ Estimator = Literal["gradient_boosting", "random_forest", "lasso", "lightgbm"]
 
 
 class DCI(NamedTuple):
-    """Disentanglement, completeness and informativeness, each with 1 the best, and the importances behind
-    them."""
+    """Disentanglement, completeness and informativeness, each 1 at best, and the importances used."""
 
     disentanglement: float
     completeness: float
@@ -34,8 +33,7 @@ class DCI(NamedTuple):
 
 
 def purity(matrix: Floats) -> Floats:
-    """1 minus the entropy of each row of `matrix` (A, B), to base B: 1 for a single non-zero entry, 0 for
-    equal ones.
+    """1 minus the entropy to base B of each row of `matrix` (A, B): 1 for a single entry, 0 for equal ones.
 
     >>> purity(np.array([[3.0, 0.0], [1.0, 1.0]])).round(6).tolist()
     [1.0, 0.0]
@@ -65,8 +63,7 @@ def disentanglement_of(importance: Floats) -> float:
 
 
 def completeness_of(importance: Floats) -> float:
-    """Completeness of an importance matrix (D, K), columns weighted by their share; 1 if there is a single
-    latent.
+    """Completeness of an importance matrix (D, K), columns weighted by their share; a single latent: 1.
 
     >>> round(completeness_of(np.vstack([np.eye(5), np.eye(5)])), 5)
     0.69897
@@ -147,8 +144,7 @@ def _classified(estimator: str, train: Floats, values: Integers, test: Floats, s
 def _lasso(
     train: Floats, values: Integers, test: Floats, values_test: Integers, alpha: float = 0.02
 ) -> tuple[Floats, float, float]:
-    """Absolute weights (D, K) and mean R^2 on both parts; codes and factors are standardised by the training
-    part."""
+    """Absolute weights (D, K) and mean R^2 on both parts, standardised by the training part."""
     from sklearn.linear_model import Lasso
 
     mean, deviation = train.mean(0), train.std(0)

@@ -21,10 +21,9 @@ Learner = Literal["logistic_regression", "gradient_boosting"]
 
 
 class Downstream(NamedTuple):
-    """Mean test accuracy (S,) per training size, in 0..1, per factor (S, K), the sizes, and
-    accuracy(100)/accuracy(largest).
+    """Mean test accuracy (S,) per training size, in 0..1, and per factor (S, K).
 
-    `efficiency` is NaN if 100 points were not among the sizes.
+    `efficiency` is accuracy(100) / accuracy(largest size); NaN if 100 is not among the sizes.
     """
 
     accuracy: Floats

@@ -24,8 +24,7 @@ class Explicitness(NamedTuple):
 
 
 def area_under_roc(scores: Floats, positive: Floats) -> Floats:
-    """Area under the ROC curve of each column of `scores` (N, V) for the indicators `positive` (N, V); ties
-    count half.
+    """Area under the ROC curve of each column of `scores` (N, V) for `positive` (N, V), ties counting half.
 
     >>> area_under_roc(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]])).tolist()
     [0.75]

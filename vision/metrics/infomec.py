@@ -24,8 +24,7 @@ from vision.metrics.linear import classifier
 
 
 class InfoMEC(NamedTuple):
-    """The three scores, each 1 at best and about 0 for noise, the matrix (K, D) behind two of them, active
-    latents (D,)."""
+    """The three scores, each 1 at best; the matrix (K, D) behind two of them; active latents (D,)."""
 
     infom: float
     infoe: float
@@ -37,8 +36,7 @@ class InfoMEC(NamedTuple):
 def infomec(
     codes: ArrayLike, factors: ArrayLike, *, neighbours: int = 10, discrete: bool = False, seed: int = 0
 ) -> InfoMEC:
-    """InfoMEC of `codes` (N, D) for `factors` (N, K >= 2); `discrete` codes (quantised latents) use plug-in
-    information.
+    """InfoMEC of `codes` (N, D) for `factors` (N, K >= 2); `discrete` codes use plug-in information.
 
     `seed` draws the tiny noise that parts equal values before neighbours are counted. Latents without
     information on any factor are left out of InfoM and factors without any from InfoC (the reference gives
@@ -77,8 +75,7 @@ def infomec(
 
 
 def _concentration(matrix: Floats, width: int) -> float:
-    """Mean share of the largest entry of each non-zero row, rescaled so that an equal spread over `width`
-    gives 0."""
+    """Mean share of the largest entry of each non-zero row; an equal spread over `width` gives 0."""
     total = matrix.sum(1)
     rows = matrix[total > 0]
     if len(rows) == 0:
@@ -134,8 +131,7 @@ def _reach(ordered: Floats, k: int) -> Floats:
 
 
 def _corrected(every: Floats, found: Integers, points: Floats, radius: Floats) -> Integers:
-    """First index whose distance below the point is less than the radius; `found` may be off by one from
-    rounding."""
+    """First index less than a radius below the point; rounding may have set `found` off by one."""
     last = len(every) - 1
     found = found - ((found > 0) & (points - every[np.maximum(found - 1, 0)] < radius))
     return found + (points - every[np.minimum(found, last)] >= radius)

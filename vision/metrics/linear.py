@@ -12,8 +12,7 @@ from vision.metrics.arrays import Floats, Integers
 def classifier(
     codes: Floats, labels: Integers, *, cost: float = 1.0, balanced: bool = False
 ) -> LogisticRegression:
-    """Fit `labels` (N,) on `codes` (N, D): L2 penalty 1/2 ||W||^2 + cost x log loss (inf: no penalty), lbfgs,
-    100 iterations.
+    """Fit `labels` (N,) on `codes` (N, D): 1/2 ||W||^2 + cost x log loss (inf: no penalty), 100 lbfgs steps.
 
     The limit ends the fit on separable data, where the weights would grow for ever; the published numbers
     were stopped by it too, so reaching it is no cause for a warning.

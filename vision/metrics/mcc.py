@@ -12,8 +12,7 @@ from vision.metrics.arrays import Floats, Integers, MetricError, check_pair
 
 
 class Correlation(NamedTuple):
-    """Mean over factors in 0..1; the absolute correlations (D, K) and the latent matched to each factor (K,),
-    -1 for none."""
+    """Mean over factors in 0..1, absolute correlations (D, K), each factor's latent (K,) or -1."""
 
     score: float
     matrix: Floats

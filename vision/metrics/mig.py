@@ -51,8 +51,7 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 
 
 def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
-    """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020, section
-    5).
+    """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020).
 
     Between 0 and 1; 1: every latent knows one factor completely and no other. Constant latents are left out
     of the mean (0 if all are constant).
@@ -71,8 +70,7 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 
 
 def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
-    """Joint entropy minus mutual information gap, turned so that higher is better (Do & Tran 2020, section
-    4.3).
+    """Joint entropy minus mutual information gap, turned so that higher is better (Do & Tran 2020).
 
     mean_k 1 - (H(v_k, z*) - I_1k + I_2k) / (H(v_k) + log bins) with z* the latent that knows most about v_k.
     Between 0 and 1; 1: z* and v_k determine each other and no second latent knows v_k; 0: as many joint

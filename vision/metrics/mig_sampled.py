@@ -40,8 +40,7 @@ def mig_sampled(
     generator: torch.Generator | None = None,
     samples: int = 10000,
 ) -> SampledGap:
-    """Sampled mutual information gap of posteriors N(`mean`, exp `logvar`), both (N, D), for `factors` (N,
-    K).
+    """Sampled gap of posteriors N(`mean`, exp `logvar`), both (N, D), for `factors` (N, K).
 
     The points should cover the factor grid evenly (a whole data set): values count alike in the conditional
     entropy. One sample per point is drawn; entropies use at most `samples` of them. `generator` must live
@@ -83,8 +82,7 @@ def gap_of_samples(
 
 
 def _entropy(mean: Tensor, logvar: Tensor, z: Tensor, samples: int) -> Tensor:
-    """Entropy (D,) of the mixture of the posteriors, from the first `samples` draws, evenly spread over the
-    points."""
+    """Entropy (D,) of the mixture of the posteriors, from at most `samples` draws spread over the points."""
     points = len(mean)
     if points > samples:
         z = z[torch.arange(samples, device=z.device) * points // samples]

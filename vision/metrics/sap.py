@@ -43,8 +43,7 @@ class _Sums(NamedTuple):
         return self.sums[found] - self.sums[self.ends[:-1]]
 
     def inside(self, rank: Integers, points: int, slope: Floats) -> Floats:
-        """Sums over the points that lie below the rank where the slope is positive, and above it
-        elsewhere."""
+        """Sums over the points below the rank where the slope is positive, above it elsewhere."""
         low = self.below(rank, points)
         total = self.sums[self.ends[1:]] - self.sums[self.ends[:-1]]
         return np.where(slope[:, None] > 0, low, total - low)
@@ -61,8 +60,7 @@ def _grouped(codes: Floats, order: Integers, labels: Integers, groups: int) -> _
 
 
 def fit_one_latent(x: Floats, labels: Integers, size: int, cost: float = 0.01) -> Floats:
-    """Slopes and intercepts (V, 2) of the one-vs-rest classifiers of `labels` (N,) in 0..V-1 on one latent
-    `x` (N,).
+    """Slopes and intercepts (V, 2) of one-vs-rest classifiers of `labels` (N,), 0..V-1, on a latent `x` (N,).
 
     With two values a single classifier is fitted, for the second against the first, and returned twice with
     opposite signs.

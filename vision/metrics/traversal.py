@@ -16,20 +16,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vision.metrics.arrays import Floats, MetricError, check_codes
-from vision.metrics.votes import Encode, Random, draw_factors, integers
+from vision.metrics.draws import Random, draw_factors, integers
+from vision.metrics.votes import Encode
 
 
 class SparseChange(NamedTuple):
-    """Mean number of latents that change per move of one factor, and the same for each factor (K,); NaN where
-    it cannot move."""
+    """Mean number of latents that change when one factor moves; for each factor (K,), NaN if it cannot."""
 
     mean: float
     per_factor: Floats
 
 
 class Purity(NamedTuple):
-    """Purity in 0..1, of each latent (D,), and the change (D, K) of every factor along the traversal of every
-    latent."""
+    """Purity in 0..1, that of each latent (D,), and each factor's change along its traversal (D, K)."""
 
     score: float
     per_latent: Floats
@@ -39,8 +38,7 @@ class Purity(NamedTuple):
 def sparse_change(
     encode: Encode, sizes: Sequence[int], *, rng: Random, moves: int = 1000, threshold: float = 0.1
 ) -> SparseChange:
-    """Count the latents that change by more than `threshold` standard deviations when one factor takes
-    another value.
+    """Count the latents that change by over `threshold` standard deviations when one factor moves.
 
     `encode` maps factor values (N, K) to codes (N, D), `sizes` (K,) counts each factor's values; `moves`
     moves are drawn per factor. 1 is ideal: one latent per factor; D: every latent answers to every factor, as

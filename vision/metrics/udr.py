@@ -24,8 +24,7 @@ Pooling = Literal["reference", "paper"]
 
 
 class Ranking(NamedTuple):
-    """Score (M,) of each of M models in 0..1, the pairwise values (M, M) behind it, informative latents (M,)
-    of each."""
+    """Score (M,) of each model in 0..1, pairwise values (M, M), number of informative latents (M,)."""
 
     scores: Floats
     pairwise: Floats
@@ -33,8 +32,7 @@ class Ranking(NamedTuple):
 
 
 def relative_strength(similarity: Floats, pooling: Pooling = "reference") -> float:
-    """How close a similarity matrix (A, B) is to a permutation: 1 if it is one, 1/n for n equal columns and
-    rows.
+    """How close a similarity matrix (A, B) is to a permutation: 1 if it is one, 1/n for n x n equal entries.
 
     >>> relative_strength(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
     0.6666666666666666

@@ -20,17 +20,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vision.metrics.arrays import Floats, Integers, MetricError, check_codes
+from vision.metrics.draws import Random, draw_factors, draw_rounds
 from vision.metrics.linear import classifier
 
 Encode = Callable[[Integers], ArrayLike]
-Random = np.random.RandomState | np.random.Generator
 
-ROWS = 1 << 16  # points encoded at once: bounds the memory, changes no result
+ROWS = 1 << 13  # points encoded at once: bounds the memory, changes no result
 
 
 class Votes(NamedTuple):
-    """FactorVAE score: accuracy of the vote table on its own votes and on fresh ones, in 0..1; latents that
-    took part."""
+    """FactorVAE score: accuracy in 0..1 of the table of votes on its own votes and on fresh ones."""
 
     train: float
     eval: float
@@ -46,8 +45,7 @@ class PairScore(NamedTuple):
 
 
 def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
-    """Encoder that indexes the codes (prod(sizes), D) of a full grid of factors, the last factor running
-    fastest.
+    """Encoder that indexes the codes (prod(sizes), D) of a full grid; the last factor runs fastest.
 
     >>> lookup([[0.0], [0.1], [1.0], [1.1]], (2, 2))(np.array([[1, 0]])).tolist()
     [[1.0]]
@@ -58,18 +56,6 @@ def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
             f"{len(table)} codes for a grid of {'x'.join(map(str, sizes))} = {np.prod(sizes)} points"
         )
     return lambda factors: table[np.ravel_multi_index(tuple(factors.T), tuple(sizes))]
-
-
-def integers(rng: Random, high: int, size: int) -> Integers:
-    """Draw `size` integers in 0..high-1 from either kind of numpy generator."""
-    if isinstance(rng, np.random.RandomState):
-        return rng.randint(high, size=size)
-    return rng.integers(high, size=size)
-
-
-def draw_factors(rng: Random, sizes: Sequence[int], count: int) -> Integers:
-    """Draw `count` factor combinations (count, K), uniformly and independently, column by column."""
-    return np.stack([integers(rng, size, count) for size in sizes], axis=1)
 
 
 def _check(sizes: Sequence[int], **counts: int) -> None:
@@ -98,6 +84,13 @@ def _in_blocks(count: int, rows_each: int) -> Iterator[int]:
         yield min(block, count - start)
 
 
+def _hold(factors: Integers, fixed: Integers, source: Integers) -> None:
+    """Give factor fixed[r] of round r of `factors` (R, B, K) its values in `source` (R, B, K) or (R, K)."""
+    rounds = np.arange(len(factors))
+    held = source[rounds, ..., fixed]
+    factors[rounds, :, fixed] = held if held.ndim == 2 else held[:, None]
+
+
 def _variances(encode: Encode, sizes: Sequence[int], rng: Random, points: int) -> Floats:
     """Variance (D,) of each latent over `points` points."""
     factors = draw_factors(rng, sizes, points)
@@ -117,12 +110,9 @@ def _votes(
     """Table (D, K) of `count` votes."""
     table = np.zeros((len(variances), len(sizes)), dtype=np.int64)
     for votes in _in_blocks(count, batch):
-        fixed = np.empty(votes, dtype=np.int64)
-        factors = np.empty((votes, batch, len(sizes)), dtype=np.int64)
-        for vote in range(votes):
-            fixed[vote] = integers(rng, len(sizes), 1)[0]
-            factors[vote] = draw_factors(rng, sizes, batch)
-            factors[vote, :, fixed[vote]] = factors[vote, 0, fixed[vote]]
+        fixed, rounds = draw_rounds(rng, sizes, votes, 1, batch)
+        factors = rounds[:, 0]
+        _hold(factors, fixed, factors[:, 0])
         codes = _encode(encode, factors.reshape(-1, len(sizes)))[:, active].reshape(votes, batch, -1)
         winner = active[(codes.var(1, ddof=1) / variances[active]).argmin(1)]
         np.add.at(table, (winner, fixed), 1)
@@ -173,17 +163,11 @@ def factor_vae_score(
 def _pairs(
     encode: Encode, sizes: Sequence[int], rng: Random, count: int, batch: int
 ) -> tuple[Floats, Integers]:
-    """Mean absolute differences (count, D) of pairs that share one factor, and which factor it was
-    (count,)."""
+    """Mean absolute differences (count, D) of pairs that share a factor, and which one (count,)."""
     points, labels = [], []
     for block in _in_blocks(count, 2 * batch):
-        fixed = np.empty(block, dtype=np.int64)
-        factors = np.empty((block, 2, batch, len(sizes)), dtype=np.int64)
-        for point in range(block):
-            fixed[point] = integers(rng, len(sizes), 1)[0]
-            factors[point, 0] = draw_factors(rng, sizes, batch)
-            factors[point, 1] = draw_factors(rng, sizes, batch)
-            factors[point, 1, :, fixed[point]] = factors[point, 0, :, fixed[point]]
+        fixed, factors = draw_rounds(rng, sizes, block, 2, batch)
+        _hold(factors[:, 1], fixed, factors[:, 0])
         codes = _encode(encode, factors.reshape(-1, len(sizes))).reshape(block, 2, batch, -1)
         points.append(np.abs(codes[:, 0] - codes[:, 1]).mean(1))
         labels.append(fixed)
