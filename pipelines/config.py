@@ -89,6 +89,8 @@ class NpzData(Section):
 
     kind: Literal["npz"]
     path: Text | None = None
+    size: Annotated[Whole, Field(ge=8, le=512)] | None = None
+    """The side to average the images down to; by default they stay as they are."""
     names: Text | None = None
     """A JSON file with the names of factors and values, when it is not beside the .npz."""
     binary: tuple[Text, ...] = ()

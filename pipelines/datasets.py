@@ -99,7 +99,8 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
             case RoomsData():
                 return _rendered(data, generator(seed, "images"), quiet)
             case NpzData():
-                return load_npz(_path(data), data.names, binary=data.binary)
+                found = load_npz(_path(data), data.names, binary=data.binary)
+                return found if data.size is None else found.resized(data.size)
             case FolderData():
                 return load_folder(
                     _path(data),

@@ -78,3 +78,14 @@ def test_bytes_come_back_from_the_unit_interval():
     assert (unit.min(), unit.max()) == (0, 1)
     assert torch.equal(to_bytes(unit), every)
     assert to_bytes(torch.tensor([-1.0, 0.5, 0.499, 2.0])).tolist() == [0, 128, 127, 255]
+
+
+def test_resizing_averages_areas_and_keeps_the_rest():
+    images = torch.randint(0, 256, (3, 3, 12, 12), dtype=torch.uint8)
+    whole = ImageSet(images, np.zeros((3, 1), dtype=np.int64), ("a",), (("b",),), name="set")
+    small = whole.resized(4)
+    expected = images.float().unflatten(3, (4, 3)).unflatten(2, (4, 3)).mean((3, 5))
+    assert (small.images.float() - expected).abs().max() <= 0.5
+    assert small.shape == (3, 4, 4)
+    assert (small.name, small.names) == ("set", ("a",))
+    assert torch.equal(whole.resized(12).images, images)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 Renderer = Callable[[np.ndarray, np.random.Generator], Tensor]
 """(factors (N, A) int, rng) -> images (N, C, H, W) uint8, nuisances drawn from rng."""
@@ -84,6 +85,13 @@ class ImageSet:
         index = np.asarray(mask)
         index = np.flatnonzero(index) if index.dtype == bool else index
         return replace(self, images=self.images[torch.from_numpy(index)], factors=self.factors[index])
+
+    def resized(self, side: int) -> ImageSet:
+        """The same set in `side` x `side` pixels, each the average of its area; no longer rendered."""
+        parts = [
+            functional.interpolate(x.float(), (side, side), mode="area") for x in self.images.split(1024)
+        ]
+        return replace(self, images=torch.cat([x.round().to(torch.uint8) for x in parts]), render=None)
 
     def sha256(self) -> str:
         """A digest of images, factors and names: equal for equal data, whatever file they came from."""
