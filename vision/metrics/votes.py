@@ -113,8 +113,8 @@ def _votes(
         fixed, rounds = draw_rounds(rng, sizes, votes, 1, batch)
         factors = rounds[:, 0]
         _hold(factors, fixed, factors[:, 0])
-        codes = _encode(encode, factors.reshape(-1, len(sizes)))[:, active].reshape(votes, batch, -1)
-        winner = active[(codes.var(1, ddof=1) / variances[active]).argmin(1)]
+        codes = _encode(encode, factors.reshape(-1, len(sizes))).reshape(votes, batch, -1)
+        winner = active[(codes.var(1, ddof=1)[:, active] / variances[active]).argmin(1)]
         np.add.at(table, (winner, fixed), 1)
     return table
 
