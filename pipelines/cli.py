@@ -10,7 +10,18 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from pipelines.commands import Command, data, doctor, evaluate, img2sym, report, run, sym2img, traverse
+from pipelines.commands import (
+    Command,
+    data,
+    doctor,
+    evaluate,
+    img2sym,
+    metrics,
+    report,
+    run,
+    sym2img,
+    traverse,
+)
 from pipelines.errors import InterruptedRun, RunError, UsageError
 from pipelines.files import explain
 
@@ -21,6 +32,7 @@ COMMANDS: dict[str, Command] = {
     "traverse": traverse.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
+    "metrics": metrics.COMMAND,
     "data": data.COMMAND,
     "doctor": doctor.COMMAND,
 }

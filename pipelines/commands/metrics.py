@@ -1,0 +1,251 @@
+"""`scan metrics`: disentanglement metrics of anyone's codes, or of a run's visual model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipelines.commands import Command
+from pipelines.metric_names import METRICS, chosen, meaning
+
+if TYPE_CHECKING:
+    from vision.metrics import Parts
+
+RUN_POINTS = 10_000
+
+
+class Source(NamedTuple):
+    """What is scored."""
+
+    parts: Parts
+    about: dict[str, Any]
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "file",
+        metavar="FILE",
+        type=Path,
+        nargs="?",
+        help=".npz with codes (N, D) and integer factors (N, K), perhaps codes_test, factors_test; or .csv: "
+        "columns code_* or z0, z1, ... are codes, all others factors",
+    )
+    parser.add_argument(
+        "--run", type=Path, help="score a run instead: its codes of images with known factors"
+    )
+    parser.add_argument(
+        "--metrics",
+        metavar="LIST",
+        help=f"names with commas between them, or all: {', '.join(METRICS)} (default: the quick ones)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, the draws and the learners")
+    parser.add_argument(
+        "--test-share", type=float, default=0.33, help="share to test on, without a test part (default: 0.33)"
+    )
+    parser.add_argument(
+        "--points",
+        type=int,
+        help=f"fit on at most so many and test on half as many (default: all of FILE, {RUN_POINTS} of a run)",
+    )
+
+
+def main(options: argparse.Namespace) -> None:
+    """Print the scores, how to read them, and the settings they depend on."""
+    import json
+
+    from pipelines.errors import UsageError
+    from vision.metrics.boosting import compiled
+
+    if (options.file is None) == (options.run is None):
+        raise UsageError("give either a FILE of codes and factors or --run RUN (see scan metrics --help)")
+    if not 0 < options.test_share < 1:
+        raise UsageError(f"--test-share {options.test_share}: expected a share between 0 and 1")
+    if options.points is not None and options.points < 20:
+        raise UsageError(f"--points {options.points}: expected at least 20")
+    if options.seed < 0:
+        raise UsageError(f"--seed {options.seed}: expected 0 or more")
+    names = chosen(compiled()) if options.metrics is None else _named(options.metrics)
+    source = _of_run(options) if options.run else _of_file(options)
+    told = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
+    print(json.dumps(_finite(told), indent=1, allow_nan=False) if options.json else table(told))
+
+
+def _named(text: str) -> tuple[str, ...]:
+    import difflib
+
+    from pipelines.errors import UsageError
+
+    if text.strip() == "all":
+        return tuple(METRICS)
+    names = tuple(dict.fromkeys(name.strip().lower().replace("-", "_") for name in text.split(",")))
+    for name in names:
+        if name not in METRICS:
+            close = difflib.get_close_matches(name, METRICS, n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(METRICS)}"
+            raise UsageError(f"--metrics: no metric '{name}'{hint}")
+    return names
+
+
+def _of_file(options: argparse.Namespace) -> Source:
+    from pipelines import code_files
+
+    found = code_files.read(options.file, share=options.test_share, seed=options.seed, points=options.points)
+    about = {"source": str(options.file), "split": found.split}
+    return Source(found.parts, about | _sizes(found.parts, found.names, options.seed))
+
+
+def _of_run(options: argparse.Namespace) -> Source:
+    """Encode images of a run; rendered ones are drawn afresh, so that its own need not be made again."""
+    from pipelines import config_files, datasets, finished
+    from pipelines.config import RoomsData
+    from pipelines.devices import machine
+    from pipelines.disentanglement import encoded
+    from pipelines.errors import RunError, UsageError
+    from pipelines.runs import RunFolder
+    from pipelines.stages.learning import load
+    from vision import models
+    from vision.metrics import MetricError
+    from vision.vae import VAE
+
+    run = RunFolder(finished.folder(options.run))
+    if not (run.path / "config.yaml").is_file():
+        raise UsageError(f"{run.path} has no config.yaml: it is not a run that scan run made")
+    config = config_files.load(run.path / "config.yaml")
+    device = machine().device
+    vae = load(run, "vision", models.build, VAE, device)
+    if isinstance(config.data, RoomsData):
+        config = config.model_copy(update={"data": config.data.model_copy(update={"images": 1})})
+    images = datasets.images(config)
+    if vae.shape != images.shape:
+        raise RunError(f"{run.path}: its vision is for images {vae.shape}, its data set has {images.shape}")
+    try:
+        found = encoded(vae, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
+    except MetricError as error:
+        raise UsageError(f"{run.path}: {error}") from error
+    about = {
+        "source": f"{run.path}, means of q(z|x)",
+        "split": f"{found.images}, drawn with seed {options.seed}",
+    }
+    parts = found.parts._replace(seed=options.seed)
+    left_out = {"factors_left_out": list(found.left_out)} if found.left_out else {}
+    return Source(parts, about | _sizes(parts, found.names, options.seed) | left_out)
+
+
+def _sizes(parts: Parts, names: Sequence[str], seed: int) -> dict[str, Any]:
+    from pipelines.code_files import counts
+    from pipelines.runs import versions
+
+    return {
+        "points": len(parts.codes),
+        "points_test": len(parts.codes_test),
+        "latents": parts.codes.shape[1],
+        "factors": counts(names, parts.factors),
+        "seed": seed,
+        "versions": versions(),
+    }
+
+
+def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, dict[str, Any]]:
+    """Scores and settings of each metric.
+
+    Raises:
+        UsageError: When a metric cannot score these arrays and `strict` is set, or none can; otherwise its
+            entry says why it is not measured.
+    """
+    import time
+
+    from tqdm import tqdm
+
+    from pipelines.errors import UsageError
+    from vision.metrics import MetricError
+
+    told: dict[str, dict[str, Any]] = {}
+    with tqdm(names, delay=1, leave=False, disable=None, bar_format="{desc} ({n}/{total}, {elapsed})") as bar:
+        for name in bar:
+            bar.set_description(name)
+            settings = METRICS[name].settings.format(booster=_booster(), seed=parts.seed)
+            began = time.monotonic()
+            try:
+                scores = _scores(parts, name)
+            except MetricError as error:
+                if strict:
+                    raise UsageError(f"{name}: {error}") from error
+                told[name] = {"not_measured": str(error), "settings": settings}
+                continue
+            read = {score: {"value": value, **meaning(score)._asdict()} for score, value in scores.items()}
+            seconds = round(time.monotonic() - began, 2)
+            told[name] = {"scores": read, "settings": settings, "seconds": seconds}
+    if not any("scores" in entry for entry in told.values()):
+        raise UsageError(next(iter(told.values()))["not_measured"])
+    return told
+
+
+def _scores(parts: Parts, name: str) -> dict[str, float]:
+    """Of one metric; a learner other than the reference's is part of its scores' names."""
+    from vision.metrics import BATTERY, dci
+
+    if not name.startswith("dci_"):
+        return BATTERY[name](parts)
+    result = dci(*parts[:4], estimator=name.removeprefix("dci_"), seed=parts.seed)  # type: ignore[arg-type]
+    return {f"{name}_{score}": getattr(result, score) for score in result._fields[:4]}
+
+
+def _booster() -> str:
+    from importlib.metadata import version
+
+    from vision.metrics.boosting import compiled
+
+    return f"compiled, numba {version('numba')}" if compiled() else "scikit-learn"
+
+
+def table(told: dict[str, Any]) -> str:
+    """The scores as lines for the terminal."""
+    factors = ", ".join(f"{name} ({values})" for name, values in told["factors"].items())
+    lines = [
+        f"{told['source']}: {told['points']:,} points to fit, {told['points_test']:,} to test; "
+        f"{told['latents']} latents",
+        f"test part: {told['split']}",
+        f"factors (values): {factors}",
+        "",
+    ]
+    if "factors_left_out" in told:
+        lines.insert(3, f"left out, a single value: {', '.join(told['factors_left_out'])}")
+    rows = [("score", "", "better", "0 means", "1 means", "settings")]
+    missing = []
+    for name, entry in told["metrics"].items():
+        for score, read in entry.get("scores", {}).items():
+            value = f"{read['value']:.3f}" if read["better"] else f"{read['value']:g}"
+            rows.append((score, value, read["better"], read["zero"], read["one"], entry["settings"]))
+        if "not_measured" in entry:
+            missing.append(f"{name}: not measured, {entry['not_measured']}")
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [
+            cell.rjust(width) if column == 1 else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    if "dci_random_forest" in told["metrics"] and "dci" not in told["metrics"]:
+        missing.append("dci by boosted trees takes minutes without numba (pip install numba): --metrics dci")
+    return "\n".join([*lines, *([""] if missing else []), *missing])
+
+
+def _finite(value: Any) -> Any:
+    """What is not a number or infinite as null, so that the JSON is valid."""
+    import math
+
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+COMMAND = Command(
+    summary="score codes against known factors: MIG, DCI, SAP and others",
+    example="scan metrics codes.npz --metrics mig,dci --json",
+    configure=configure,
+    main=main,
+)

@@ -1,0 +1,94 @@
+"""The metrics of `scan metrics` by name, and how their scores are read. Imports nothing, so that help is
+instant; `vision.metrics` has the formulas, `docs/metrics.md` what fools each."""
+
+from typing import NamedTuple
+
+BINS = 20
+
+
+class Metric(NamedTuple):
+    """A metric: the settings that its scores depend on, besides the points."""
+
+    settings: str
+    """In words; {booster} and {seed} are filled in."""
+    quick: bool = True
+    """Whether it is measured unless others are asked for."""
+
+
+class Meaning(NamedTuple):
+    """How a score is read."""
+
+    better: str
+    """"higher", "lower", or "" for a count."""
+    zero: str
+    one: str
+
+
+METRICS: dict[str, Metric] = {
+    "mig": Metric(f"bins {BINS}"),
+    "mig_sup": Metric(f"bins {BINS}"),
+    "jemmig": Metric(f"bins {BINS}"),
+    "dcimig": Metric(f"bins {BINS}"),
+    "modularity": Metric(f"bins {BINS}"),
+    "explicitness": Metric("logistic regression, C 1"),
+    "sap": Metric("linear classifier, C 0.01"),
+    "sap_continuous": Metric("squared correlation"),
+    "dci": Metric("gradient boosting ({booster}), seed {seed}"),
+    "dci_random_forest": Metric("random forest (scikit-learn), seed {seed}", quick=False),
+    "dci_lasso": Metric("lasso, alpha 0.02", quick=False),
+    "dci_lightgbm": Metric("lightgbm, seed {seed}", quick=False),
+    "irs": Metric(f"quantile 0.99, bins {BINS}"),
+    "mcc": Metric("Pearson correlation"),
+    "infomec": Metric("10 neighbours, seed {seed}"),
+    "unsupervised": Metric(f"bins {BINS}, Wasserstein normalised"),
+    "downstream": Metric("logistic regression, C by 5 folds", quick=False),
+}
+
+MEANINGS: dict[str, Meaning] = {
+    "mig": Meaning("higher", "no latent ahead of the next", "one latent per factor"),
+    "mig_sup": Meaning("higher", "latents mix factors", "one factor per latent"),
+    "jemmig": Meaning("higher", "all spread and mixed", "one latent per factor, pure"),
+    "dcimig": Meaning("higher", "no factor is held", "one latent per factor, pure"),
+    "modularity": Meaning("higher", "latents mix factors (noise: ~0.6)", "one factor per latent"),
+    "modularity_live": Meaning("higher", "the same without dead latents", "one factor per latent"),
+    "explicitness": Meaning("higher", "(chance is 0.5)", "factors linearly readable"),
+    "sap": Meaning("higher", "no latent ahead of the next", "one latent predicts each factor"),
+    "dci_disentanglement": Meaning("higher", "latents mix factors", "one factor per latent"),
+    "dci_completeness": Meaning("higher", "factors spread over latents", "one latent per factor"),
+    "dci_informativeness": Meaning("higher", "all wrong (chance: 1/values)", "every factor predicted"),
+    "irs": Meaning("higher", "any factor moves a latent", "one factor moves each latent"),
+    "irs_num_active": Meaning("", "(latents that vary)", ""),
+    "mcc": Meaning("higher", "no correlation", "one latent per factor, affine"),
+    "infom": Meaning("higher", "latents mix factors", "one factor per latent"),
+    "infoe": Meaning("higher", "factors not readable", "factors linearly readable"),
+    "infoc": Meaning("higher", "factors spread over latents", "one latent per factor"),
+    "gaussian_total_correlation": Meaning("lower", "uncorrelated", "(nats, no upper bound)"),
+    "gaussian_wasserstein_correlation": Meaning("lower", "uncorrelated", "(share of the variance)"),
+    "latent_mutual_information": Meaning("lower", "independent pairs", "(nats)"),
+    "downstream": Meaning("higher", "all wrong (chance: 1/values)", "right, with so many labels"),
+    "downstream_efficiency": Meaning("higher", "few labels are useless", "100 labels do as well as all"),
+}
+
+
+def chosen(compiled: bool) -> tuple[str, ...]:
+    """The metrics that are measured unless others are asked for.
+
+    Boosted trees take minutes without numba: `compiled` says whether it is there, else a random forest takes
+    their place.
+    """
+    instead = {} if compiled else {"dci": "dci_random_forest"}
+    return tuple(instead.get(name, name) for name, metric in METRICS.items() if metric.quick)
+
+
+def meaning(score: str) -> Meaning:
+    """How a score is read, by the longest name that it begins with; a learner's name does not count.
+
+    >>> meaning("dci_lasso_completeness") == meaning("dci_completeness")
+    True
+    >>> meaning("downstream_100").one
+    'right, with so many labels'
+    """
+    for name in METRICS:
+        if name.startswith("dci_"):
+            score = score.replace(name, "dci")
+    return MEANINGS[max((name for name in MEANINGS if score.startswith(name)), key=len)]
