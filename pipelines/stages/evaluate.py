@@ -18,6 +18,7 @@ from pipelines import datasets
 from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine
+from pipelines.disentanglement import disentanglement
 from pipelines.errors import RunError
 from pipelines.evaluation import (
     Reader,
@@ -47,7 +48,7 @@ from vision.gaussian import Gaussian
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
-    """Measure, and write metrics.json, confusion.json and concepts.json."""
+    """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
     model, judge = load_model(run, data, device), load_judge(run, data, device)
@@ -66,12 +67,16 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         listed[name] = _listing(scores, concepts)
     for name in ("test_operators", "exact_operators"):
         told[name]["accuracy_per_operator"] = _per_operator(data.splits.test_operators, listed[name])
+    machine.say("evaluate: disentanglement")
+    vision = load_vision(run, data, device)
+    codes, matrices = disentanglement(vision, data.images, config.seed, device)
     metrics = {
         "format": FORMAT,
         "splits": {name: scores for name, scores in told.items() if name != "exact_operators"},
         "yardsticks": {"exact_operators": told["exact_operators"]},
         "img2sym": describing(model, data),
         "vision": seeing(model, judge, data, read),
+        "disentanglement": codes,
         "judge": _judge(run, judge, data, config.seed, device),
         "samples": sizes._asdict(),
         "seeds": {"run": config.seed, **{n: derive(config.seed, f"evaluate {n}") for n in told}},
@@ -84,8 +89,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     write_json(folder / "metrics.json", jsonable(metrics))
     write_json(folder / "confusion.json", tables)
     write_json(folder / "concepts.json", jsonable(listed, 4))
+    write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
-    return Made(("metrics.json", "confusion.json", "concepts.json"))
+    return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 
 def load_model(run: RunFolder, data: Data, device: torch.device) -> ConceptModel:
@@ -238,4 +244,11 @@ def summary(metrics: dict[str, Any]) -> str:
     described, judge = metrics["img2sym"], metrics["judge"]
     lines.append(f"evaluate: img2sym: accuracy {described['accuracy']:.3f} on {described['images']} images")
     lines.append(f"evaluate: judge: clean accuracy {judge['clean_accuracy']:.3f}")
+    codes = metrics["disentanglement"]
+    if "mig" in codes:
+        parts = codes["dci"]
+        lines.append(
+            f"evaluate: disentanglement: MIG {codes['mig']:.3f}, modularity {codes['modularity']:.3f}, "
+            f"SAP {codes['sap']:.3f}, DCI {parts['disentanglement']:.3f} ({parts['estimator']})"
+        )
     return "\n".join(lines)
