@@ -1,4 +1,5 @@
-"""Drawings with axes, as PNG files: training curves, confusion tables, a piece of the hierarchy."""
+"""Drawings with axes, as PNG files: training curves, confusion tables, matrices, a piece of the
+hierarchy."""
 
 import io
 import math
@@ -27,6 +28,8 @@ STYLE: Any = {
 INK = "#1f4e79"
 NOT_TERMS = ("step", "lr", "seconds")
 COLUMNS = 4
+LATENTS = 48
+"""Drawn at most, of one matrix."""
 
 
 def curves(lines: Sequence[Mapping[str, float]]) -> bytes:
@@ -68,6 +71,29 @@ def confusions(tables: Mapping[str, Mapping[str, Any]]) -> bytes:
                 for (r, c), value in np.ndenumerate(share):
                     ink = "white" if value > 0.5 else "black"
                     axes.text(c, r, f"{value:.2f}", ha="center", va="center", color=ink)
+        return _png(figure)
+
+
+def heat_maps(
+    maps: Mapping[str, np.ndarray], factors: Sequence[str], latents: Sequence[int], most: int = LATENTS
+) -> bytes:
+    """Matrices (D, K) with entries in 0..1 below each other: a factor a row, a latent a column.
+
+    `latents` says in which order, and which, of D; at most `most` are drawn.
+    """
+    shown = list(latents)[:most]
+    with mpl.rc_context(STYLE):
+        height = 0.9 + 0.24 * len(factors)
+        figure = Figure(figsize=(max(4.5, 2 + 0.24 * len(shown)), height * len(maps)), layout="constrained")
+        for place, (title, matrix) in enumerate(maps.items()):
+            axes = figure.add_subplot(len(maps), 1, place + 1)
+            image = axes.imshow(matrix[shown].T, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+            axes.set_title(title, loc="left", fontweight="bold")
+            axes.set_xticks(range(len(shown)), [f"z{latent}" for latent in shown], rotation=90)
+            axes.set_yticks(range(len(factors)), factors)
+            axes.spines[:].set_visible(False)
+            axes.tick_params(length=0)
+            figure.colorbar(image, ax=axes, ticks=(0, 1), pad=0.01)
         return _png(figure)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from pipelines import chapters, config_files, datasets, page, plots, tables
@@ -16,6 +17,7 @@ from pipelines.chapters import Album, Story
 from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine, usable_cores
+from pipelines.disentanglement import by_kl
 from pipelines.errors import RunError
 from pipelines.evaluation import reader
 from pipelines.figures import Imagination
@@ -58,6 +60,7 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
         "operators": ("Recombining", chapters.recombining(story)),
         "describing": ("From images to symbols", chapters.describing(story)),
         "measures": ("Accuracy and diversity", _measures(run, metrics, album) if metrics else ""),
+        "disentanglement": ("Factors and latents", _latents(run, metrics, album) if metrics else ""),
         "training": ("Training", _training(run, done, album)),
         "run": ("The run", _run(config, run, done)),
     }
@@ -150,6 +153,43 @@ def _measures(run: RunFolder, metrics: Mapping[str, Any], album: Album) -> str:
         tables.hardest(listed["test_symbols"]),
     ]
     return "\n".join(parts)
+
+
+def _latents(run: RunFolder, metrics: Mapping[str, Any], album: Album) -> str:
+    """Disentanglement of the visual model: scores, and the matrices that they are read from."""
+    codes = metrics.get("disentanglement")
+    if codes is None:  # evaluated by an earlier version
+        return ""
+    if "not_measured" in codes:
+        return page.paragraph(f"Disentanglement is not measured: {codes['not_measured']}.")
+    matrices = read_json(run.stage("evaluate") / codes["matrices"])
+    entropy = np.array(matrices["factor_entropy"])
+    maps = {
+        "Mutual information, as a share of the factor's entropy": np.array(matrices["mutual_information"])
+        / entropy,
+        "DCI: importance for predicting the factor": np.array(matrices["dci_importance"]),
+        "SAP: test accuracy from the latent alone": np.array(matrices["sap"]),
+    }
+    order = by_kl(matrices)
+    about = {
+        "title": "Which latent holds which factor",
+        "rows": matrices["factors"],
+        "columns": [f"z{latent}" for latent in order[: plots.LATENTS]],
+        "maps": list(maps),
+        "source": f"evaluate/{codes['matrices']}",
+    }
+    drawn = album.plot("disentanglement", plots.heat_maps(maps, matrices["factors"], order), about)
+    return "\n".join(
+        [
+            page.paragraph(
+                "Does each latent of the visual model hold one factor, and each factor one latent? No metric "
+                "is beyond being fooled, and few give 1 to a perfect code or 0 to noise: both stand beside."
+            ),
+            tables.disentanglement(codes),
+            page.paragraph("Latents from left to right by their KL from the prior.", soft=True),
+            page.plot(drawn, "Matrices of latents and factors"),
+        ]
+    )
 
 
 def _training(run: RunFolder, done: Sequence[str], album: Album) -> str:

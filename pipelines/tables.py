@@ -11,6 +11,15 @@ SPLITS = {
     "test_operators": "test operators",
     "held_out": "held-out combinations",
 }
+CODES = {
+    "mig": "MIG: one latent for each factor",
+    "sap": "SAP: one latent predicts each factor",
+    "dci.completeness": "DCI completeness: one latent for each factor",
+    "dci.disentanglement": "DCI disentanglement: one factor in each latent",
+    "modularity": "modularity: one factor in each latent",
+    "modularity_live": "modularity of latents that vary",
+    "dci.informativeness_test": "DCI informativeness: the factors are there at all",
+}
 EXACT = "exact operators (yardstick)"
 
 
@@ -132,6 +141,29 @@ def reading(metrics: Mapping[str, Any]) -> str:
     return page.table(
         ("share right", *(title for title, _ in columns)), [*rows, ["mean", *means]], "On real images."
     )
+
+
+def disentanglement(codes: Mapping[str, Any]) -> str:
+    """One row a metric: the model's code, a perfect one and a random one on the same points."""
+    learned = codes["dci"]
+    rows = [
+        [title, *(_inner(codes[who] if who else codes, key) for who in ("", "perfect", "random"))]
+        for key, title in CODES.items()
+    ]
+    few = f"; DCI by {_spaced(learned['estimator'])} on {learned['points']:,} and {learned['points_test']:,}"
+    left_out = codes["factors_left_out"]
+    caption = (
+        f"{codes['latents']} latents, means of q(z|x), against {', '.join(codes['factors'])} on "
+        f"{codes['points']:,} and {codes['points_test']:,} {codes['images']}{few}; {codes['bins']} bins; "
+        f"seed {codes['seed']}. Perfect: the factors' indices as a code. Random: normal noise."
+        + (f" Left out, a single value: {', '.join(left_out)}." if left_out else "")
+    )
+    return page.table(("higher is better", "this model", "perfect", "random"), rows, caption)
+
+
+def _inner(scores: Mapping[str, Any], key: str) -> float:
+    name, _, part = key.partition(".")
+    return scores[name][part] if part else scores[name]
 
 
 def hardest(concepts: Sequence[Mapping[str, Any]], most: int = 10) -> str:

@@ -22,6 +22,7 @@ SECTIONS = [
     "operators",
     "describing",
     "measures",
+    "disentanglement",
     "training",
     "run",
 ]
@@ -92,6 +93,7 @@ def test_every_picture_has_a_json_file_that_fits_it(finished_run: Path) -> None:
     assert pictures == {path.stem for path in folder.glob("*.json")}
     drawn = {
         "confusion",
+        "disentanglement",
         "hierarchy",
         *(f"training_{n}" for n in ("vision", "symbols", "operators", "judge")),
     }
@@ -119,11 +121,11 @@ def test_new_and_taught_concepts_are_told_apart(finished_run: Path) -> None:
 @pytest.mark.parametrize(
     ("removed", "absent"),
     [
-        (("evaluate",), {"measures"}),
-        (("evaluate", "judge", "operators"), {"measures", "operators"}),
+        (("evaluate",), {"measures", "disentanglement"}),
+        (("evaluate", "judge", "operators"), {"measures", "disentanglement", "operators"}),
         (
             ("evaluate", "judge", "operators", "symbols"),
-            {"measures", "operators", "imagining", "hierarchy", "held-out", "describing"},
+            {"measures", "disentanglement", "operators", "imagining", "hierarchy", "held-out", "describing"},
         ),
     ],
 )
