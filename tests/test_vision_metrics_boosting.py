@@ -38,7 +38,7 @@ def test_without_ties_they_are_equal_to_rounding() -> None:
 
 
 def test_tied_values_are_never_separated() -> None:
-    # the latent tells 0..2 from 3..5 only; its points come in the order of the factor, so cuts inside would pay
+    # the latent tells 0..2 from 3..5 only; points come in the order of the factor, so cuts inside would pay
     factors = np.repeat(np.arange(6), 50)[:, None] // 2
     codes = np.repeat(np.arange(6.0), 50)[:, None] // 3
     ours = boost(codes, factors, codes)
