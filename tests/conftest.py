@@ -1,5 +1,6 @@
 """One tiny run of the whole pipeline, made once a session for all tests that look at a finished run."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,20 @@ evaluate: {images_per_symbol: 4, diversity_images: 10}
 """
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Tiny tensors gain nothing from threads, and results that are compared must be summed in one order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # what `scan` takes for the user's wish
+        torch.set_num_threads(1)
+        yield
+
+
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with every stage done, small and badly trained; not to be changed: copy it for that."""
     folder = tmp_path_factory.mktemp("finished")
     config, run = folder / "tiny.yaml", folder / "run"
     config.write_text(TINY)
-    threads = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")  # leaves torch's threads as they are
-        torch.set_num_threads(1)
-        assert cli.main(["run", str(config), "--run-dir", str(run), "--device", "cpu", "--quiet"]) == 0
-    torch.set_num_threads(threads)
+    assert cli.main(["run", str(config), "--run-dir", str(run), "--device", "cpu", "--quiet"]) == 0
     return run
