@@ -1,10 +1,13 @@
 """One tiny run of the whole pipeline, made once a session for all tests that look at a finished run."""
 
-from collections.abc import Iterator
+import os
+
+# Tiny tensors gain nothing from threads, and compared results must be summed in one order. Before torch.
+os.environ["OMP_NUM_THREADS"] = "1"
+
 from pathlib import Path
 
 import pytest
-import torch
 
 from pipelines import cli
 
@@ -19,15 +22,6 @@ operators: {steps: 20, triples: 60, hidden: [8]}
 judge: {steps: 20, batch: 32, warmup: 2, images: 300, precision: fp32}
 evaluate: {images_per_symbol: 4, diversity_images: 10}
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread() -> Iterator[None]:
-    """Tiny tensors gain nothing from threads, and results that are compared must be summed in one order."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OMP_NUM_THREADS", "1")  # what `scan` takes for the user's wish
-        torch.set_num_threads(1)
-        yield
 
 
 @pytest.fixture(scope="session")
