@@ -105,7 +105,7 @@ class Imagination(NamedTuple):
 @torch.no_grad()
 def imagined(by: Imagination, concepts: Sequence[Concept], name: str, title: str, columns: int = 10) -> Sheet:
     """Images of concepts, one a row."""
-    q = _ground(by.model, concepts)
+    q = by.model.ground_concepts(concepts)
     images, wrong = _sample(by, q, concepts, columns)
     return Sheet(
         name,
@@ -124,7 +124,7 @@ def recombined(
     """One recombination a row: images of the two inputs, and of what the operator makes of them."""
     model = by.model
     sides = [t.left for t in triples], [t.right for t in triples], [t.result for t in triples]
-    left, right = _ground(model, sides[0]), _ground(model, sides[1])
+    left, right = model.ground_concepts(sides[0]), model.ground_concepts(sides[1])
     results = [model.recombine(t.op, left[i : i + 1], right[i : i + 1]) for i, t in enumerate(triples)]
     made = Gaussian(torch.cat([q.mean for q in results]), torch.cat([q.logvar for q in results]))
     first, _ = _sample(by, left, sides[0], inputs)
@@ -187,11 +187,6 @@ def described_sheet(data: Data, indices: np.ndarray, words: Sequence[Sequence[Wo
         tuple(", ".join(f"{w.attribute}: {w.said}" for w in said) for said in words),
         about={"descriptions": told},
     )
-
-
-def _ground(model: ConceptModel, concepts: Sequence[Concept]) -> Gaussian:
-    y = np.stack([model.vocabulary.encode(concept) for concept in concepts])
-    return model.encode_symbol(torch.from_numpy(y).to(model.device))
 
 
 def _sample(

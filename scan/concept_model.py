@@ -7,13 +7,14 @@
 (Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, sections 4 and 5.)
 """
 
+from collections.abc import Sequence
 from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
 from scan.description import Description
-from scan.grounding import SCAN
+from scan.grounding import SCAN, k_hot
 from scan.operators import Operators
 from symbols import OPERATORS, Concept, Expression, Operation, Operator, Vocabulary, evaluate, parse
 from vision.gaussian import Gaussian
@@ -68,6 +69,11 @@ class ConceptModel(nn.Module):
         """Return the images (B, C, H, W) in [0, 1] that latents z (B, D) decode to."""
         return self.vision.decode(z)
 
+    @torch.no_grad()
+    def ground_concepts(self, concepts: Sequence[Concept]) -> Gaussian:
+        """Return q(z|y) over (S, D) of S concepts."""
+        return self.encode_symbol(k_hot(self.vocabulary, concepts, self.device))
+
     @torch.inference_mode()
     def ground(self, meaning: Meaning) -> Gaussian:
         """Return the Gaussian (1, D) that an expression stands for.
@@ -87,8 +93,7 @@ class ConceptModel(nn.Module):
 
     def _ground(self, expression: Expression) -> Gaussian:
         if isinstance(expression, Concept):
-            y = torch.from_numpy(self.vocabulary.encode(expression))
-            return self.encode_symbol(y.to(self.device).unsqueeze(0))
+            return self.ground_concepts([expression])
         left, right = self._ground(expression.left), self._ground(expression.right)
         return self._operate(expression.op, left, right)
 

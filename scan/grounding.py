@@ -10,12 +10,15 @@ reverse direction is the ablation SCAN_R: it keeps the variance of a single imag
 examples.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from symbols import Concept, Vocabulary
 from vision.gaussian import Gaussian, kl, kl_from_prior
 
 Direction = Literal["forward", "reverse"]
@@ -41,6 +44,15 @@ class SCAN(nn.Module):
     def decode_symbol(self, z: Tensor) -> Tensor:
         """Return the logits (B, K) of p(y|z) for latents z (B, D)."""
         return self.decoder(z)
+
+
+def k_hot(vocabulary: Vocabulary, concepts: Sequence[Concept], device: torch.device | None = None) -> Tensor:
+    """The symbols y (S, K) of S concepts, float32.
+
+    They are copied, not shared with numpy: a matrix product over memory that numpy has aligned differs in its
+    last bits from one over torch's own, by chance from one call to the next.
+    """
+    return torch.tensor(np.stack([vocabulary.encode(concept) for concept in concepts]), device=device)
 
 
 class Terms(NamedTuple):

@@ -193,9 +193,7 @@ def test_evaluate_is_done_once_and_prints_its_metrics(
     shutil.rmtree(copy / "judge")
     assert run(["evaluate", str(copy), "--quiet", "--device", "cpu"], capsys)[0] == 0
     again = json.loads((copy / "evaluate" / "metrics.json").read_text())
-    for split, scores in before["splits"].items():  # counts; soft scores move with the layout of memory
-        for count in ("accuracy_top1", "accuracy_top3", "accuracy_strict", "diversity_nats"):
-            assert again["splits"][split][count] == scores[count], (split, count)
+    assert again["splits"] == before["splits"]
     shutil.rmtree(copy / "vision")
     code, _, told = run(["evaluate", str(copy), "--device", "cpu"], capsys)
     assert code == 2

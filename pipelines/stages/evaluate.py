@@ -117,27 +117,20 @@ def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
 @torch.no_grad()
 def questions(model: ConceptModel, data: Data) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
     """What is asked in each split, as grounded Gaussians (S, D), and the S concepts that should come out."""
-    splits, triples = data.splits, data.splits.test_operators
-    left, right = ground(model, [t.left for t in triples]), ground(model, [t.right for t in triples])
+    splits, triples, ground = data.splits, data.splits.test_operators, model.ground_concepts
+    left, right = ground([t.left for t in triples]), ground([t.right for t in triples])
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=model.device)
     assert model.operators is not None, "the evaluation comes after the operators"
     results = tuple(triple.result for triple in triples)
     found = {
-        "train_symbols": (ground(model, splits.train_symbols), splits.train_symbols),
-        "test_symbols": (ground(model, splits.test_symbols), splits.test_symbols),
+        "train_symbols": (ground(splits.train_symbols), splits.train_symbols),
+        "test_symbols": (ground(splits.test_symbols), splits.test_symbols),
         "test_operators": (model.operators(left, right, op), results),
         "exact_operators": (_exactly(left, right, op), results),
     }
     if splits.held_out:
-        found["held_out"] = (ground(model, splits.held_out), splits.held_out)
+        found["held_out"] = (ground(splits.held_out), splits.held_out)
     return found
-
-
-@torch.no_grad()
-def ground(model: ConceptModel, concepts: Sequence[Concept]) -> Gaussian:
-    """q(z|y) of concepts, (S, D)."""
-    y = np.stack([model.vocabulary.encode(concept) for concept in concepts])
-    return model.encode_symbol(torch.from_numpy(y).to(model.device))
 
 
 def _exactly(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:

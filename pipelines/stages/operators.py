@@ -5,7 +5,6 @@ inputs of every triple, and which images match which result. A step then draws t
 uniformly among those that match.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,10 +21,9 @@ from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn, load
 from pipelines.stages.vision import encode, load_vision
 from scan import models
-from scan.grounding import SCAN
+from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss
 from symbols import OPERATORS, Concept, Triple, operator_triples
-from vision.gaussian import Gaussian
 
 
 class Matches(NamedTuple):
@@ -49,8 +47,11 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     triples, matches = draw_triples(data, settings.triples, generator(config.seed, "operator triples"))
     matches = Matches(*(part.to(device) for part in matches))
     q_x = encode(vae, data.images.images, data.train, device)
-    q_left = _ground(scan, data, [triple.left for triple in triples], device)
-    q_right = _ground(scan, data, [triple.right for triple in triples], device)
+    with torch.no_grad():
+        q_left, q_right = (
+            scan.encode_symbol(k_hot(data.vocabulary, concepts, device))
+            for concepts in ([triple.left for triple in triples], [triple.right for triple in triples])
+        )
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
     spec = {"kind": "operators", "hidden": list(settings.hidden)}
     torch.manual_seed(derive(config.seed, "operators weights"))
@@ -96,9 +97,3 @@ def draw_triples(data: Data, n: int, rng: np.random.Generator) -> tuple[list[Tri
         torch.tensor([first[triple.result] for triple in triples]),
         torch.tensor([len(shown[triple.result]) for triple in triples]),
     )
-
-
-@torch.no_grad()
-def _ground(scan: SCAN, data: Data, concepts: Sequence[Concept], device: torch.device) -> Gaussian:
-    y = np.stack([data.vocabulary.encode(concept) for concept in concepts])
-    return scan.encode_symbol(torch.from_numpy(y).to(device))

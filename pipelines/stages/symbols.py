@@ -21,7 +21,7 @@ from pipelines.stages.learning import keep, learn
 from pipelines.stages.vision import encode, load_vision
 from pipelines.training import Loss
 from scan import models
-from scan.grounding import SCAN, grounding_loss
+from scan.grounding import SCAN, grounding_loss, k_hot
 from vision.gaussian import Gaussian
 
 
@@ -43,8 +43,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     vae = load_vision(run, data, device)
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
-    symbols = np.stack([data.vocabulary.encode(concept) for concept in data.splits.train_symbols])
-    y = torch.from_numpy(symbols[pairs.concept]).to(device)
+    y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     spec = {
         "kind": "scan",
         "symbols": data.vocabulary.size,
@@ -59,7 +58,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     loss = _loss(config, scan, y, q_x)
     trained = learn(scan, loss, settings, run, "symbols", machine, weight_decay=settings.weight_decay)
     write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
-    metrics = {**trained.last, "concepts": len(symbols), "pairs": len(y)}
+    metrics = {**trained.last, "concepts": len(data.splits.train_symbols), "pairs": len(y)}
     made = keep(scan, spec, metrics, trained, run, "symbols", machine)
     return made._replace(files=(*made.files, "examples.json"))
 
