@@ -10,6 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+SIDES = 8, 512
+"""The least and the most pixels of a side."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
@@ -38,6 +40,19 @@ def _text(value: object) -> object:
     return value
 
 
+def _size(value: object) -> object:
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    try:
+        whole = [_whole(side) for side in sides]
+    except ValueError:
+        whole = []
+    if len(whole) != 2 or not all(isinstance(n, int) and SIDES[0] <= n <= SIDES[1] for n in whole):
+        raise ValueError(
+            f"expected a side or [height, width] from {SIDES[0]} to {SIDES[1]}, got {spelled(value)}"
+        )
+    return tuple(whole)
+
+
 def spelled(value: object) -> str:
     """A YAML value as an error message names it.
 
@@ -62,6 +77,8 @@ Positive = Annotated[Real, Field(gt=0)]
 NonNegative = Annotated[Real, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1)]
 Natural = Annotated[Whole, Field(ge=0)]
+Size = Annotated[tuple[int, int], BeforeValidator(_size)]
+"""(height, width) in pixels; a single number is a side."""
 Flag = Annotated[bool, Field(strict=True)]
 Widths = tuple[Count, ...]
 
@@ -79,7 +96,7 @@ class RoomsData(Section):
     """The rendered rooms."""
 
     kind: Literal["rooms"]
-    size: Annotated[Whole, Field(ge=8, le=512)] = 32
+    size: Annotated[Whole, Field(ge=SIDES[0], le=SIDES[1])] = 32
     images: Count = 50_000
     aliases: Aliases = Field(default_factory=dict)
 
@@ -89,8 +106,9 @@ class NpzData(Section):
 
     kind: Literal["npz"]
     path: Text | None = None
-    size: Annotated[Whole, Field(ge=8, le=512)] | None = None
-    """The side to average the images down to; by default they stay as they are."""
+    size: Size | None = None
+    """What to average the images down to, cropped about their centre where the proportions differ; by default
+    they stay as they are."""
     names: Text | None = None
     """A JSON file with the names of factors and values, when it is not beside the .npz."""
     binary: tuple[Text, ...] = ()
@@ -106,8 +124,8 @@ class FolderData(Section):
     kind: Literal["folder"]
     path: Text | None = None
     table: Text = "attributes.csv"
-    size: Annotated[Whole, Field(ge=8, le=512)] | None = None
-    """The side that all images must have, or with `resize` get; by default that of the first."""
+    size: Size | None = None
+    """The size that all images must have, or with `resize` get; by default that of the first."""
     resize: Flag = False
     attributes: tuple[Text, ...] | None = None
     """Columns to use; by default all."""

@@ -89,3 +89,12 @@ def test_resizing_averages_areas_and_keeps_the_rest():
     assert small.shape == (3, 4, 4)
     assert (small.name, small.names) == ("set", ("a",))
     assert torch.equal(whole.resized(12).images, images)
+
+
+def test_resizing_to_other_proportions_keeps_the_middle():
+    images = torch.randint(0, 256, (3, 3, 12, 10), dtype=torch.uint8)
+    whole = ImageSet(images, np.zeros((3, 1), dtype=np.int64), ("a",), (("b",),))
+    assert torch.equal(whole.resized((12, 6)).images, images[:, :, :, 2:8])
+    assert torch.equal(whole.resized((4, 10)).images, images[:, :, 4:8])
+    halved = ImageSet(images[:, :, :, 2:8], whole.factors, ("a",), (("b",),)).resized((6, 3))
+    assert torch.equal(whole.resized((6, 3)).images, halved.images)

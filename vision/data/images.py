@@ -86,11 +86,18 @@ class ImageSet:
         index = np.flatnonzero(index) if index.dtype == bool else index
         return replace(self, images=self.images[torch.from_numpy(index)], factors=self.factors[index])
 
-    def resized(self, side: int) -> ImageSet:
-        """The same set in `side` x `side` pixels, each the average of its area; no longer rendered."""
-        parts = [
-            functional.interpolate(x.float(), (side, side), mode="area") for x in self.images.split(1024)
-        ]
+    def resized(self, size: int | tuple[int, int]) -> ImageSet:
+        """The same set at a side or (height, width), each pixel the average of its area; no longer rendered.
+
+        Images of other proportions are cropped about their centre first.
+        """
+        height, width = (size, size) if isinstance(size, int) else size
+        whole = self.images.shape[2:]
+        scale = min(whole[0] / height, whole[1] / width)
+        kept = round(height * scale), round(width * scale)
+        top, left = (whole[0] - kept[0]) // 2, (whole[1] - kept[1]) // 2
+        cropped = self.images[:, :, top : top + kept[0], left : left + kept[1]]
+        parts = [functional.interpolate(x.float(), (height, width), mode="area") for x in cropped.split(1024)]
         return replace(self, images=torch.cat([x.round().to(torch.uint8) for x in parts]), render=None)
 
     def sha256(self) -> str:
