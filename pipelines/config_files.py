@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from pipelines.config import Config, spelled
+from pipelines.config import Config
+from pipelines.config_values import spelled
 from pipelines.errors import UsageError
 
 SHIPPED = Path(__file__).parent / "configs"

@@ -5,21 +5,28 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from vocabularies import (
+    FACES,
+    MIXED,
+    ROOMS,
+    SMALL,
+    SPRITES,
+    chi_square,
+    every_row,
+    generator,
+    reaches,
+)
 
 from symbols import (
-    OPERATORS,
     Attribute,
     Concept,
-    Triple,
     Vocabulary,
-    apply,
     concepts_at,
     counts,
     held_out_concepts,
@@ -28,69 +35,6 @@ from symbols import (
     training_concepts,
 )
 from symbols.ranks import Deck, Ranks, below
-
-COLOURS = tuple(f"colour {i}" for i in range(16))
-ROOMS = Vocabulary(
-    (
-        Attribute("wall", COLOURS),
-        Attribute("floor", COLOURS),
-        Attribute("object", COLOURS),
-        Attribute("shape", ("hat", "ice lolly", "suitcase")),
-    )
-)
-SMALL = Vocabulary(
-    (
-        Attribute("wall", ("red", "blue", "green")),
-        Attribute("shape", ("hat", "lolly")),
-        Attribute("size", ("big", "small")),
-    )
-)
-MIXED = Vocabulary(
-    (
-        Attribute("wall", ("red", "blue")),
-        Attribute("shape", ("hat", "lolly")),
-        Attribute("shiny", binary=True),
-    )
-)
-FACES = Vocabulary(tuple(Attribute(f"attribute {i}", binary=True) for i in range(40)))
-SPRITES = Vocabulary(
-    tuple(
-        Attribute(name, tuple(f"{name} {i}" for i in range(size)))
-        for name, size in zip(
-            ("body", "shirt", "pants", "hair_style", "hair_colour", "direction"),
-            (6, 4, 4, 8, 10, 4),
-            strict=True,
-        )
-    )
-)
-
-
-def generator(seed: int = 0) -> np.random.Generator:
-    return np.random.default_rng(seed)
-
-
-def chi_square(observed: Iterable[int]) -> float:
-    """Pearson's statistic against equal frequencies, over its standard deviation from the mean."""
-    array = np.array(list(observed), dtype=float)
-    expected = array.mean()
-    freedom = len(array) - 1
-    return float((((array - expected) ** 2 / expected).sum() - freedom) / np.sqrt(2 * freedom))
-
-
-def every_row(vocabulary: Vocabulary) -> np.ndarray:
-    return np.array(list(itertools.product(*map(range, vocabulary.factor_sizes))))
-
-
-def reaches(triple: Triple) -> bool:
-    """The rules for one example of an operator, apart from those on levels and held-out concepts."""
-    op, left, right, result = triple
-    if not (left.level and right.level and result.level) or apply(op, left, right) != result:
-        return False
-    if op == "AND":
-        return left.is_orthogonal_to(right)
-    if op == "IN COMMON":
-        return left != right
-    return right.is_superordinate_to(left)
 
 
 @pytest.mark.parametrize("vocabulary", [SMALL, MIXED], ids=["blocks", "mixed"])
@@ -244,61 +188,6 @@ def test_exactly_the_unseen_concepts_are_never_drawn(vocabulary: Vocabulary, see
         if concept not in held_out and vocabulary.matches(shown, concept).any()
     }
     assert set(novel_concepts(vocabulary, len(seen), rng, known=(), held_out=held_out)) == seen
-
-
-@pytest.mark.parametrize("vocabulary", [ROOMS, SPRITES, MIXED], ids=["rooms", "sprites", "mixed"])
-def test_triples_follow_their_rules(vocabulary: Vocabulary) -> None:
-    rng = generator()
-    held_out = held_out_concepts(vocabulary, 1 if vocabulary is MIXED else 300, rng)
-    exclude = novel_concepts(vocabulary, 3 if vocabulary is MIXED else 200, rng, known=(), held_out=held_out)
-    triples = operator_triples(vocabulary, 3000, rng, held_out=held_out, exclude=exclude)
-    assert all(reaches(triple) for triple in triples)
-    assert not {c for t in triples for c in (t.left, t.right, t.result)} & set(held_out)
-    assert not {t.result for t in triples} & set(exclude)
-    assert chi_square(Counter(t.op for t in triples).values()) < 4
-    assert {t.op for t in triples} == set(OPERATORS)
-
-
-def test_triples_reach_all_levels_evenly_and_may_conflict() -> None:
-    triples = operator_triples(ROOMS, 6000, generator(), held_out=())
-    for op, levels in (("AND", {2, 3, 4}), ("IN COMMON", {1, 2, 3}), ("IGNORE", {1, 2, 3})):
-        results = Counter(t.result.level for t in triples if t.op == op)
-        assert set(results) == levels
-        assert chi_square(results.values()) < 4
-    pairs = [t for t in triples if t.op == "IN COMMON"]
-    shared = [set(t.left.attributes) & set(t.right.attributes) for t in pairs]
-    conflicting = np.mean([len(s) > t.result.level for s, t in zip(shared, pairs, strict=True)])
-    assert 0.2 < conflicting < 0.8
-    splits = {(t.left.level, t.right.level) for t in triples if t.op == "AND"}
-    assert splits == {(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1)}
-
-
-def test_triples_can_be_asked_to_reach_given_concepts() -> None:
-    rng = generator()
-    held_out = held_out_concepts(ROOMS, 300, rng)
-    wanted = novel_concepts(ROOMS, 200, rng, known=(), held_out=held_out)
-    triples = operator_triples(ROOMS, 500, rng, held_out=held_out, results=wanted)
-    assert [t.result for t in triples] == [wanted[i % 200] for i in range(500)]
-    assert all(reaches(triple) for triple in triples)
-    assert not {c for t in triples for c in (t.left, t.right)} & set(held_out)
-    assert {t.op for t in triples if t.result.level == 4} == {"AND"}
-    assert {t.op for t in triples if t.result.level == 1} == {"IN COMMON", "IGNORE"}
-    assert {t.op for t in triples if t.result.level == 2} == set(OPERATORS)
-
-
-def test_impossible_triples_are_refused() -> None:
-    red = SMALL.concept({"wall": "red"})
-    with pytest.raises(ValueError, match='may reach "wall: red": it is excluded'):
-        operator_triples(SMALL, 1, generator(), held_out=(), exclude=[red], results=[red])
-    with pytest.raises(ValueError, match='"anything": it is empty'):
-        operator_triples(SMALL, 1, generator(), held_out=(), results=[Concept()])
-    with pytest.raises(ValueError, match="no results"):
-        operator_triples(SMALL, 1, generator(), held_out=(), results=[])
-    with pytest.raises(ValueError, match="two attributes"):
-        operator_triples(Vocabulary((Attribute("wall", ("red",)),)), 1, generator(), held_out=())
-    unreachable = [concept for level in (1, 2, 3) for concept in concepts_at(SMALL, level)]
-    with pytest.raises(ValueError, match="exclusions leave too little"):
-        operator_triples(SMALL, 1, generator(), held_out=(), exclude=unreachable)
 
 
 def everything_drawn(vocabulary: Vocabulary, seed: int) -> tuple[tuple[Any, ...], ...]:

@@ -1,0 +1,78 @@
+"""What a single setting may be: numbers, text, sizes, each with an error that says what was expected."""
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+SIDES = 8, 512
+"""The least and the most pixels of a side."""
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def _real(value: object) -> object:
+    if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
+        return float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, got {spelled(value)}")
+    return float(value)
+
+
+def _whole(value: object) -> object:
+    number = _real(value) if isinstance(value, str) else value
+    if isinstance(number, float) and number.is_integer():
+        return int(number)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ValueError(f"expected a whole number, got {spelled(value)}")
+    return number
+
+
+def _text(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError(f"expected text, got {spelled(value)} (YAML reads yes, no, on, off so: quote it)")
+    if not isinstance(value, str):
+        raise ValueError(f"expected text, got {spelled(value)}")
+    return value
+
+
+def _size(value: object) -> object:
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    try:
+        whole = [_whole(side) for side in sides]
+    except ValueError:
+        whole = []
+    if len(whole) != 2 or not all(isinstance(n, int) and SIDES[0] <= n <= SIDES[1] for n in whole):
+        raise ValueError(
+            f"expected a side or [height, width] from {SIDES[0]} to {SIDES[1]}, got {spelled(value)}"
+        )
+    return tuple(whole)
+
+
+def spelled(value: object) -> str:
+    """A YAML value as an error message names it.
+
+    >>> spelled(False)
+    'the boolean false'
+    """
+    if value is None:
+        return "nothing (null)"
+    if isinstance(value, bool):
+        return f"the boolean {str(value).lower()}"
+    if isinstance(value, str):
+        return f"the text '{value}'"
+    if isinstance(value, dict):
+        return "a section"
+    return "a list" if isinstance(value, list) else repr(value)
+
+
+Real = Annotated[float, BeforeValidator(_real), Field(allow_inf_nan=False)]
+Whole = Annotated[int, BeforeValidator(_whole)]
+Text = Annotated[str, BeforeValidator(_text)]
+Positive = Annotated[Real, Field(gt=0)]
+NonNegative = Annotated[Real, Field(ge=0)]
+Count = Annotated[Whole, Field(ge=1)]
+Natural = Annotated[Whole, Field(ge=0)]
+Size = Annotated[tuple[int, int], BeforeValidator(_size)]
+"""(height, width) in pixels; a single number is a side."""
+Flag = Annotated[bool, Field(strict=True)]
+Widths = tuple[Count, ...]
