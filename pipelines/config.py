@@ -151,9 +151,12 @@ class Vision(Learning):
     lr: Positive = 1e-4
     kind: Literal["vae", "layered_vae"] = "vae"
     """The paper's networks, or a decoder that paints flat layers through masks (`vision.layered`)."""
-    latents: Count = 32
+    latents: Count | None = None
+    """By default 32; a layered VAE has `where` and one for each channel of each layer."""
     where: Count = 12
     """Of a layered VAE: how many latents place the layers; the others colour them."""
+    where_weight: Positive = 1.0
+    """Of a layered VAE: what a nat of these costs, in nats of the others."""
     layers: Count = 8
     """Of a layered VAE."""
     widths: Widths = (32, 32, 64, 64)
@@ -248,8 +251,8 @@ class Config(Section):
         vision = self.vision
         if vision.reconstruction == "perceptual" and vision.layer != "pixels" and self.dae is None:
             raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
-        if vision.kind == "layered_vae" and vision.where >= vision.latents:
-            raise ValueError(f"vision.where {vision.where} must leave some of the {vision.latents} latents")
+        if vision.kind == "layered_vae" and vision.latents is not None:
+            raise ValueError("vision.latents of a layered_vae follow from where and layers: leave it out")
         if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":
             raise ValueError("a layered_vae puts out no logits: vision.reconstruction must not be bernoulli")
         return self

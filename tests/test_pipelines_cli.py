@@ -13,7 +13,7 @@ from tiny_set import write_npz
 
 from pipelines import cli, stages
 from pipelines.errors import InterruptedRun
-from pipelines.runs import RunFolder
+from pipelines.runs import FORMAT, RunFolder
 
 TINY = """
 name: tiny
@@ -85,7 +85,7 @@ def test_a_run_is_made_once_and_then_up_to_date(shell: Shell) -> None:
     assert shell() == (0, ["vision: up to date", "symbols: up to date", "operators: up to date"])
     assert not [p for p in shell.run_dir.rglob("*/*") if p.stat().st_mtime > began]
     assert (shell.run_dir / "config.yaml").exists()
-    assert json.loads((shell.run_dir / "data.json").read_text())["format"] == 1
+    assert json.loads((shell.run_dir / "data.json").read_text())["format"] == FORMAT
     for stage in ("vision", "symbols", "operators"):
         metrics = json.loads((shell.run_dir / stage / "metrics.json").read_text())
         assert metrics["threads"] >= 1
@@ -174,10 +174,10 @@ def test_fresh_starts_over_also_from_another_format(shell: Shell) -> None:
     digest = shell.digest("operators")
     for name in ("data.json", "vision/done.json"):
         path = shell.run_dir / name
-        path.write_text(path.read_text().replace('"format": 1', '"format": 0'))
+        path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
         code, said = shell()
         assert code == 1
-        assert f"{path} has run format 0, this version reads 1" in said[-1]
+        assert f"{path} has run format 0, this version reads {FORMAT}" in said[-1]
         assert shell("--fresh", "--quiet") == (0, [])
         assert shell.digest("operators") == digest
 

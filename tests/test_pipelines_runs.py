@@ -13,7 +13,7 @@ import pytest
 from pipelines import files
 from pipelines.errors import RunError, UsageError
 from pipelines.files import read_json, sha256, write_bytes, write_json
-from pipelines.runs import RunFolder, differences
+from pipelines.runs import FORMAT, RunFolder, differences
 
 INPUTS = {"vision.steps": 3, "vision.widths": [8, 8], "dae/model.safetensors": "abc"}
 
@@ -37,7 +37,7 @@ def test_a_stage_is_absent_then_partial_then_done(tmp_path: Path) -> None:
         assert sorted(p.name for p in folder.iterdir()) == ["done.json", "model.safetensors"]
         done = read_json(folder / "done.json")
         assert done["files"] == {"model.safetensors": sha256(folder / "model.safetensors")}
-        assert (done["format"], done["seconds"], done["own"]) == (1, 1.5, False)
+        assert (done["format"], done["seconds"], done["own"]) == (FORMAT, 1.5, False)
         assert {"torch", "numpy", "python"} <= done["versions"].keys()
 
 
@@ -103,9 +103,11 @@ def test_a_receipt_of_another_format_or_a_damaged_one_is_refused(tmp_path: Path)
         path = finished(run) / "done.json"
         content = read_json(path)
         write_json(path, {**content, "format": 99})
-        with pytest.raises(RunError, match=r"done.json has run format 99, this version reads 1.*--fresh"):
+        with pytest.raises(
+            RunError, match=rf"done.json has run format 99, this version reads {FORMAT}.*--fresh"
+        ):
             run.status("vision", INPUTS)
-        for text in (json.dumps(content)[:-30], "[]", '{"format": 1}'):
+        for text in (json.dumps(content)[:-30], "[]", json.dumps({"format": FORMAT})):
             path.write_text(text)
             with pytest.raises(RunError, match=r"done.json is damaged"):
                 run.status("vision", INPUTS)

@@ -1,23 +1,24 @@
 import pytest
 import torch
 
-from vision.layered import LayeredDecoder, LinearPathEncoder
+from vision.layered import LayeredDecoder, LayeredEncoder
 from vision.networks import ConvDecoder, ConvEncoder
 from vision.objectives import beta_vae, gaussian_reconstruction
 from vision.vae import VAE
 
-SHAPE, LATENTS, WHERE, LAYERS = (3, 16, 16), 9, 4, 5
+SHAPE, WHERE, LAYERS = (3, 16, 16), 4, 5
+LATENTS = WHERE + 3 * LAYERS
 SMALL = {"widths": (8, 8), "hidden": 16}
 
 
 def decoder() -> LayeredDecoder:
     torch.manual_seed(0)
-    return LayeredDecoder(ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), channels=3, latents=LATENTS)
+    return LayeredDecoder(ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), channels=3)
 
 
 def model() -> VAE:
     torch.manual_seed(1)
-    return VAE(LinearPathEncoder(ConvEncoder(SHAPE, LATENTS, **SMALL)), decoder())
+    return VAE(LayeredEncoder(ConvEncoder(SHAPE, LATENTS, **SMALL), WHERE), decoder())
 
 
 def codes(n: int = 6) -> torch.Tensor:
@@ -36,7 +37,8 @@ def test_masks_share_every_pixel_out_and_only_where_moves_them():
 
 def test_the_picture_is_each_pixel_s_mixture_of_flat_colours():
     layered, z = decoder(), codes(2)
-    colours = layered.colours(z[:, WHERE:]).view(2, LAYERS, 3)
+    colours = layered.colours(z[:, WHERE:])
+    assert colours.shape == (2, LAYERS, 3)
     alpha = layered.alpha(z[:, :WHERE])
     expected = sum(alpha[:, k, None] * colours[:, k, :, None, None] for k in range(LAYERS))
     assert torch.allclose(layered(z), expected, atol=1e-6)
@@ -50,11 +52,33 @@ def test_colour_is_linear_in_what_and_knows_no_outline():
     assert torch.allclose(middle, (layered(ends[0]) + layered(ends[1])) / 2, atol=1e-5)
 
 
-def test_the_linear_path_adds_to_the_mean_and_leaves_the_variance():
+def test_a_colour_latent_colours_one_layer():
+    layered, z = decoder(), codes(1)
+    before = layered.colours(z[:, WHERE:])
+    for latent in range(WHERE, LATENTS):
+        moved = z.clone()
+        moved[:, latent] += 1
+        changed = (layered.colours(moved[:, WHERE:]) != before).any(-1)[0]
+        assert changed.nonzero().tolist() == [[(latent - WHERE) // 3]]
+
+
+def test_the_variance_of_a_colour_is_the_same_for_all_images_and_bounded():
+    torch.manual_seed(3)
+    outer = LayeredEncoder(ConvEncoder(SHAPE, LATENTS, precision_limit=50, **SMALL), WHERE)
+    with torch.no_grad():
+        outer.what += torch.linspace(-2, 2, LATENTS - WHERE)
+    x = torch.rand(4, *SHAPE)
+    assert torch.equal(outer(x).logvar[:, :WHERE], outer.encoder(x).logvar[:, :WHERE])
+    what = outer(x).variance[:, WHERE:]
+    assert torch.equal(what, what[:1].expand(4, -1))
+    assert (what[0].diff() > 0).all()
+    assert what[0, 0].item() == pytest.approx(1 / 50, rel=1e-3)
+
+
+def test_the_linear_path_adds_to_the_mean():
     torch.manual_seed(3)
     inner = ConvEncoder(SHAPE, LATENTS, **SMALL)
-    outer, x = LinearPathEncoder(inner), torch.rand(4, *SHAPE)
-    assert torch.equal(outer(x).logvar, inner(x).logvar)
+    outer, x = LayeredEncoder(inner, WHERE), torch.rand(4, *SHAPE)
     expected = inner(x).mean + (x - 0.5).flatten(1) @ outer.linear.weight.T + outer.linear.bias
     assert torch.allclose(outer(x).mean, expected, atol=1e-5)
 
@@ -73,8 +97,3 @@ def test_the_objective_reaches_every_weight():
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name
-
-
-def test_latents_for_the_colours_must_be_left():
-    with pytest.raises(ValueError, match="none is left"):
-        LayeredDecoder(ConvDecoder((LAYERS, 16, 16), 4, **SMALL), channels=3, latents=4)

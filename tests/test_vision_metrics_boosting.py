@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
 from vision.metrics import boosting, dci
@@ -81,3 +82,11 @@ def test_without_numba_scikit_learn_gives_the_same_scores(monkeypatch: pytest.Mo
     np.testing.assert_allclose(fast.importance, slow.importance, atol=0.02)
     assert fast.disentanglement == pytest.approx(slow.disentanglement, abs=0.01)
     assert fast.informativeness_test == pytest.approx(slow.informativeness_test, abs=0.02)
+
+
+def test_the_builder_leaves_torch_its_threads() -> None:
+    """Numba's own threads would not: they set the number of the OpenMP runtime that torch uses as well."""
+    before = torch.get_num_threads()
+    rng = np.random.default_rng(0)
+    boost(rng.normal(size=(40, 2)), rng.integers(3, size=(40, 1)), rng.normal(size=(10, 2)))
+    assert torch.get_num_threads() == before

@@ -282,6 +282,17 @@ def test_sparsity_weighs_spread_in_the_objective():
     assert torch.equal(sparse.reconstruction, plain.reconstruction)
 
 
+def test_prices_weigh_the_kl_of_each_latent():
+    model, x = vae(), images(16)
+    prices = torch.linspace(0.5, 3, model.latents)
+    for capacity in (None, 2.0):
+        terms = beta_vae(model, x, beta=2.0, prices=prices, capacity=capacity, generator=noise())
+        priced = (prices * terms.kl_per_latent).sum()
+        expected = priced if capacity is None else (priced - capacity).abs()
+        assert torch.allclose(terms.loss, terms.reconstruction + 2 * expected)
+        assert torch.allclose(terms.kl, terms.kl_per_latent.sum())
+
+
 def test_a_precision_limit_bounds_the_posterior_and_leaves_the_rest():
     torch.manual_seed(5)
     encoder = ConvEncoder(SHAPE, 4, widths=(8, 8), hidden=16, precision_limit=50.0)

@@ -1,16 +1,20 @@
-"""What and where: a decoder that paints flat layers, and the linear path that makes it quick to train.
+"""What and where: a decoder that paints flat layers, and an encoder that suits it.
 
 Pictures are made of things in front of things. `LayeredDecoder` says so: L layers, each of one colour, and
 masks that decide which layer is seen where. The code has two parts, and each does one of the two jobs,
 
-    x_hat = sum_l m_l(z_where) * c_l(z_what) ,    m = softmax over l of a convolutional network, c linear.
+    x_hat = sum_l m_l(z_where) * (b_l + A_l z_l) ,    m = softmax over l of a convolutional network,
 
-A plain decoder is free to learn "red pixels here", a feature of colour and outline at once, and a code of
-such features is no use to symbols. Here an outline is spelled without colours and a colour without outlines;
-they meet in a product, as they do in the world. The colours are a linear model, so their axes are soon those
-of a principal component analysis (Lucas et al., "Don't Blame the ELBO!", NeurIPS 2019), which
-`objectives.spread` turns to single parts of the picture. `LinearPathEncoder` gives the encoder the same
-short way.
+where z_l, as many numbers as a colour has channels, is the layer's own part of z_what. A plain decoder is
+free to learn "red pixels here", a feature of colour and outline at once, or "both of these brighter", a
+feature of two things, and a code of such features is no use to symbols. Here an outline is spelled without
+colours, a colour without outlines and without the other colours; they meet in a product, as in the world.
+
+`LayeredEncoder` adds two things to a convolutional encoder. Colours are a linear model of the pixels once the
+masks stand, so its mean has a linear path from them, which makes colours a matter of some hundred steps. And
+the variance of a colour latent is a constant that is learned (as in the CV-VAE of Ghosh et al., "From
+Variational to Deterministic Autoencoders", ICLR 2020): the latent costs its nats in every image, used or not,
+so it does not pay to give one thing a second colour code for when it is seen from behind.
 
 Layers with masks: Wang and Adelson, "Representing Moving Images with Layers", 1994; Burgess et al., "MONet:
 Unsupervised Scene Decomposition and Representation", 2019. What and where: Zhao et al., "Stacked What-Where
@@ -26,56 +30,69 @@ import torch
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian
-from vision.networks import Decoder, Encoder, Link, full_precision
+from vision.networks import ConvEncoder, Decoder, Encoder, Link
+
+STRIDE = 10.0
+"""Of a constant log-variance, against its parameter: it has to move by units, weights by hundredths."""
 
 
-class LinearPathEncoder(Encoder):
-    """An encoder whose mean also has a linear path from the pixels: mean = encoder's + V (x - 1/2)."""
+class LayeredEncoder(Encoder):
+    """A convolutional encoder with a linear path, mean = encoder's + V (x - 1/2), and constant variances.
 
-    def __init__(self, encoder: Encoder) -> None:
+    Args:
+        encoder: Gives the mean, and the variance of the first latents, "where".
+        where: How many these are; all others, "what", have one learned variance each for all images.
+    """
+
+    def __init__(self, encoder: ConvEncoder, where: int) -> None:
         super().__init__()
         self.shape = encoder.shape
         self.latents = encoder.latents
+        self.where = where
         self.encoder = encoder
         self.linear = nn.Linear(math.prod(encoder.shape), encoder.latents)
+        self.what = nn.Parameter(torch.zeros(encoder.latents - where))
 
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x) of images (B, C, H, W)."""
         q = self.encoder(x)
-        return Gaussian(q.mean + self.linear((x - 0.5).flatten(1)).float(), q.logvar)
+        constant = self.encoder.bounded(STRIDE * self.what).expand(len(x), -1)
+        logvar = torch.cat((q.logvar[:, : self.where], constant), dim=1)
+        return Gaussian(q.mean + self.linear((x - 0.5).flatten(1)).float(), logvar)
 
 
 class LayeredDecoder(Decoder):
     """Flat layers seen through masks; the output is the picture itself, not logits.
 
+    Its latents are those of the masks, "where", then `channels` of each layer, "what".
+
     Args:
-        masks: A decoder of the first latents, "where", to (L, H, W): the logits of the masks of L layers.
+        masks: A decoder of the "where" latents to (L, H, W): the logits of the masks of L layers.
         channels: C of the picture.
-        latents: D, all latents; those after the masks' own are "what". Raises ValueError where none is left.
     """
 
     link: Link = "identity"
 
-    def __init__(self, masks: Decoder, channels: int, latents: int) -> None:
+    def __init__(self, masks: Decoder, channels: int) -> None:
         super().__init__()
-        if not masks.latents < latents:
-            raise ValueError(
-                f"of {latents} latents the masks take {masks.latents}: none is left for the colours"
-            )
         layers, height, width = masks.shape
         self.shape = (channels, height, width)
-        self.latents = latents
+        self.latents = masks.latents + layers * channels
         self.masks = masks
         self.place = nn.Parameter(0.5 * torch.randn(layers, height, width))  # where a layer is on average
-        self.colours = nn.Linear(latents - masks.latents, layers * channels)
-        nn.init.normal_(self.colours.weight, std=0.1)
-        nn.init.uniform_(self.colours.bias, 0.2, 0.8)
+        self.axes = nn.Parameter(0.1 * torch.randn(layers, channels, channels))
+        self.colour = nn.Parameter(0.2 + 0.6 * torch.rand(layers, channels))
 
     def forward(self, z: Tensor) -> Tensor:
         """Pictures (B, C, H, W) of codes (B, latents), around [0, 1] but not bounded to it."""
         where, what = z.tensor_split([self.masks.latents], dim=1)
-        colours = full_precision(self.colours, what).unflatten(1, (-1, self.shape[0]))
-        return torch.einsum("blhw,blc->bchw", self.alpha(where), colours)
+        return torch.einsum("blhw,blc->bchw", self.alpha(where), self.colours(what))
+
+    def colours(self, what: Tensor) -> Tensor:
+        """The colours (B, L, C) of the last latents (B, L * C), in float32."""
+        with torch.autocast(what.device.type, enabled=False):
+            own = what.float().unflatten(1, self.colour.shape)
+            return self.colour + torch.einsum("lci,bli->blc", self.axes, own)
 
     def alpha(self, where: Tensor) -> Tensor:
         """The masks (B, L, H, W) of the first latents (B, masks.latents); they sum to 1 over the layers."""

@@ -18,7 +18,7 @@ from torch import Tensor
 from vision.colour import HSV, RGB, Colour, CyclicHSV
 from vision.dae import DAE
 from vision.gaussian import Gaussian
-from vision.layered import LayeredDecoder, LinearPathEncoder
+from vision.layered import LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Shape
 from vision.vae import VAE
 
@@ -63,7 +63,6 @@ def vae(
 def layered_vae(
     shape: Sequence[int],
     *,
-    latents: int = 32,
     where: int = 12,
     layers: int = 8,
     widths: Sequence[int] = WIDTHS,
@@ -75,9 +74,11 @@ def layered_vae(
     """A VAE that paints in flat layers: the first `where` latents place them, the others colour them."""
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     channels, height, width = shape
+    decoder = LayeredDecoder(ConvDecoder((layers, height, width), where, **size), channels)
+    encoder = ConvEncoder(shape, decoder.latents, precision_limit=precision_limit, **size)
     return VAE(
-        LinearPathEncoder(ConvEncoder(shape, latents, precision_limit=precision_limit, **size)),
-        LayeredDecoder(ConvDecoder((layers, height, width), where, **size), channels, latents),
+        LayeredEncoder(encoder, where),
+        decoder,
         _choose(COLOURS, colour, "colour space"),
     )
 

@@ -153,10 +153,12 @@ class ConvEncoder(Encoder):
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
+        return Gaussian(mean, self.bounded(logvar))
+
+    def bounded(self, logvar: Tensor) -> Tensor:
+        """A log-variance within the bounds, same shape."""
         logvar = LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
-        if self.least is not None:
-            logvar = self.least + functional.softplus(logvar - self.least)
-        return Gaussian(mean, logvar)
+        return logvar if self.least is None else self.least + functional.softplus(logvar - self.least)
 
 
 class ConvDecoder(Decoder):

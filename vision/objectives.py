@@ -121,6 +121,7 @@ def beta_vae(
     *,
     beta: float | Tensor,
     reconstruction: Reconstruction = bernoulli,
+    prices: Tensor | None = None,
     capacity: float | Tensor | None = None,
     sparsity: float = 0.0,
     decorrelation: float = 0.0,
@@ -129,7 +130,8 @@ def beta_vae(
     """The beta-VAE objective on RGB images (B, C, H, W) in [0, 1]; beta 1 with a likelihood is the negative
     ELBO.
 
-    The reconstruction is compared in the colour space of the networks. With a `capacity` C in nats the
+    The reconstruction is compared in the colour space of the networks. `prices` (D,) weigh the KL of each
+    latent, all 1 by default. With a `capacity` C in nats the
     penalty is beta |KL - C|, so beta is Burgess's gamma. A `sparsity` adds that much of `spread`, a
     `decorrelation` that much of `covariance`.
     """
@@ -140,7 +142,8 @@ def beta_vae(
     distortion = reconstruction(output, target).mean()
     kl_per_latent = kl_from_prior(q_x).mean(0)
     kl = kl_per_latent.sum()
-    loss = distortion + (beta * kl if capacity is None else beta * (kl - capacity).abs())
+    priced = kl if prices is None else (prices * kl_per_latent).sum()
+    loss = distortion + beta * (priced if capacity is None else (priced - capacity).abs())
     changed, shared = torch.zeros_like(kl), torch.zeros_like(kl)
     if sparsity:
         changed = spread(vae, z, output, kl_per_latent.detach(), generator=generator)

@@ -42,7 +42,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     place(vae, device)
     reconstruction = _reconstruction(config, vae, run, device)
     beta = schedules.of(settings.beta, settings.steps)(settings.steps)
-    normalised = objectives.normalised_beta(beta, settings.latents, _features(config, vae))
+    normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     trained = learn(vae, _loss(config, vae, pixels, reconstruction), settings, run, "vision", machine)
     vae.eval()
@@ -63,7 +63,6 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     spec = {
         "kind": settings.kind,
         "shape": list(shape),
-        "latents": settings.latents,
         "widths": list(settings.widths),
         "hidden": settings.hidden,
         "activation": settings.activation,
@@ -72,6 +71,8 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     }
     if settings.kind == "layered_vae":
         spec |= {"where": settings.where, "layers": settings.layers}
+    elif settings.latents is not None:
+        spec |= {"latents": settings.latents}
     return models.resolve(spec)
 
 
@@ -80,6 +81,10 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
     beta = schedules.of(settings.beta, settings.steps)
     capacity = None if settings.capacity is None else schedules.of(settings.capacity, settings.steps)
     order, dice = derive(config.seed, "vision batches"), derive(config.seed, "vision noise")
+    prices = None
+    if settings.kind == "layered_vae":
+        prices = torch.ones(vae.latents, device=device)
+        prices[: settings.where] = settings.where_weight
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
@@ -88,6 +93,7 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
                 vae,
                 x,
                 beta=beta(step),
+                prices=prices,
                 reconstruction=reconstruction,
                 capacity=None if capacity is None else capacity(step),
                 sparsity=settings.sparsity,

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from vision.metrics.arrays import Floats, Integers, MetricError, Single, Unsigned
 
@@ -54,8 +55,6 @@ def _one_factor(
     x: Single, order: Unsigned, x_test: Single, values: Integers, rng: np.random.Generator
 ) -> tuple[Floats, Integers, Integers]:
     """Importances (D,) and predictions (N,), (M,) for one factor, by the compiled builder."""
-    import numba
-
     from vision.metrics.boosting_kernels import fit
 
     classes, labels, counts = np.unique(values, return_inverse=True, return_counts=True)
@@ -74,7 +73,7 @@ def _one_factor(
         states=states,
         stages=STAGES,
         rate=RATE,
-        workers=numba.get_num_threads(),
+        workers=torch.get_num_threads(),
     )
     total = decrease.sum()
     importance = decrease / total if total > 0 else decrease

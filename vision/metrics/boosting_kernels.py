@@ -10,7 +10,8 @@ squared error is
     s^2/m + (S - s)^2/(n - m) - S^2/n = (n s - m S)^2 / (n m (n - m))
 
 so candidates are compared through (n s - m S)^2 > best * m (n - m), without a division. All trees of a stage
-(one per class) are independent given the residuals and are grown in parallel.
+(one per class) are independent given the residuals and are grown in parallel, by threads of our own: numba's
+would change how many threads torch uses, through the OpenMP runtime that they share.
 
 Nodes are numbered as in a heap: 0 the root, 1-2, 3-6; the 8 leaves below them count from 0. A node that is
 not cut has an infinite threshold and sends all its points left. `tree` (7, 6) holds a row per node: latent
@@ -19,8 +20,10 @@ for the score. One of those, by chance, makes the cut; the importance is shared 
 lists them), which is what chance gives on average.
 """
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
-from numba import njit, prange
+from numba import njit
 
 from vision.metrics.arrays import Floats, Integers, Single, Unsigned
 
@@ -197,7 +200,7 @@ def _credit(tree, rivals, points, importance):  # type: ignore[no-untyped-def]
             sizes[2 * node + 2] = sizes[node] - tree[node, COUNT]
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", nogil=True)
 def _grow_trees(worker, workers, x, order, x_test, residual, raw, raw_test, states, importance, buffer, rate):  # type: ignore[no-untyped-def]
     """Grow the trees worker, worker + workers, ...; add them to raw scores and importances."""
     trees, points = raw.shape
@@ -212,26 +215,6 @@ def _grow_trees(worker, workers, x, order, x_test, residual, raw, raw_test, stat
         for point in range(points):
             raw[k, point] += values[place[point]]
         _predict(x_test, tree, values, raw_test[k])
-
-
-@njit(cache=True, error_model="numpy", parallel=True)
-def _grow_together(workers, x, order, x_test, residual, raw, raw_test, states, importance, buffers, rate):  # type: ignore[no-untyped-def]
-    """The trees of a stage, dealt out to as many threads as there are buffers."""
-    for worker in prange(workers):
-        _grow_trees(
-            worker,
-            workers,
-            x,
-            order,
-            x_test,
-            residual,
-            raw,
-            raw_test,
-            states,
-            importance,
-            buffers[worker],
-            rate,
-        )
 
 
 def _residuals(raw: Floats, labels: Integers, residual: Floats) -> None:
@@ -273,10 +256,10 @@ def fit(
     workers = min(workers, len(raw))
     buffers = np.empty((workers, *order.shape), dtype=np.uint32)
     data = (x, order, x_test, residual, raw, raw_test, states, importance)
-    for _ in range(stages):
-        _residuals(raw, labels, residual)
-        if workers == 1:
-            _grow_trees(0, 1, *data, buffers[0], rate)
-        else:
-            _grow_together(workers, *data, buffers, rate)
+    with ThreadPoolExecutor(workers) as pool:
+        for _ in range(stages):
+            _residuals(raw, labels, residual)
+            grown = [pool.submit(_grow_trees, w, workers, *data, buffers[w], rate) for w in range(workers)]
+            for trees in grown:
+                trees.result()
     return importance.sum(0)
