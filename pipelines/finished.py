@@ -16,7 +16,8 @@ from torch import Tensor
 
 import scan
 from pipelines.errors import RunError, UsageError
-from pipelines.files import write_bytes, write_json
+from pipelines.files import read_json, write_bytes, write_json
+from pipelines.runs import check_format
 from pipelines.sheets import WHITE, png
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import to_bytes
@@ -32,10 +33,12 @@ def folder(path: Path) -> Path:
 
     Raises:
         UsageError: When there is none.
+        RunError: When it is of another format.
     """
     if not (path / "data.json").is_file():
         what = "is not a run folder" if path.is_dir() else "does not exist"
         raise UsageError(f"{path} {what}: scan run CONFIG makes one (runs/NAME)")
+    check_format(read_json(path / "data.json"), path / "data.json")
     return path
 
 

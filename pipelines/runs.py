@@ -60,6 +60,18 @@ def check_format(content: Mapping[str, Any], path: Path) -> None:
         )
 
 
+def config_of(path: Path) -> Path:
+    """The file with the config of a run folder.
+
+    Raises:
+        UsageError: When there is none.
+    """
+    config = path / "config.yaml"
+    if not config.is_file():
+        raise UsageError(f"{path} has no config.yaml: it is not a run that scan run made")
+    return config
+
+
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
     packages = ("scan-concepts", "torch", "torchvision", "numpy", "networkx", "scikit-learn")

@@ -105,16 +105,14 @@ def _of_run(options: argparse.Namespace) -> Source:
     from pipelines.devices import machine
     from pipelines.disentanglement import encoded
     from pipelines.errors import RunError, UsageError
-    from pipelines.runs import RunFolder
+    from pipelines.runs import RunFolder, config_of
     from pipelines.stages.learning import load
     from vision import models
     from vision.metrics import MetricError
     from vision.vae import VAE
 
     run = RunFolder(finished.folder(options.run))
-    if not (run.path / "config.yaml").is_file():
-        raise UsageError(f"{run.path} has no config.yaml: it is not a run that scan run made")
-    config = config_files.load(run.path / "config.yaml")
+    config = config_files.load(config_of(run.path))
     device = machine().device
     vae = load(run, "vision", models.build, VAE, device)
     if isinstance(config.data, RoomsData):

@@ -68,13 +68,10 @@ def again(path: Path, names: list[str], options: argparse.Namespace) -> None:
     Raises:
         UsageError: When the run has no config.
     """
-    from pipelines.errors import UsageError
+    from pipelines.runs import config_of
 
-    config = path / "config.yaml"
-    if not config.is_file():
-        raise UsageError(f"{path} has no config.yaml: it is not a run that scan run made")
     asked = argparse.Namespace(
-        config=str(config),
+        config=str(config_of(path)),
         stages=names,
         run_dir=path,
         set=[],
