@@ -176,19 +176,45 @@ def test_a_saved_sheet_is_its_images_in_order(tmp_path) -> None:  # type: ignore
     assert pixels[2::6, 2::6, 0].tolist() == [[0, 40, 80], [120, 160, 200]]
 
 
-def test_drawings_are_pictures() -> None:
-    lines = [{"step": s, "loss": 1 / s, "kl": s, "lr": 1, "seconds": 1} for s in range(1, 9)]
-    tables = {
-        "a": {"values": ["x", "y"], "counts": [[3, 1], [0, 0]]},
-        "b": {"values": ["p"], "counts": [[2]]},
-    }
+def drawn(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content)) as image:
+        return np.array(image.convert("RGB")).astype(int)
+
+
+def test_a_curve_goes_where_its_numbers_go() -> None:
+    falling, rising = (
+        drawn(plots.curves([{"step": s, "loss": f(s), "lr": 1, "seconds": 1} for s in range(1, 9)]))
+        for f in (lambda s: 9 - s, lambda s: s)
+    )
+    ink = [picture.max(2) - picture.min(2) > 60 for picture in (falling, rising)]  # the coloured line
+    left = [np.nonzero(i)[0][np.nonzero(i)[1] <= np.quantile(np.nonzero(i)[1], 0.1)].mean() for i in ink]
+    right = [np.nonzero(i)[0][np.nonzero(i)[1] >= np.quantile(np.nonzero(i)[1], 0.9)].mean() for i in ink]
+    assert left[0] < right[0]  # rows count from the top
+    assert left[1] > right[1]
+
+
+def test_a_confusion_table_is_drawn_as_it_counts() -> None:
+    right, wrong = (
+        drawn(plots.confusions({"a": {"values": ["x", "y"], "counts": counts}}))
+        for counts in ([[9, 0], [0, 9]], [[0, 9], [9, 0]])
+    )
+    assert right.shape == wrong.shape
+    assert (right != wrong).any()
+    again = drawn(plots.confusions({"a": {"values": ["x", "y"], "counts": [[9, 0], [0, 9]]}}))
+    assert (right == again).all()
+
+
+def test_the_lattice_shows_every_concept_s_picture() -> None:
     graph = hierarchy([Concept({"a": "x"}), Concept({"a": "x", "b": "p"})])
-    pictures = {concept: torch.zeros(3, 8, 8, dtype=torch.uint8) for concept in graph}
-    for content in (
-        plots.curves(lines),
-        plots.confusions(tables),
-        plots.lattice(graph, pictures),
-        png(torch.zeros(1, 2, 2, dtype=torch.uint8)),
-    ):
-        with Image.open(io.BytesIO(content)) as image:
-            image.verify()
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    pictures = {
+        concept: torch.tensor(colour, dtype=torch.uint8).view(3, 1, 1).expand(3, 8, 8)
+        for concept, colour in zip(graph, colours, strict=False)
+    }
+    picture = drawn(plots.lattice(graph, pictures))
+    for _, colour in zip(graph, colours, strict=False):
+        assert (np.abs(picture - colour).max(2) < 10).any(), colour
+
+
+def test_a_png_holds_its_pixels() -> None:
+    assert drawn(png(torch.full((1, 2, 2), 7, dtype=torch.uint8))).tolist() == [[[7] * 3] * 2] * 2
