@@ -40,7 +40,7 @@ class Run:
         command = [sys.executable, "-m", "pipelines", "run", str(self.config), *STEPS]
         command += ["--run-dir", str(self.folder)]
         return subprocess.Popen(
-            command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True
+            command, env={**os.environ, "OMP_NUM_THREADS": "2"}, stderr=subprocess.PIPE, text=True
         )
 
     def finish(self) -> None:
