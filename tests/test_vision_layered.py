@@ -1,4 +1,3 @@
-import pytest
 import torch
 
 from vision.layered import LayeredDecoder, LayeredEncoder
@@ -62,7 +61,7 @@ def test_a_colour_latent_colours_one_layer():
         assert changed.nonzero().tolist() == [[(latent - WHERE) // 3]]
 
 
-def test_the_variance_of_a_colour_is_the_same_for_all_images_and_bounded():
+def test_the_variance_of_a_colour_is_the_same_for_all_images_and_not_limited():
     torch.manual_seed(3)
     outer = LayeredEncoder(ConvEncoder(SHAPE, LATENTS, precision_limit=50, **SMALL), WHERE)
     with torch.no_grad():
@@ -72,7 +71,8 @@ def test_the_variance_of_a_colour_is_the_same_for_all_images_and_bounded():
     what = outer(x).variance[:, WHERE:]
     assert torch.equal(what, what[:1].expand(4, -1))
     assert (what[0].diff() > 0).all()
-    assert what[0, 0].item() == pytest.approx(1 / 50, rel=1e-3)
+    assert what[0, 0] < 1e-5
+    assert (outer(x).variance[:, :WHERE] >= 1 / 50 - 1e-6).all()
 
 
 def test_the_linear_path_adds_to_the_mean():

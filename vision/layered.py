@@ -14,7 +14,9 @@ colours, a colour without outlines and without the other colours; they meet in a
 masks stand, so its mean has a linear path from them, which makes colours a matter of some hundred steps. And
 the variance of a colour latent is a constant that is learned (as in the CV-VAE of Ghosh et al., "From
 Variational to Deterministic Autoencoders", ICLR 2020): the latent costs its nats in every image, used or not,
-so it does not pay to give one thing a second colour code for when it is seen from behind.
+so it does not pay to give one thing a second colour code for when it is seen from behind. An encoder's
+precision limit is for "where": a linear colour has no fine structure in which something could hide, and a
+limit would only spread its means beyond the prior.
 
 Layers with masks: Wang and Adelson, "Representing Moving Images with Layers", 1994; Burgess et al., "MONet:
 Unsupervised Scene Decomposition and Representation", 2019. What and where: Zhao et al., "Stacked What-Where
@@ -30,7 +32,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian
-from vision.networks import ConvEncoder, Decoder, Encoder, Link
+from vision.networks import ConvEncoder, Decoder, Encoder, Link, bounded
 
 STRIDE = 10.0
 """Of a constant log-variance, against its parameter: it has to move by units, weights by hundredths."""
@@ -56,7 +58,7 @@ class LayeredEncoder(Encoder):
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x) of images (B, C, H, W)."""
         q = self.encoder(x)
-        constant = self.encoder.bounded(STRIDE * self.what).expand(len(x), -1)
+        constant = bounded(STRIDE * self.what).expand(len(x), -1)
         logvar = torch.cat((q.logvar[:, : self.where], constant), dim=1)
         return Gaussian(q.mean + self.linear((x - 0.5).flatten(1)).float(), logvar)
 

@@ -153,12 +153,10 @@ class ConvEncoder(Encoder):
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
-        return Gaussian(mean, self.bounded(logvar))
-
-    def bounded(self, logvar: Tensor) -> Tensor:
-        """A log-variance within the bounds, same shape."""
-        logvar = LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
-        return logvar if self.least is None else self.least + functional.softplus(logvar - self.least)
+        logvar = bounded(logvar)
+        if self.least is not None:
+            logvar = self.least + functional.softplus(logvar - self.least)
+        return Gaussian(mean, logvar)
 
 
 class ConvDecoder(Decoder):
@@ -187,6 +185,11 @@ class ConvDecoder(Decoder):
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, C, H, W)."""
         return self.deconvolutions(self.hidden(full_precision(self.code, z)))
+
+
+def bounded(logvar: Tensor) -> Tensor:
+    """A log-variance brought smoothly into (-16, 16), same shape; the identity around 0."""
+    return LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
