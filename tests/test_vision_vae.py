@@ -44,3 +44,27 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="HSV needs 3 channels, the images have 1"):
         vae(HSV(), (1, 16, 16))
     assert vae(RGB(), (1, 16, 16)).shape == (1, 16, 16)
+
+
+def test_standardised_codes_have_the_prior_s_moments_and_the_same_pictures():
+    torch.manual_seed(0)
+    vae = VAE(
+        ConvEncoder((3, 16, 16), 4, widths=(8, 8), hidden=16),
+        ConvDecoder((3, 16, 16), 4, widths=(8, 8), hidden=16),
+    )
+    with torch.no_grad():
+        vae.encoder.code.bias += torch.tensor([3.0, -1, 0, 0, -8, 0, 2, 0])
+        vae.encoder.code.weight[:4] *= 20
+    x = torch.rand(64, 3, 16, 16)
+    with torch.no_grad():
+        before = vae.encode(x)
+        pictures = vae.decode(before.mean)
+        for _ in range(2):  # once more changes nothing
+            vae.standardise(vae.encode(x))
+            after = vae.encode(x)
+            assert torch.allclose(after.mean.mean(0), torch.zeros(4), atol=1e-5)
+            total = after.mean.var(0, correction=0) + after.variance.mean(0)
+            assert torch.allclose(total, torch.ones(4), atol=1e-4)
+            assert torch.allclose(vae.decode(after.mean), pictures, atol=1e-5)
+    ratio = after.std / before.std
+    assert torch.allclose(ratio, ratio[:1].expand_as(ratio), rtol=1e-4)  # a change of units

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from vision.colour import RGB, Colour
@@ -12,9 +13,13 @@ from vision.networks import Decoder, Encoder
 class VAE(nn.Module):
     """A vision model with prior N(0, I): RGB images (B, C, H, W) in [0, 1] to Gaussian codes (B, D) and back.
 
-    Which objective trained it is none of its business, and its users need not know. Raises ValueError where
-    encoder, decoder and colour space do not fit together.
+    Which objective trained it is none of its business, and its users need not know. Its codes are those of
+    encoder and decoder, shifted and scaled by `standardise`. Raises ValueError where encoder, decoder and
+    colour space do not fit together.
     """
+
+    shift: Tensor
+    scale: Tensor
 
     def __init__(self, encoder: Encoder, decoder: Decoder, colour: Colour | None = None) -> None:
         super().__init__()
@@ -30,10 +35,26 @@ class VAE(nn.Module):
         self.colour = colour
         self.shape = encoder.shape
         self.latents = encoder.latents
+        self.register_buffer("shift", torch.zeros(self.latents))
+        self.register_buffer("scale", torch.ones(self.latents))
 
     def encode(self, x: Tensor) -> Gaussian:
         """q(z|x) over (B, D) of RGB images (B, C, H, W) in [0, 1]."""
-        return self.encoder(self.colour.encode(x))
+        q = self.encoder(self.colour.encode(x))
+        return Gaussian((q.mean - self.shift) / self.scale, q.logvar - 2 * self.scale.log())
+
+    def standardise(self, q: Gaussian) -> None:
+        """Choose the origin and the unit of every latent so that codes like q (N, D) have mean 0, variance 1.
+
+        What is coded stays the same. But a bounded or a cheap latent may end up wider than the prior, or
+        beside it, and then samples of the prior, which is what SCAN takes an open attribute for, are not
+        what images look like. With q(z) the average of q(z|x) over the images,
+
+            shift = E_q(z)[z] ,    scale^2 = Var_q(z)[z] = Var[mean] + E[variance] .
+        """
+        scale = (q.mean.var(0, correction=0) + q.variance.mean(0)).sqrt()
+        self.shift += self.scale * q.mean.mean(0)
+        self.scale *= scale
 
     def mean(self, output: Tensor) -> Tensor:
         """The mean of p(x|z) that the decoder's output (B, C, H, W) stands for, in its colour space."""
@@ -41,7 +62,7 @@ class VAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): RGB images (B, C, H, W) in [0, 1], float32."""
-        return self.colour.decode(self.mean(self.decoder(z)).clamp(0, 1))
+        return self.colour.decode(self.mean(self.decoder(z * self.scale + self.shift)).clamp(0, 1))
 
 
 def check_channels(colour: Colour, shape: tuple[int, int, int]) -> None:

@@ -25,6 +25,8 @@ from vision.objectives import Reconstruction
 from vision.vae import VAE
 
 METRIC_IMAGES = 2000
+STANDARD_IMAGES = 10_000
+"""From which origin and unit of the latents are taken."""
 ENCODING_BATCH = 512
 ACTIVE = 0.1
 """Nats above which a latent counts as used."""
@@ -46,6 +48,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     trained = learn(vae, _loss(config, vae, pixels, reconstruction), settings, run, "vision", machine)
     vae.eval()
+    vae.standardise(encode(vae, data.images.images, data.train[:STANDARD_IMAGES], device))
     metrics = {
         "beta": beta,
         "beta_normalised": normalised,
