@@ -150,7 +150,13 @@ def test_dci(case: str) -> None:
         np.testing.assert_allclose(result.importance, stored, atol=0.02)
 
 
-@pytest.mark.parametrize("case", [name for name in table("sampled.json") if name.endswith("quick")])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param(name, marks=() if name.endswith("quick") else pytest.mark.slow)
+        for name in table("sampled.json")
+    ],
+)
 def test_votes_equal_draw_by_draw(case: str) -> None:
     expected, cases = table("sampled.json")[case], runpy.run_path(str(GOLDEN / "cases.py"))
     space, representation = expected["space"], expected["rep"]
