@@ -6,6 +6,7 @@ import json
 import networkx as nx
 import numpy as np
 import pytest
+from vocabularies import ROOMS
 
 from symbols import (
     Attribute,
@@ -20,15 +21,6 @@ from symbols import (
     to_node_link,
 )
 
-COLOURS = tuple(f"colour {i}" for i in range(16))
-ROOMS = Vocabulary(
-    (
-        Attribute("wall", COLOURS),
-        Attribute("floor", COLOURS),
-        Attribute("object", COLOURS),
-        Attribute("shape", ("hat", "ice lolly", "suitcase")),
-    )
-)
 SMALL = Vocabulary(
     (
         Attribute("wall", ("red", "blue", "green")),
