@@ -13,7 +13,7 @@ from pipelines.config import Vision as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine, place
 from pipelines.errors import RunError
-from pipelines.randomness import batch_indices, derive, noise
+from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import OWN_MODEL, Made, RunFolder
 from pipelines.stages.learning import keep, learn, load
 from pipelines.training import Loss
@@ -26,7 +26,7 @@ from vision.vae import VAE
 
 METRIC_IMAGES = 2000
 STANDARD_IMAGES = 10_000
-"""From which origin and unit of the latents are taken."""
+"""From which origin and unit of the latents are taken; drawn, since a stored set may be sorted."""
 ENCODING_BATCH = 512
 ACTIVE = 0.1
 """Nats above which a latent counts as used."""
@@ -48,7 +48,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     trained = learn(vae, _loss(config, vae, pixels, reconstruction), settings, run, "vision", machine)
     vae.eval()
-    vae.standardise(encode(vae, data.images.images, data.train[:STANDARD_IMAGES], device))
+    some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
+    vae.standardise(encode(vae, data.images.images, some, device))
     metrics = {
         "beta": beta,
         "beta_normalised": normalised,
