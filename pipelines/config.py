@@ -178,6 +178,15 @@ class Vision(Learning):
     decorrelation: NonNegative = 0.0
     """Weight of `vision.objectives.covariance`, which keeps latents from saying the same thing twice."""
     precision: Literal["bf16", "fp32"] = "bf16"
+    starts: Count = 1
+    """Initialisations to try; the one with the least loss after `start_steps` steps is trained on."""
+    start_steps: Count = 600
+
+    @model_validator(mode="after")
+    def _check_starts(self) -> Self:
+        if self.starts > 1 and self.start_steps > self.steps:
+            raise ValueError(f"start_steps {self.start_steps} are more than steps {self.steps}")
+        return self
 
 
 class Symbols(Learning):

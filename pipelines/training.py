@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ from tqdm import tqdm
 
 from pipelines.errors import InterruptedRun, RunError
 from pipelines.files import explain, flush, write_bytes
+
+STATE, LOG = "state", "log.jsonl"
+"""The files of a training in its folder."""
 
 Loss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
 """step -> (scalar to minimise, named scalars for the log)."""
@@ -90,7 +93,7 @@ def train(
         RunError: When the loss or a weight is not finite (the last good state is kept), or a file cannot be
             written or read.
     """
-    state, log = folder / "state", folder / "log.jsonl"
+    state, log = folder / STATE, folder / LOG
     at = _resume(state, module, optimiser)
     _cut(log, at.log_bytes)
     earlier, began, saved = at.seconds, time.monotonic(), time.monotonic()
@@ -126,6 +129,13 @@ def train(
                 )
     module.eval()
     return Trained(last, at.seconds, earlier)
+
+
+def take_over(source: Path, folder: Path, seconds: float) -> None:
+    """Let the training in `source` be the one that goes on in `folder`, with `seconds` spent so far."""
+    write_bytes(folder / LOG, (source / LOG).read_bytes())
+    content = torch.load(source / STATE, map_location="cpu", weights_only=True)
+    _write(folder / STATE, {**content, "seconds": seconds})
 
 
 @contextmanager
@@ -211,7 +221,6 @@ def _last_line(log: Path) -> dict[str, float]:
 def _save(state: Path, log: Path, module: nn.Module, optimiser: torch.optim.Optimizer, at: _Progress) -> None:
     if at.log_bytes:
         flush(log)  # a state must not outlive the lines that it counts on
-    buffer = io.BytesIO()  # torch.save to a full disk fails with an error that does not say so
     content = {
         "step": at.step,
         "module": module.state_dict(),
@@ -221,6 +230,11 @@ def _save(state: Path, log: Path, module: nn.Module, optimiser: torch.optim.Opti
         "log_bytes": at.log_bytes,
         "seconds": at.seconds,
     }
+    _write(state, content)
+
+
+def _write(state: Path, content: dict[str, Any]) -> None:
+    buffer = io.BytesIO()  # torch.save to a full disk fails with an error that does not say so
     torch.save(content, buffer)
     write_bytes(state, buffer.getvalue())
 

@@ -41,5 +41,5 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
             value = objectives.denoising(dae, x, generator=noise(dice, step, device))
         return value, {"loss": value}
 
-    trained = learn(dae, loss, settings, run, "dae", machine)
+    trained = learn(dae, loss, settings, run.stage("dae"), "dae", machine)
     return keep(dae, spec, {**trained.last, "images": len(pixels)}, trained, run, "dae", machine)

@@ -42,7 +42,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     judge = models.build(spec)
     assert isinstance(judge, Judge)
     place(judge, device)
-    trained = learn(judge, _loss(config, judge, seen, device), settings, run, "judge", machine)
+    trained = learn(judge, _loss(config, judge, seen, device), settings, run.stage("judge"), "judge", machine)
     judge.eval()
     metrics = {**trained.last, "images": len(seen), **trust(judge, data, config.seed, device)}
     return keep(judge, spec, metrics, trained, run, "judge", machine)

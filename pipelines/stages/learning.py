@@ -1,6 +1,7 @@
 """What the training stages share: a module learns by its section of the config, is kept, and is loaded."""
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -22,20 +23,21 @@ def learn(
     module: nn.Module,
     loss: Loss,
     settings: Learning,
-    run: RunFolder,
+    folder: Path,
     stage: str,
     machine: Machine,
     *,
     weight_decay: float = 0.0,
+    until: int | None = None,
 ) -> Trained:
-    """Minimise `loss` by AdamW (plain Adam without `weight_decay`), in the folder of `stage`."""
+    """Minimise `loss` by AdamW (plain Adam without `weight_decay`), in `folder`, or the first steps of it."""
     return train(
         module,
         torch.optim.AdamW(module.parameters(), weight_decay=weight_decay, fused=True),
         loss,
-        steps=settings.steps,
+        steps=settings.steps if until is None else until,
         learning_rate=schedules.learning_rate(settings),
-        folder=run.stage(stage),
+        folder=folder,
         label=stage,
         quiet=machine.quiet,
         log_every=log_interval(settings.steps),

@@ -65,7 +65,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         value = operator_loss(q_x[image], q_r, settings.direction)
         return value, {"loss": value}
 
-    trained = learn(operators, loss, settings, run, "operators", machine)
+    trained = learn(operators, loss, settings, run.stage("operators"), "operators", machine)
     shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
     metrics = {**trained.last, "triples": shares, "images": len(data.train)}
     return keep(operators, spec, metrics, trained, run, "operators", machine)

@@ -56,7 +56,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     assert isinstance(scan, SCAN)
     scan.to(device)
     loss = _loss(config, scan, y, q_x)
-    trained = learn(scan, loss, settings, run, "symbols", machine, weight_decay=settings.weight_decay)
+    trained = learn(
+        scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
+    )
     write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
     metrics = {**trained.last, "concepts": len(data.splits.train_symbols), "pairs": len(y)}
     made = keep(scan, spec, metrics, trained, run, "symbols", machine)

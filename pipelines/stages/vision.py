@@ -15,7 +15,8 @@ from pipelines.devices import Machine, place
 from pipelines.errors import RunError
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import OWN_MODEL, Made, RunFolder
-from pipelines.stages.learning import keep, learn, load
+from pipelines.stages.learning import keep, load
+from pipelines.stages.starts import NOTE, Start, learn_best
 from pipelines.training import Loss
 from vision import models, objectives
 from vision.dae import DAE
@@ -38,15 +39,21 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
-    torch.manual_seed(derive(config.seed, "vision weights"))
-    vae = models.build(spec)
-    assert isinstance(vae, VAE)
-    place(vae, device)
-    reconstruction = _reconstruction(config, vae, run, device)
+
+    def start(number: int) -> Start[VAE]:
+        torch.manual_seed(derive(config.seed, f"vision weights {number}" if number else "vision weights"))
+        vae = models.build(spec)
+        assert isinstance(vae, VAE)
+        place(vae, device)
+        return Start(vae, _loss(config, vae, pixels, _reconstruction(config, vae, run, device)))
+
+    vae = start(0).module
     beta = schedules.of(settings.beta, settings.steps)(settings.steps)
     normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
-    trained = learn(vae, _loss(config, vae, pixels, reconstruction), settings, run, "vision", machine)
+    vae, trained = learn_best(start, settings, run, "vision", machine)
+    reconstruction = _reconstruction(config, vae, run, device)
+    steps = settings.steps + (settings.starts - 1) * settings.start_steps
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images, some, device))
@@ -57,9 +64,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "test_images": _measure(vae, data, data.splits.test_images, reconstruction, device),
         "held_out": _measure(vae, data, data.held_out, reconstruction, device),
         "images": len(pixels),
-        "images_per_second": round(settings.steps * settings.batch / max(trained.seconds, 1e-9), 1),
+        "images_per_second": round(steps * settings.batch / max(trained.seconds, 1e-9), 1),
     }
-    return keep(vae, spec, metrics, trained, run, "vision", machine)
+    made = keep(vae, spec, metrics, trained, run, "vision", machine)
+    return made._replace(files=(*made.files, NOTE)) if settings.starts > 1 else made
 
 
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:

@@ -1,0 +1,109 @@
+"""Several starts: the best goes on, as if it had been alone, and a kill changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pipelines.config import Vision
+from pipelines.devices import Machine
+from pipelines.runs import RunFolder
+from pipelines.stages.learning import learn
+from pipelines.stages.starts import Start, learn_best
+from pipelines.training import Trained
+
+QUIET = Machine(torch.device("cpu"), quiet=True)
+WALLS = (3.0, -1.0, 2.0)
+"""Each start descends a valley of its own; the second one is the deepest."""
+
+
+class Killed(BaseException):
+    """Stands for a process that ends here."""
+
+
+def settings(starts: int) -> Vision:
+    return Vision(steps=30, lr=1e-2, starts=starts, start_steps=10, checkpoint_seconds=0)
+
+
+class Valleys:
+    """Makes starts, and counts what they do."""
+
+    def __init__(self, kill_at: int | None = None) -> None:
+        self.steps = dict.fromkeys(range(len(WALLS)), 0)
+        self.kill_at = kill_at
+
+    def __call__(self, number: int) -> Start[nn.Linear]:
+        torch.manual_seed(number)
+        module = nn.Linear(2, 1)
+        x = torch.randn(8, 2)
+
+        def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+            if sum(self.steps.values()) == self.kill_at:
+                raise Killed
+            self.steps[number] += 1
+            value = module(x).square().mean() + WALLS[number]
+            return value, {"loss": value}
+
+        return Start(module, loss)
+
+
+def best(folder: Path, make: Valleys, starts: int = 3) -> tuple[nn.Module, Trained]:
+    with RunFolder(folder) as run:
+        return learn_best(make, settings(starts), run, "vision", QUIET)
+
+
+def log(folder: Path) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in (folder / "vision" / "log.jsonl").read_text().splitlines()]
+    return [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
+
+
+def test_the_start_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: Path) -> None:
+    make = Valleys()
+    _, trained = best(tmp_path / "all", make)
+    assert make.steps == {0: 10, 1: 30, 2: 10}
+    assert trained.last["loss"] == pytest.approx(-1, abs=2)
+    assert [line["step"] for line in log(tmp_path / "all")] == list(range(1, 31))
+    assert sorted(p.name for p in (tmp_path / "all" / "vision").iterdir()) == [
+        "log.jsonl",
+        "starts.json",
+        "state",
+    ]
+    note = json.loads((tmp_path / "all" / "vision" / "starts.json").read_text())
+    assert note["best"] == 1
+    assert sorted(note["losses"]) == [note["losses"][number] for number in (1, 2, 0)]
+
+
+def test_it_ends_as_if_it_had_been_the_only_start(tmp_path: Path) -> None:
+    module, _ = best(tmp_path / "all", Valleys())
+    alone = Valleys()(1)
+    learn(alone.module, alone.loss, settings(1), tmp_path / "alone" / "vision", "vision", QUIET)
+    assert torch.equal(module.weight, alone.module.weight)
+    assert log(tmp_path / "all") == log(tmp_path / "alone")
+
+
+@pytest.mark.parametrize("at", [0, 5, 10, 25, 29, 30, 31, 45])
+def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path, at: int) -> None:
+    whole, _ = best(tmp_path / "whole", Valleys())
+    with pytest.raises(Killed):
+        best(tmp_path / "killed", Valleys(kill_at=at))
+    make = Valleys()
+    module, trained = best(tmp_path / "killed", make)
+    assert torch.equal(module.weight, whole.weight)
+    assert log(tmp_path / "killed") == log(tmp_path / "whole")
+    assert sum(make.steps.values()) == 50 - at, "no step that was safe is done again"
+    assert 0 <= trained.earlier_seconds <= trained.seconds
+
+
+def test_a_single_start_makes_no_folder_of_starts(tmp_path: Path) -> None:
+    make = Valleys()
+    best(tmp_path, make, starts=1)
+    assert make.steps == {0: 30, 1: 0, 2: 0}
+
+
+def test_the_seconds_of_all_starts_count_once(tmp_path: Path) -> None:
+    """What this process spent is measured around it; what earlier ones spent is handed on."""
+    _, trained = best(tmp_path, Valleys())
+    assert trained.earlier_seconds == pytest.approx(0, abs=1e-9)
+    assert trained.seconds > 0
