@@ -159,6 +159,8 @@ class Vision(Learning):
     """Of a layered VAE: what a nat of these costs, in nats of the others."""
     layers: Count = 8
     """Of a layered VAE."""
+    masks: Literal["convolutional", "additive"] = "convolutional"
+    """Of a layered VAE: whether the latents that place layers act together, or each adds what it has to."""
     widths: Widths = (32, 32, 64, 64)
     hidden: Count = 256
     activation: Literal["relu", "elu"] = "relu"
@@ -177,6 +179,8 @@ class Vision(Learning):
     """Weight of `vision.objectives.spread`, which gives every latent as few pixels as possible."""
     decorrelation: NonNegative = 0.0
     """Weight of `vision.objectives.covariance`, which keeps latents from saying the same thing twice."""
+    independence: NonNegative = 0.0
+    """Of a layered VAE: weight of `vision.objectives.dependence` between its two groups of latents."""
     precision: Literal["bf16", "fp32"] = "bf16"
     starts: Count = 1
     """Initialisations to try; the one with the least loss after `start_steps` steps is trained on."""
@@ -262,6 +266,8 @@ class Config(Section):
             raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
         if vision.kind == "layered_vae" and vision.latents is not None:
             raise ValueError("vision.latents of a layered_vae follow from where and layers: leave it out")
+        if vision.kind != "layered_vae" and vision.independence:
+            raise ValueError("vision.independence is between the two groups of latents of a layered_vae")
         if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":
             raise ValueError("a layered_vae puts out no logits: vision.reconstruction must not be bernoulli")
         return self

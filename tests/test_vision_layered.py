@@ -1,6 +1,6 @@
 import torch
 
-from vision.layered import LayeredDecoder, LayeredEncoder
+from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import ConvDecoder, ConvEncoder
 from vision.objectives import beta_vae, gaussian_reconstruction
 from vision.vae import VAE
@@ -97,3 +97,35 @@ def test_the_objective_reaches_every_weight():
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name
+
+
+def additive() -> AdditiveMasks:
+    torch.manual_seed(5)
+    masks = AdditiveMasks((LAYERS, 6, 7), WHERE)
+    with torch.no_grad():
+        masks.maps *= 50
+    return masks
+
+
+def test_additive_masks_have_no_interactions():
+    """The mixed difference f(a + b) - f(a) - f(b) + f(0) of two latents is 0; a plain decoder's is not."""
+    z, w = torch.zeros(1, WHERE), torch.zeros(1, WHERE)
+    z[0, 0], w[0, 2] = 1.5, -0.7
+    for masks, mixed in ((additive(), False), (ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), True)):
+        difference = masks(z + w) - masks(z) - masks(w) + masks(torch.zeros(1, WHERE))
+        assert (difference.abs().max() > 1e-4) == mixed
+    assert not torch.allclose(additive()(z), additive()(torch.zeros(1, WHERE)), atol=0.1)
+
+
+def test_additive_masks_bend():
+    """A latent's curve is no line: one latent can tell more than two outlines apart."""
+    ends = torch.zeros(3, WHERE)
+    ends[:, 1] = torch.tensor([-1.0, 0.0, 1.0])
+    low, middle, high = additive()(ends)
+    assert not torch.allclose((low + high) / 2, middle, atol=0.1)
+
+
+def test_additive_masks_serve_a_layered_decoder_of_any_size():
+    layered = LayeredDecoder(additive(), channels=2)
+    assert layered.shape == (2, 6, 7)
+    assert layered(torch.randn(3, layered.latents)).shape == (3, 2, 6, 7)

@@ -13,6 +13,7 @@ from vision.objectives import (
     beta_vae,
     covariance,
     denoising,
+    dependence,
     gaussian,
     gaussian_reconstruction,
     normalised_beta,
@@ -321,3 +322,48 @@ def test_decorrelation_weighs_covariance_in_the_objective():
     )
     assert torch.allclose(weighed.covariance, covariance(model.encode(x).mean))
     assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.covariance, atol=1e-3)
+
+
+def contexts(n: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Two latents that say where, and one more that is independent of them."""
+    torch.manual_seed(7)
+    return torch.randn(n, 2), torch.randn(n, 1)
+
+
+def test_dependence_is_the_sum_of_squared_covariances_of_moments():
+    one, other = contexts(400_000)
+    other = other + 0.5 * one[:, :1]
+    f = torch.cat((one, one.square(), one.prod(1, keepdim=True)), 1)
+    g = torch.cat((other, other.square()), 1)
+    expected = torch.cov(torch.cat((f, g), 1).T)[:5, 5:].square().sum()
+    assert dependence(one, other).item() == pytest.approx(expected.item(), rel=0.02)
+
+
+def test_dependence_is_nothing_for_independent_groups_without_bias():
+    one, other = contexts(32 * 4000)
+    values = torch.stack([dependence(a, b) for a, b in zip(one.split(32), other.split(32), strict=True)])
+    assert values.min() < 0
+    assert abs(values.mean()) < 4 * values.std() / 4000**0.5
+    assert dependence(one, other) < 1e-3
+
+
+@pytest.mark.parametrize("kind", ["mean", "mean of a product", "variance"])
+def test_dependence_sees_what_covariance_does_not(kind: str):
+    one, other = contexts(100_000)
+    tied = {
+        "mean": other + one[:, :1].square(),
+        "mean of a product": other + one.prod(1, keepdim=True),
+        "variance": other * one[:, :1],
+    }[kind]
+    assert covariance(torch.cat((one, tied), 1)) < 1e-2
+    assert dependence(one, tied) > 1
+
+
+def test_independence_weighs_dependence_between_the_first_latents_and_the_others():
+    model, x = vae(), images(8)
+    plain, weighed = (
+        beta_vae(model, x, beta=2.0, independence=weight, first=3, generator=noise()) for weight in (0, 50.0)
+    )
+    mean = model.encode(x).mean
+    assert torch.allclose(weighed.dependence, dependence(mean[:, :3], mean[:, 3:]))
+    assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.dependence, atol=1e-3)

@@ -18,6 +18,13 @@ so it does not pay to give one thing a second colour code for when it is seen fr
 precision limit is for "where": a linear colour has no fine structure in which something could hide, and a
 limit would only spread its means beyond the prior.
 
+The masks may be any decoder of "where". `AdditiveMasks` is one without interactions between its latents,
+
+    logits(z) = sum_k f_k(z_k) ,
+
+each f_k a curve in the space of logit maps. What a latent adds to the masks is then the same whatever the
+others say: an outline is to be spelled alike in every view, as far as the softmax lets it. It is also cheap.
+
 Layers with masks: Wang and Adelson, "Representing Moving Images with Layers", 1994; Burgess et al., "MONet:
 Unsupervised Scene Decomposition and Representation", 2019. What and where: Zhao et al., "Stacked What-Where
 Auto-encoders", 2016; Lorenz et al., "Unsupervised Part-Based Disentangling of Object Shape and Appearance",
@@ -27,12 +34,13 @@ CVPR 2019.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian
-from vision.networks import ConvEncoder, Decoder, Encoder, Link, bounded
+from vision.networks import ConvEncoder, Decoder, Encoder, Link, bounded, image_shape
 
 STRIDE = 10.0
 """Of a constant log-variance, against its parameter: it has to move by units, weights by hundredths."""
@@ -61,6 +69,30 @@ class LayeredEncoder(Encoder):
         constant = bounded(STRIDE * self.what).expand(len(x), -1)
         logvar = torch.cat((q.logvar[:, : self.where], constant), dim=1)
         return Gaussian(q.mean + self.linear((x - 0.5).flatten(1)).float(), logvar)
+
+
+class AdditiveMasks(Decoder):
+    """Codes (B, latents) to (B, L, H, W), the sum of one map for each latent.
+
+    Args:
+        shape: (L, H, W).
+        latents: Their number.
+        bends: Units of the hidden layer that each latent has to itself: how bent its curve may be.
+    """
+
+    def __init__(self, shape: Sequence[int], latents: int, *, bends: int = 16) -> None:
+        super().__init__()
+        self.shape = image_shape(shape)
+        self.latents = latents
+        self.slope = nn.Parameter(torch.randn(latents, bends))
+        self.shift = nn.Parameter(torch.randn(latents, bends))
+        self.maps = nn.Parameter(0.02 * torch.randn(latents * bends, math.prod(self.shape)))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Maps (B, L, H, W) of codes (B, latents)."""
+        with torch.autocast(z.device.type, enabled=False):
+            bent = torch.tanh(z.float().unsqueeze(-1) * self.slope + self.shift)
+        return (bent.flatten(1) @ self.maps).unflatten(1, self.shape)
 
 
 class LayeredDecoder(Decoder):

@@ -18,8 +18,8 @@ from torch import Tensor
 from vision.colour import HSV, RGB, Colour, CyclicHSV
 from vision.dae import DAE
 from vision.gaussian import Gaussian
-from vision.layered import LayeredDecoder, LayeredEncoder
-from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Shape
+from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
+from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
 from vision.vae import VAE
 
 
@@ -65,6 +65,7 @@ def layered_vae(
     *,
     where: int = 12,
     layers: int = 8,
+    masks: str = "convolutional",
     widths: Sequence[int] = WIDTHS,
     hidden: int = 256,
     activation: str = "relu",
@@ -74,7 +75,12 @@ def layered_vae(
     """A VAE that paints in flat layers: the first `where` latents place them, the others colour them."""
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     channels, height, width = shape
-    decoder = LayeredDecoder(ConvDecoder((layers, height, width), where, **size), channels)
+    placed = (layers, height, width)
+    kinds: dict[str, Callable[[], Decoder]] = {
+        "convolutional": lambda: ConvDecoder(placed, where, **size),
+        "additive": lambda: AdditiveMasks(placed, where),
+    }
+    decoder = LayeredDecoder(_choose(kinds, masks, "kind of masks")(), channels)
     encoder = ConvEncoder(shape, decoder.latents, precision_limit=precision_limit, **size)
     return VAE(
         LayeredEncoder(encoder, where),

@@ -8,6 +8,7 @@ front of an L2, no division by the number of pixels. In these units a published 
     beta-VAE_DAE     ||J(x_hat) - J(x)||_2^2 + beta KL(q(z|x) || N(0, I))    Higgins et al. 2018
     with capacity    ... + beta |KL(q(z|x) || N(0, I)) - C|                 Burgess et al. 2018
     decorrelated     ... + lambda sum_{i != j} Cov[mu]_ij^2                 Kumar et al. 2018 (DIP-VAE-I)
+    independent      ... + lambda sum_ij Cov[f_i(mu_1), g_j(mu_2)]^2       between two groups of latents
     with sparsity    ... + gamma sum_k E||x_hat(z, z_k exchanged) - x_hat(z)||_1     after Rhodes and Lee 2021
 
 The networks may run in bfloat16; every loss term is computed in float32. Schedules of beta and capacity are
@@ -50,6 +51,8 @@ class Terms(NamedTuple):
     """Scalar, `spread` below, unweighted; 0 where it has no weight."""
     covariance: Tensor
     """Scalar, `covariance` below, unweighted; 0 where it has no weight."""
+    dependence: Tensor
+    """Scalar, `dependence` below, unweighted; 0 where it has no weight."""
 
 
 def bernoulli(logits: Tensor, x: Tensor) -> Tensor:
@@ -125,15 +128,17 @@ def beta_vae(
     capacity: float | Tensor | None = None,
     sparsity: float = 0.0,
     decorrelation: float = 0.0,
+    independence: float = 0.0,
+    first: int = 0,
     generator: torch.Generator | None = None,
 ) -> Terms:
     """The beta-VAE objective on RGB images (B, C, H, W) in [0, 1]; beta 1 with a likelihood is the negative
     ELBO.
 
     The reconstruction is compared in the colour space of the networks. `prices` (D,) weigh the KL of each
-    latent, all 1 by default. With a `capacity` C in nats the
-    penalty is beta |KL - C|, so beta is Burgess's gamma. A `sparsity` adds that much of `spread`, a
-    `decorrelation` that much of `covariance`.
+    latent, all 1 by default. With a `capacity` C in nats the penalty is beta |KL - C|, so beta is Burgess's
+    gamma. A `sparsity` adds that much of `spread`, a `decorrelation` that much of `covariance`, and an
+    `independence` that much of `dependence` between the `first` latents and the others.
     """
     target = vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
     q_x = vae.encoder(target)
@@ -144,14 +149,17 @@ def beta_vae(
     kl = kl_per_latent.sum()
     priced = kl if prices is None else (prices * kl_per_latent).sum()
     loss = distortion + beta * (priced if capacity is None else (priced - capacity).abs())
-    changed, shared = torch.zeros_like(kl), torch.zeros_like(kl)
+    changed, shared, tied = (torch.zeros_like(kl) for _ in range(3))
     if sparsity:
         changed = spread(vae, z, output, kl_per_latent.detach(), generator=generator)
         loss = loss + sparsity * changed
     if decorrelation:
         shared = covariance(q_x.mean)
         loss = loss + decorrelation * shared
-    parts = (distortion, kl, kl_per_latent, changed, shared)
+    if independence:
+        tied = dependence(q_x.mean[:, :first], q_x.mean[:, first:])
+        loss = loss + independence * tied
+    parts = (distortion, kl, kl_per_latent, changed, shared, tied)
     return Terms(loss, *(part.detach() for part in parts))
 
 
@@ -164,6 +172,29 @@ def covariance(mean: Tensor) -> Tensor:
     centred = mean - mean.mean(0)
     square = (centred.T @ centred / len(mean)).square()
     return square.sum() - square.diagonal().sum()
+
+
+def dependence(one: Tensor, other: Tensor) -> Tensor:
+    """How much two groups of latents say of each other, up to second moments: a scalar.
+
+        sum_ij Cov[f_i(one), g_j(other)]^2 ,    f: all monomials of degree 1 and 2,    g: z_j and z_j^2
+
+    It is 0 in the mean where they are independent. A latent that means one thing in some contexts and another
+    in others is uncorrelated with what tells the contexts apart, but its mean or its variance within them
+    differs, and that shows here. The square of each covariance is the product of its estimates from the two
+    halves of the batch, which has no bias, unlike the square of one estimate; so the value may be negative.
+    A finite-dimensional relative of HSIC: Gretton et al., "Measuring Statistical Dependence with
+    Hilbert-Schmidt Norms", ALT 2005.
+
+    Args:
+        one: Posterior means (B, D_1), B at least 4.
+        other: Posterior means (B, D_2) of the same images.
+    """
+    i, j = torch.triu_indices(one.shape[1], one.shape[1], device=one.device)
+    f = torch.cat((one, one[:, i] * one[:, j]), dim=1)
+    g = torch.cat((other, other.square()), dim=1)
+    half = len(one) // 2
+    return (_cross(f[:half], g[:half]) * _cross(f[half:], g[half:])).sum()
 
 
 def spread(
@@ -208,6 +239,11 @@ def normalised_beta(beta: float, latents: int, features: int) -> float:
     0.088
     """
     return beta * latents / features
+
+
+def _cross(f: Tensor, g: Tensor) -> Tensor:
+    """Unbiased covariances (F, G) of features (B, F) and (B, G)."""
+    return (f - f.mean(0)).T @ (g - g.mean(0)) / (len(f) - 1)
 
 
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:

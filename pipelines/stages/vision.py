@@ -72,7 +72,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
-    spec = {
+    spec: dict[str, Any] = {
         "kind": settings.kind,
         "shape": list(shape),
         "widths": list(settings.widths),
@@ -82,7 +82,7 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
         "precision_limit": settings.precision_limit,
     }
     if settings.kind == "layered_vae":
-        spec |= {"where": settings.where, "layers": settings.layers}
+        spec |= {"where": settings.where, "layers": settings.layers, "masks": settings.masks}
     elif settings.latents is not None:
         spec |= {"latents": settings.latents}
     return models.resolve(spec)
@@ -110,6 +110,8 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
                 capacity=None if capacity is None else capacity(step),
                 sparsity=settings.sparsity,
                 decorrelation=settings.decorrelation,
+                independence=settings.independence,
+                first=settings.where,
                 generator=noise(dice, step, device),
             )
         return terms.loss, {"loss": terms.loss, "reconstruction": terms.reconstruction, "kl": terms.kl}
