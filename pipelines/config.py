@@ -202,6 +202,9 @@ class Symbols(Learning):
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     weight_decay: NonNegative = 0.0
     encoder: Literal["experts", "mlp"] = "experts"
+    opinion: NonNegative = 0.0
+    """Of experts: what it costs a symbol to have an opinion on a latent, in nats over all training pairs. The
+    price rises from 0 over the first half of the steps."""
     hidden: Widths = (100,)
     examples: Count = 10
     """Images of each training concept."""
@@ -260,12 +263,14 @@ class Config(Section):
     evaluate: Evaluate = Evaluate()
 
     @model_validator(mode="after")
-    def _check_dae(self) -> Self:
+    def _check_choices(self) -> Self:
         vision = self.vision
         if vision.reconstruction == "perceptual" and vision.layer != "pixels" and self.dae is None:
             raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
         if vision.kind == "layered_vae" and vision.latents is not None:
             raise ValueError("vision.latents of a layered_vae follow from where and layers: leave it out")
+        if self.symbols.encoder != "experts" and self.symbols.opinion:
+            raise ValueError("symbols.opinion is a price for experts: it needs symbols.encoder experts")
         if vision.kind != "layered_vae" and vision.independence:
             raise ValueError("vision.independence is between the two groups of latents of a layered_vae")
         if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":

@@ -1,15 +1,16 @@
 """Networks between k-hot symbols and latents: q(z_y|y) and p(y|z_y).
 
 Two of each. The multilayer perceptrons are the paper's: one hidden layer of ReLU units. The experts give
-every
-symbol v a Gaussian N(m_v, 1/tau_v) on each latent, with tau_v >= 0 and tau_v = 0 where it has nothing to say:
+every symbol v a Gaussian N(m_v, 1/tau_v) on each latent, with tau_v >= 0 and tau_v = 0 where it has nothing
+to say:
 
 - `ExpertSymbolEncoder` multiplies the experts of the mentioned symbols with the prior N(0, 1),
 
       1/s^2 = 1 + sum_v y_v tau_v ,    mu = s^2 sum_v y_v tau_v m_v .
 
   The natural parameters are linear in y, so a combination never seen in training is the sum of parts that
-  were.
+  were. Opinions have a price (`Experts.opinions`): what ten images of a concept happen to have in common is
+  then no part of its meaning.
 - `ExpertSymbolDecoder` asks each symbol's expert how well it accounts for z, as Bayes' rule does:
 
       logit p(y_v = 1|z) = b_v - 1/2 sum_k tau_vk (z_k - m_vk)^2 .
@@ -33,6 +34,8 @@ from torch import Tensor, nn
 from vision.gaussian import Gaussian
 
 LOGVAR_LIMIT = 10.0
+SAY = 0.5
+"""The precision, against the prior's of 1, that counts as half an opinion."""
 
 
 def bounded(logvar: Tensor, limit: float = LOGVAR_LIMIT) -> Tensor:
@@ -110,6 +113,18 @@ class Experts(nn.Module):
     def precision(self) -> Tensor:
         """tau (K, D), positive, at most 8,000 times the prior's for the default start."""
         return self.start * bounded(self.growth, 12.0).exp()
+
+    def opinions(self) -> Tensor:
+        """How many latents the experts have an opinion on, over all symbols: sum_vk tau / (tau + 1/2), a
+        scalar.
+
+        A smooth count: none for tau = 0, one for a precision well above the prior's share. An opinion is two
+        numbers, a mean and a precision, and two numbers are worth having if they gain ln n nats on n images
+        (the criterion of Schwarz, "Estimating the Dimension of a Model", 1978). An expert that still says
+        little would not pay even for what it is about to learn, so the price is for later in training.
+        """
+        precision = self.precision
+        return (precision / (precision + SAY)).sum()
 
 
 class ExpertSymbolEncoder(nn.Module):

@@ -106,6 +106,12 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.reconstruction=perceptual",
             "vision.layer dae_logits is a layer of a DAE: add a section dae",
         ),
+        (
+            "vision.independence=1",
+            "vision.independence is between the two groups of latents of a layered_vae",
+        ),
+        ("vision={starts: 2, start_steps: 50, steps: 40}", "vision: start_steps 50 are more than steps 40"),
+        ("symbols={encoder: mlp, opinion: 3}", "symbols.opinion is a price for experts"),
         ("vision", "expected key=value"),
         ("vision..lr=1", "expected key=value"),
         ("vision.lr=[", "is not a YAML value"),
@@ -117,7 +123,8 @@ def test_a_wrong_assignment_is_one_line_that_names_it(assignment: str, message: 
     text = str(caught.value)
     assert message in text
     assert "\n" not in text
-    if "perceptual" not in assignment:  # a conflict of two keys names both, and the file
+    if not any(word in assignment for word in ("perceptual", "independence", "mlp")):
+        # a conflict of two keys names both, and the file
         assert text.startswith(f"--set {assignment}: ")
 
 

@@ -19,7 +19,7 @@ data: {kind: npz, path: SET}
 splits: {held_out: 5, test_images: 20, train_symbols: 20, test_symbols: 10, test_operators: 10}
 dae: {steps: 150, batch: 8, code: 8, widths: [8, 8], checkpoint_seconds: 0.03}
 vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstruction: perceptual,
-         layer: bottleneck, checkpoint_seconds: 0.03}
+         layer: bottleneck, checkpoint_seconds: 0.03, starts: 3, start_steps: 40}
 symbols: {steps: 400, batch: 16, hidden: [16], examples: 3, checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
@@ -72,11 +72,14 @@ class Run:
         return process
 
     def logged(self, stage: str) -> int:
-        try:
-            lines = (self.folder / stage / "log.jsonl").read_text().splitlines()
-        except FileNotFoundError:
-            return -1
-        return len(lines) * max(1, STEPS[stage] // 200)
+        """Steps that the logs of a stage tell of, those of all its starts together while it tries them."""
+        lines = []
+        for log in (self.folder / stage).rglob("log.jsonl"):
+            try:
+                lines += log.read_text().splitlines()
+            except FileNotFoundError:  # the start that it belonged to is over
+                continue
+        return len(lines) * max(1, STEPS[stage] // 200) if lines else -1
 
     def results(self) -> dict[str, object]:
         """Weights, and logs without times."""

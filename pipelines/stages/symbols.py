@@ -22,7 +22,9 @@ from pipelines.stages.vision import encode, load_vision
 from pipelines.training import Loss
 from scan import models
 from scan.grounding import SCAN, grounding_loss, k_hot
+from scan.symbol_networks import ExpertSymbolEncoder
 from vision.gaussian import Gaussian
+from vision.schedules import linear
 
 
 class Examples(NamedTuple):
@@ -68,6 +70,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 def _loss(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
     settings, device = config.symbols, y.device
     order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")
+    # The loss is a mean over the pairs, in which grounding weighs a nat.
+    price = linear(0.0, settings.grounding * settings.opinion / len(y), 0, max(1, settings.steps // 2))
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         pair = batch_indices(order, step, len(y), settings.batch, device)
@@ -80,8 +84,12 @@ def _loss(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
             direction=settings.direction,
             generator=noise(dice, step, device),
         )
-        return terms.loss, {
-            "loss": terms.loss,
+        loss = terms.loss
+        if settings.opinion:
+            assert isinstance(scan.encoder, ExpertSymbolEncoder), "the config sees to it"
+            loss = loss + price(step) * scan.encoder.experts.opinions()
+        return loss, {
+            "loss": loss,
             "reconstruction": terms.reconstruction,
             "kl": terms.kl,
             "grounding": terms.grounding,
