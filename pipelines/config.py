@@ -183,8 +183,9 @@ class Vision(Learning):
     """Of a layered VAE: weight of `vision.objectives.dependence` between its two groups of latents."""
     precision: Literal["bf16", "fp32"] = "bf16"
     starts: Count = 1
-    """Initialisations to try; the one with the least loss after `start_steps` steps is trained on."""
-    start_steps: Count = 600
+    """Initialisations to try (`pipelines.stages.starts`)."""
+    start_steps: Count = 400
+    """After how many steps the better half of them goes on; then it is twice as many, and so on."""
 
     @model_validator(mode="after")
     def _check_starts(self) -> Self:

@@ -20,7 +20,7 @@ splits: {held_out: 5, test_images: 20, train_symbols: 20, test_symbols: 10, test
 dae: {steps: 150, batch: 8, code: 8, widths: [8, 8], checkpoint_seconds: 0.03}
 vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstruction: perceptual,
          layer: bottleneck, checkpoint_seconds: 0.03, starts: 3, start_steps: 40}
-symbols: {steps: 400, batch: 16, hidden: [16], examples: 3, checkpoint_seconds: 0.03}
+symbols: {steps: 400, batch: 16, opinion: 2, examples: 3, checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
 """

@@ -11,12 +11,12 @@ from pipelines.config import Vision
 from pipelines.devices import Machine
 from pipelines.runs import RunFolder
 from pipelines.stages.learning import learn
-from pipelines.stages.starts import Start, learn_best
+from pipelines.stages.starts import Start, learn_best, steps_of
 from pipelines.training import Trained
 
 QUIET = Machine(torch.device("cpu"), quiet=True)
-WALLS = (3.0, -1.0, 2.0)
-"""Each start descends a valley of its own; the second one is the deepest."""
+WALLS = (30.0, -10.0, 20.0, 40.0)
+"""Each start descends a valley of its own; the second is the deepest, then comes the third."""
 
 
 class Killed(BaseException):
@@ -49,7 +49,7 @@ class Valleys:
         return Start(module, loss)
 
 
-def best(folder: Path, make: Valleys, starts: int = 3) -> tuple[nn.Module, Trained]:
+def best(folder: Path, make: Valleys, starts: int = 4) -> tuple[nn.Module, Trained]:
     with RunFolder(folder) as run:
         return learn_best(make, settings(starts), run, "vision", QUIET)
 
@@ -62,8 +62,9 @@ def log(folder: Path) -> list[dict[str, float]]:
 def test_the_start_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: Path) -> None:
     make = Valleys()
     _, trained = best(tmp_path / "all", make)
-    assert make.steps == {0: 10, 1: 30, 2: 10}
-    assert trained.last["loss"] == pytest.approx(-1, abs=2)
+    assert make.steps == {0: 10, 1: 30, 2: 20, 3: 10}
+    assert steps_of(settings(4)) == 70
+    assert trained.last["loss"] == pytest.approx(-10, abs=5)
     assert [line["step"] for line in log(tmp_path / "all")] == list(range(1, 31))
     assert sorted(p.name for p in (tmp_path / "all" / "vision").iterdir()) == [
         "log.jsonl",
@@ -72,7 +73,10 @@ def test_the_start_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: Pat
     ]
     note = json.loads((tmp_path / "all" / "vision" / "starts.json").read_text())
     assert note["best"] == 1
-    assert sorted(note["losses"]) == [note["losses"][number] for number in (1, 2, 0)]
+    assert [round["steps"] for round in note["rounds"]] == [10, 20]
+    first, second = (round["losses"] for round in note["rounds"])
+    assert sorted(first, key=first.get) == ["1", "2", "0", "3"]
+    assert set(second) == {"1", "2"}
 
 
 def test_it_ends_as_if_it_had_been_the_only_start(tmp_path: Path) -> None:
@@ -83,7 +87,7 @@ def test_it_ends_as_if_it_had_been_the_only_start(tmp_path: Path) -> None:
     assert log(tmp_path / "all") == log(tmp_path / "alone")
 
 
-@pytest.mark.parametrize("at", [0, 5, 10, 25, 29, 30, 31, 45])
+@pytest.mark.parametrize("at", [0, 5, 10, 35, 40, 44, 55, 60, 61, 65])
 def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path, at: int) -> None:
     whole, _ = best(tmp_path / "whole", Valleys())
     with pytest.raises(Killed):
@@ -92,14 +96,23 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path, at: int)
     module, trained = best(tmp_path / "killed", make)
     assert torch.equal(module.weight, whole.weight)
     assert log(tmp_path / "killed") == log(tmp_path / "whole")
-    assert sum(make.steps.values()) == 50 - at, "no step that was safe is done again"
+    assert sum(make.steps.values()) == 70 - at, "no step that was safe is done again"
     assert 0 <= trained.earlier_seconds <= trained.seconds
+
+
+def test_rounds_never_go_beyond_the_steps(tmp_path: Path) -> None:
+    make = Valleys()
+    short = settings(4).model_copy(update={"start_steps": 20})
+    with RunFolder(tmp_path) as run:
+        learn_best(make, short, run, "vision", QUIET)
+    assert make.steps == {0: 20, 1: 30, 2: 30, 3: 20}
+    assert steps_of(short) == 100
 
 
 def test_a_single_start_makes_no_folder_of_starts(tmp_path: Path) -> None:
     make = Valleys()
     best(tmp_path, make, starts=1)
-    assert make.steps == {0: 30, 1: 0, 2: 0}
+    assert make.steps == {0: 30, 1: 0, 2: 0, 3: 0}
 
 
 def test_the_seconds_of_all_starts_count_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pipelines.errors import RunError
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import OWN_MODEL, Made, RunFolder
 from pipelines.stages.learning import keep, load
-from pipelines.stages.starts import NOTE, Start, learn_best
+from pipelines.stages.starts import NOTE, Start, learn_best, steps_of
 from pipelines.training import Loss
 from vision import models, objectives
 from vision.dae import DAE
@@ -53,7 +53,6 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     vae, trained = learn_best(start, settings, run, "vision", machine)
     reconstruction = _reconstruction(config, vae, run, device)
-    steps = settings.steps + (settings.starts - 1) * settings.start_steps
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images, some, device))
@@ -64,7 +63,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "test_images": _measure(vae, data, data.splits.test_images, reconstruction, device),
         "held_out": _measure(vae, data, data.held_out, reconstruction, device),
         "images": len(pixels),
-        "images_per_second": round(steps * settings.batch / max(trained.seconds, 1e-9), 1),
+        "images_per_second": round(steps_of(settings) * settings.batch / max(trained.seconds, 1e-9), 1),
     }
     made = keep(vae, spec, metrics, trained, run, "vision", machine)
     return made._replace(files=(*made.files, NOTE)) if settings.starts > 1 else made
