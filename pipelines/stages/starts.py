@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Generic, NamedTuple, TypeVar
 
 from torch import nn
@@ -36,6 +37,13 @@ class Start(NamedTuple, Generic[M]):
     loss: Loss
 
 
+class Round(NamedTuple):
+    """What the starts of one round came to."""
+
+    steps: int
+    losses: dict[int, float]
+
+
 def learn_best(
     make: Callable[[int], Start[M]], settings: Vision, run: RunFolder, stage: str, machine: Machine
 ) -> tuple[M, Trained]:
@@ -50,33 +58,49 @@ def learn_best(
     folder, here = run.stage(stage), 0.0
     tries = folder / "starts"
     if not (folder / STATE).exists():
-        left, steps = list(range(settings.starts)), settings.start_steps
-        seconds: dict[int, float] = {}
-        rounds = []
-        while len(left) > 1:
-            losses = {}
-            for number in left:
-                module, loss = make(number)
-                trained = learn(module, loss, settings, tries / str(number), stage, machine, until=steps)
-                here += trained.seconds - trained.earlier_seconds
-                seconds[number] = trained.seconds
-                losses[number] = _loss_at(steps, tries / str(number))
-                machine.say(f"{stage}: start {number + 1}: loss {losses[number]:.2f} at step {steps}")
-            rounds.append({"steps": steps, "losses": losses})
-            left = sorted(left, key=losses.__getitem__)[: len(left) // 2]
-            steps = min(2 * steps, settings.steps)
-        write_json(folder / NOTE, {"best": left[0], "rounds": rounds})
-        take_over(tries / str(left[0]), folder, seconds=sum(seconds.values()))
+        trained: dict[int, Trained] = {}
+
+        def loss_of(number: int, steps: int) -> float:
+            nonlocal here
+            own = tries / str(number)
+            module, loss = make(number)
+            trained[number] = learn(module, loss, settings, own, stage, machine, until=steps)
+            here += trained[number].seconds - trained[number].earlier_seconds
+            return _loss_up_to(steps, own)
+
+        rounds = _halve(loss_of, settings, lambda message: machine.say(f"{stage}: {message}"))
+        best = min(rounds[-1].losses, key=rounds[-1].losses.__getitem__)
+        write_json(folder / NOTE, {"best": best, "rounds": [one._asdict() for one in rounds]})
+        take_over(tries / str(best), folder, seconds=sum(one.seconds for one in trained.values()))
     shutil.rmtree(tries, ignore_errors=True)
     module, loss = make(read_json(folder / NOTE)["best"])
-    trained = learn(module, loss, settings, folder, stage, machine)
-    return module, trained._replace(earlier_seconds=trained.earlier_seconds - here)
+    whole = learn(module, loss, settings, folder, stage, machine)
+    return module, whole._replace(earlier_seconds=whole.earlier_seconds - here)
 
 
-def _loss_at(step: int, folder: Path) -> float:
-    """The loss that the log tells for the interval up to a step, also when the training has gone on since."""
+def _halve(loss_of: Callable[[int, int], float], settings: Vision, say: Callable[[str], None]) -> list[Round]:
+    """Rounds of fewer and fewer starts, until the best half of one is a single start.
+
+    Args:
+        loss_of: (the number of a start, steps) -> its loss after so many steps in total.
+    """
+    left, steps = list(range(settings.starts)), settings.start_steps
+    rounds: list[Round] = []
+    while len(left) > 1:
+        losses: dict[int, float] = {}
+        for number in left:
+            losses[number] = loss_of(number, steps)
+            say(f"start {number + 1} of {settings.starts}: loss {losses[number]:.2f} at step {steps}")
+        rounds.append(Round(steps, losses))
+        left = sorted(left, key=losses.__getitem__)[: len(left) // 2]
+        steps = min(2 * steps, settings.steps)
+    return rounds
+
+
+def _loss_up_to(step: int, folder: Path) -> float:
+    """The mean loss of the last quarter of the steps up to `step`; the training may have gone on since."""
     lines = map(json.loads, (folder / LOG).read_text().splitlines())
-    return next(float(line["loss"]) for line in lines if line["step"] == step)
+    return fmean(line["loss"] for line in lines if 0.75 * step < line["step"] <= step)
 
 
 def steps_of(settings: Vision) -> int:
