@@ -367,3 +367,16 @@ def test_independence_weighs_dependence_between_the_first_latents_and_the_others
     mean = model.encode(x).mean
     assert torch.allclose(weighed.dependence, dependence(mean[:, :3], mean[:, 3:]))
     assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.dependence, atol=1e-3)
+
+
+def test_what_latents_share_is_measured_in_full_precision():
+    one, other = contexts(64)
+    values = covariance(torch.cat((one, other), 1)), dependence(one, other)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(covariance(torch.cat((one, other), 1)), values[0])
+        assert torch.equal(dependence(one, other), values[1])
+
+
+def test_dependence_refuses_a_batch_without_halves():
+    with pytest.raises(ValueError, match="at least 4 images, got 3"):
+        dependence(*contexts(3))

@@ -169,8 +169,7 @@ def covariance(mean: Tensor) -> Tensor:
     The off-diagonal term of DIP-VAE-I with its biased (1/B) covariance: Kumar et al., "Variational Inference
     of Disentangled Latent Concepts from Unlabeled Observations", ICLR 2018, eq. 6.
     """
-    centred = mean - mean.mean(0)
-    square = (centred.T @ centred / len(mean)).square()
+    square = (_cross(mean, mean) * (1 - 1 / len(mean))).square()
     return square.sum() - square.diagonal().sum()
 
 
@@ -189,7 +188,11 @@ def dependence(one: Tensor, other: Tensor) -> Tensor:
     Args:
         one: Posterior means (B, D_1), B at least 4.
         other: Posterior means (B, D_2) of the same images.
+
+    Raises ValueError for a smaller batch: its halves have no covariance.
     """
+    if len(one) < 4:
+        raise ValueError(f"dependence needs a batch of at least 4 images, got {len(one)}")
     i, j = torch.triu_indices(one.shape[1], one.shape[1], device=one.device)
     f = torch.cat((one, one[:, i] * one[:, j]), dim=1)
     g = torch.cat((other, other.square()), dim=1)
@@ -242,8 +245,9 @@ def normalised_beta(beta: float, latents: int, features: int) -> float:
 
 
 def _cross(f: Tensor, g: Tensor) -> Tensor:
-    """Unbiased covariances (F, G) of features (B, F) and (B, G)."""
-    return (f - f.mean(0)).T @ (g - g.mean(0)) / (len(f) - 1)
+    """Unbiased covariances (F, G) of features (B, F) and (B, G), in float32 also under autocast."""
+    with torch.autocast(f.device.type, enabled=False):
+        return (f - f.mean(0)).T @ (g - g.mean(0)) / (len(f) - 1)
 
 
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
