@@ -1,5 +1,7 @@
+import pytest
 import torch
 
+from vision import models
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import ConvDecoder, ConvEncoder
 from vision.objectives import beta_vae, gaussian_reconstruction
@@ -89,11 +91,15 @@ def test_the_decoded_image_is_the_output_itself_within_bounds():
     assert vae.decoder(z).min() < 0
 
 
-def test_the_objective_reaches_every_weight():
-    vae = model()
+@pytest.mark.parametrize("masks", ["convolutional", "additive"])
+def test_the_objective_reaches_every_weight(masks: str):
+    torch.manual_seed(1)
+    spec = {"kind": "layered_vae", "shape": SHAPE, "where": WHERE, "layers": LAYERS, "masks": masks, **SMALL}
+    vae = models.build(spec)
     x = torch.rand(8, *SHAPE, generator=torch.Generator().manual_seed(4))
     cost = gaussian_reconstruction(vae)
-    beta_vae(vae, x, beta=1.0, reconstruction=cost, sparsity=0.1).loss.backward()
+    weights = {"sparsity": 0.1, "decorrelation": 0.1, "independence": 0.1, "first": WHERE}
+    beta_vae(vae, x, beta=1.0, reconstruction=cost, **weights).loss.backward()
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name
@@ -129,3 +135,8 @@ def test_additive_masks_serve_a_layered_decoder_of_any_size():
     layered = LayeredDecoder(additive(), channels=2)
     assert layered.shape == (2, 6, 7)
     assert layered(torch.randn(3, layered.latents)).shape == (3, 2, 6, 7)
+
+
+def test_masks_of_an_unknown_kind_are_refused_with_the_nearest_name():
+    with pytest.raises(ValueError, match=r"unknown kind of masks 'aditive'.*did you mean 'additive'"):
+        models.build({"kind": "layered_vae", "shape": SHAPE, "masks": "aditive"})
