@@ -313,6 +313,7 @@ def test_covariance_is_that_of_dip_vae_one():
     expected = (expected - expected.diag().diag()).square().sum()
     assert torch.allclose(covariance(mean), expected, rtol=1e-4)
     assert covariance(torch.randn(200_000, 3, generator=noise())) < 1e-3
+    assert covariance(torch.randn(1, 3)) == 0
 
 
 def test_decorrelation_weighs_covariance_in_the_objective():

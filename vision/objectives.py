@@ -169,7 +169,7 @@ def covariance(mean: Tensor) -> Tensor:
     The off-diagonal term of DIP-VAE-I with its biased (1/B) covariance: Kumar et al., "Variational Inference
     of Disentangled Latent Concepts from Unlabeled Observations", ICLR 2018, eq. 6.
     """
-    square = (_cross(mean, mean) * (1 - 1 / len(mean))).square()
+    square = (_scatter(mean, mean) / len(mean)).square()
     return square.sum() - square.diagonal().sum()
 
 
@@ -197,7 +197,8 @@ def dependence(one: Tensor, other: Tensor) -> Tensor:
     f = torch.cat((one, one[:, i] * one[:, j]), dim=1)
     g = torch.cat((other, other.square()), dim=1)
     half = len(one) // 2
-    return (_cross(f[:half], g[:half]) * _cross(f[half:], g[half:])).sum()
+    rest = len(one) - half
+    return (_scatter(f[:half], g[:half]) * _scatter(f[half:], g[half:])).sum() / ((half - 1) * (rest - 1))
 
 
 def spread(
@@ -244,10 +245,10 @@ def normalised_beta(beta: float, latents: int, features: int) -> float:
     return beta * latents / features
 
 
-def _cross(f: Tensor, g: Tensor) -> Tensor:
-    """Unbiased covariances (F, G) of features (B, F) and (B, G), in float32 also under autocast."""
+def _scatter(f: Tensor, g: Tensor) -> Tensor:
+    """Sums of products (F, G) of centred features (B, F) and (B, G), in float32 also under autocast."""
     with torch.autocast(f.device.type, enabled=False):
-        return (f - f.mean(0)).T @ (g - g.mean(0)) / (len(f) - 1)
+        return (f - f.mean(0)).T @ (g - g.mean(0))
 
 
 def _squared_distance(a: Tensor, b: Tensor) -> Tensor:
