@@ -176,11 +176,11 @@ class Vision(Learning):
     capacity: Schedule | None = None
     """Nats to release; beta then weighs |KL - capacity|."""
     sparsity: NonNegative = 0.0
-    """Weight of `vision.objectives.spread`, which gives every latent as few pixels as possible."""
+    """Weight of `vision.penalties.spread`, which gives every latent as few pixels as possible."""
     decorrelation: NonNegative = 0.0
-    """Weight of `vision.objectives.covariance`, which keeps latents from saying the same thing twice."""
+    """Weight of `vision.penalties.covariance`, which keeps latents from saying the same thing twice."""
     independence: NonNegative = 0.0
-    """Of a layered VAE: weight of `vision.objectives.dependence` between its two groups of latents."""
+    """Of a layered VAE: weight of `vision.penalties.dependence` between its two groups of latents."""
     precision: Literal["bf16", "fp32"] = "bf16"
     starts: Count = 1
     """Initialisations to try (`pipelines.stages.starts`)."""
