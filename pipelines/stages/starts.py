@@ -10,7 +10,7 @@ shown.
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import fmean
 from typing import Generic, NamedTuple, TypeVar
@@ -84,17 +84,25 @@ def _halve(loss_of: Callable[[int, int], float], settings: Vision, say: Callable
     Args:
         loss_of: (the number of a start, steps) -> its loss after so many steps in total.
     """
-    left, steps = list(range(settings.starts)), settings.start_steps
+    left = list(range(settings.starts))
     rounds: list[Round] = []
-    while len(left) > 1:
+    for count, steps in _plan(settings):
+        if rounds:
+            left = sorted(left, key=rounds[-1].losses.__getitem__)[:count]
         losses: dict[int, float] = {}
         for number in left:
             losses[number] = loss_of(number, steps)
             say(f"start {number + 1} of {settings.starts}: loss {losses[number]:.2f} at step {steps}")
         rounds.append(Round(steps, losses))
-        left = sorted(left, key=losses.__getitem__)[: len(left) // 2]
-        steps = min(2 * steps, settings.steps)
     return rounds
+
+
+def _plan(settings: Vision) -> Iterator[tuple[int, int]]:
+    """How many starts each round has, and after how many steps in total it ends."""
+    count, steps = settings.starts, settings.start_steps
+    while count > 1:
+        yield count, steps
+        count, steps = count // 2, min(2 * steps, settings.steps)
 
 
 def _loss_up_to(step: int, folder: Path) -> float:
@@ -105,8 +113,8 @@ def _loss_up_to(step: int, folder: Path) -> float:
 
 def steps_of(settings: Vision) -> int:
     """The steps of all starts together."""
-    total, left, done, steps = 0, settings.starts, 0, settings.start_steps
-    while left > 1:
-        total += left * (steps - done)
-        left, done, steps = left // 2, steps, min(2 * steps, settings.steps)
+    total, done = 0, 0
+    for count, steps in _plan(settings):
+        total += count * (steps - done)
+        done = steps
     return total + settings.steps - done

@@ -39,21 +39,25 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
+    dae = _dae(settings, run, device)
 
-    def start(number: int) -> Start[VAE]:
+    def new(number: int) -> VAE:
         torch.manual_seed(derive(config.seed, f"vision weights {number}" if number else "vision weights"))
         vae = models.build(spec)
         assert isinstance(vae, VAE)
-        place(vae, device)
-        return Start(vae, _loss(config, vae, pixels, _reconstruction(config, vae, run, device)))
+        return place(vae, device)
 
-    vae = start(0).module
+    def start(number: int) -> Start[VAE]:
+        vae = new(number)
+        return Start(vae, _loss(config, vae, pixels, _reconstruction(settings, vae, dae)))
+
+    vae = new(0)
     beta = schedules.of(settings.beta, settings.steps)(settings.steps)
     normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     vae, trained = learn_best(start, settings, run, "vision", machine)
-    reconstruction = _reconstruction(config, vae, run, device)
     vae.eval()
+    reconstruction = _reconstruction(settings, vae, dae)
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images, some, device))
     metrics = {
@@ -126,15 +130,20 @@ def _features(config: Config, vae: VAE) -> int:
     return math.prod(vae.shape)
 
 
-def _reconstruction(config: Config, vae: VAE, run: RunFolder, device: torch.device) -> Reconstruction:
-    settings = config.vision
+def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
+    """The denoising autoencoder that the reconstruction is compared in, where it is."""
+    if settings.reconstruction == "perceptual" and settings.layer != "pixels":
+        return load(run, "dae", models.build, DAE, device)
+    return None
+
+
+def _reconstruction(settings: Settings, vae: VAE, dae: DAE | None) -> Reconstruction:
     match settings.reconstruction:
         case "bernoulli":
             return objectives.bernoulli_reconstruction(vae)
         case "gaussian":
             return objectives.gaussian_reconstruction(vae, settings.scale)
         case "perceptual":
-            dae = None if settings.layer == "pixels" else load(run, "dae", models.build, DAE, device)
             return objectives.perceptual_reconstruction(vae, dae, settings.layer)
 
 
