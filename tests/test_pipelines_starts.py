@@ -30,9 +30,10 @@ def settings(starts: int) -> Vision:
 class Valleys:
     """Makes starts, and counts what they do."""
 
-    def __init__(self, kill_at: int | None = None) -> None:
+    def __init__(self, kill_at: int | None = None, late: float = 0.0) -> None:
         self.steps = dict.fromkeys(range(len(WALLS)), 0)
         self.kill_at = kill_at
+        self.late = late  # what is added to the loss of start 1 once it has gone 12 steps
 
     def __call__(self, number: int) -> Start[nn.Linear]:
         torch.manual_seed(number)
@@ -44,6 +45,8 @@ class Valleys:
                 raise Killed
             self.steps[number] += 1
             value = module(x).square().mean() + WALLS[number]
+            if number == 1 and step >= 12:
+                value = value + self.late
             return value, {"loss": value}
 
         return Start(module, loss)
@@ -98,6 +101,19 @@ def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path, at: int)
     assert log(tmp_path / "killed") == log(tmp_path / "whole")
     assert sum(make.steps.values()) == 70 - at, "no step that was safe is done again"
     assert 0 <= trained.earlier_seconds <= trained.seconds
+
+
+def test_a_round_is_judged_by_its_own_steps_also_when_a_start_has_gone_on(tmp_path: Path) -> None:
+    """Start 1 wins the first round and loses the second; a kill in between must not change the first."""
+    notes = []
+    for name, at in (("whole", None), ("killed", 55)):  # 40 steps of the first round, then 10 and 5
+        if at is not None:
+            with pytest.raises(Killed):
+                best(tmp_path / name, Valleys(kill_at=at, late=500.0))
+        best(tmp_path / name, Valleys(late=500.0))
+        notes.append(json.loads((tmp_path / name / "vision" / "starts.json").read_text()))
+    assert notes[0] == notes[1]
+    assert notes[0]["best"] == 2
 
 
 def test_rounds_never_go_beyond_the_steps(tmp_path: Path) -> None:

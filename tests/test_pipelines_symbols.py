@@ -1,0 +1,41 @@
+"""The stage that names: what its loss adds to SCAN's."""
+
+import pytest
+import torch
+
+from pipelines.config import Config
+from pipelines.stages import symbols
+from scan import models
+from scan.grounding import SCAN
+from vision.gaussian import Gaussian
+
+PAIRS, WORDS, LATENTS = 12, 6, 3
+
+
+def excess(opinion: float, step: int) -> tuple[float, float]:
+    """What the loss of a step has beyond equation 4 (beta 1, grounding 10), and the count of opinions."""
+    config = Config.model_validate(
+        {
+            "name": "a",
+            "data": {"kind": "rooms"},
+            "symbols": {"steps": 20, "batch": PAIRS, "opinion": opinion},
+        }
+    )
+    torch.manual_seed(0)
+    scan = models.build({"kind": "scan", "symbols": WORDS, "latents": LATENTS, "encoder": "experts"})
+    assert isinstance(scan, SCAN)
+    with torch.no_grad():
+        scan.encoder.experts.growth.normal_(mean=2)
+    q_x = Gaussian(torch.randn(PAIRS, LATENTS), torch.zeros(PAIRS, LATENTS))
+    y = torch.eye(WORDS).repeat(PAIRS // WORDS, 1)
+    value, terms = symbols._loss(config, scan, y, q_x)(step)
+    assert torch.equal(value, terms["loss"])
+    rest = value - (terms["reconstruction"] + terms["kl"] + 10 * terms["grounding"])
+    return rest.item(), scan.encoder.experts.opinions().item()
+
+
+@pytest.mark.parametrize(("step", "share"), [(0, 0.0), (5, 0.5), (10, 1.0), (19, 1.0)])
+def test_opinions_are_charged_in_nats_over_all_pairs_rising_to_the_middle(step: int, share: float) -> None:
+    found, opinions = excess(3.0, step)
+    assert found == pytest.approx(share * 10 * 3.0 / PAIRS * opinions, abs=1e-4)
+    assert excess(0.0, step)[0] == pytest.approx(0, abs=1e-4)
