@@ -131,6 +131,10 @@ class Learning(Section):
     checkpoint_seconds: NonNegative = 15.0
 
 
+Precision = Literal["auto", "bf16", "fp32"]
+"""What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
+
+
 class DAE(Learning):
     """The denoising autoencoder; its colour space is that of the vision model."""
 
@@ -140,7 +144,7 @@ class DAE(Learning):
     code: Count = 100
     widths: Widths = (32, 32, 64, 64)
     bound: Literal["tanh", "linear"] = "linear"
-    precision: Literal["bf16", "fp32"] = "fp32"
+    precision: Precision = "auto"
 
 
 class Vision(Learning):
@@ -181,7 +185,7 @@ class Vision(Learning):
     """Weight of `vision.penalties.covariance`, which keeps latents from saying the same thing twice."""
     independence: NonNegative = 0.0
     """Of a layered VAE: weight of `vision.penalties.dependence` between its two groups of latents."""
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = "auto"
     starts: Count = 1
     """Initialisations to try (`pipelines.stages.starts`)."""
     start_steps: Count = 400
@@ -237,7 +241,7 @@ class Judge(Learning):
     warmup: Natural = 500
     images: Count = 30_000
     """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Precision = "auto"
 
 
 class Evaluate(Section):

@@ -1,15 +1,29 @@
-"""The machine that a run works on: the one place that picks a device and a number of threads."""
+"""The machine that a run works on: the one place that picks a device, a number of threads and an autocast."""
 
+import inspect
 import os
+import platform
 import sys
 from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from torch import nn
 
+from pipelines.config import Precision
 from pipelines.errors import UsageError
 
 M = TypeVar("M", bound=nn.Module)
+
+FEATURES = {
+    "avx2": "avx2",
+    "avx512": "avx512_f",
+    "avx512_bf16": "avx512_bf16",
+    "amx_bf16": "amx_bf16",
+    "arm_bf16": "bf16",
+}
+"""Vector extensions that decide how fast networks compute, and what torch calls them."""
+
+BF16_FEATURES = ("avx512_bf16", "amx_bf16", "arm_bf16")
 
 
 class Machine(NamedTuple):
@@ -17,6 +31,8 @@ class Machine(NamedTuple):
 
     device: torch.device
     quiet: bool = False
+    bf16: bool = False
+    """Whether the device computes in bfloat16, rather than emulating it."""
 
     def say(self, message: str) -> None:
         """Tell the user, unless quiet."""
@@ -38,13 +54,65 @@ def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = Fa
     if device == "cuda" and not available:
         raise UsageError("--device cuda: torch sees no CUDA device (scan doctor says why); use --device cpu")
     if device == "cpu" or not available:
-        return Machine(torch.device("cpu"), quiet)
+        return Machine(torch.device("cpu"), quiet, computes_bf16(torch.device("cpu")))
     os.environ.setdefault(
         "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
     )  # cuBLAS repeats itself only with a fixed workspace
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.benchmark = False
-    return Machine(torch.device("cuda"), quiet)
+    return Machine(torch.device("cuda"), quiet, computes_bf16(torch.device("cuda")))
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is arithmetic of the device.
+
+    Where it is not, it is emulated: on a CPU about ten times slower than float32 (pytorch issues 118499 and
+    183815).
+    """
+    if device.type == "cuda":
+        supported = torch.cuda.is_bf16_supported
+        if "including_emulation" in inspect.signature(supported).parameters:
+            return bool(supported(including_emulation=False))
+        return bool(supported())
+    return torch.backends.mkldnn.is_available() and any(cpu_features()[name] for name in BF16_FEATURES)
+
+
+def cpu_features() -> dict[str, bool]:
+    """Which of `FEATURES` this processor has; what torch cannot tell counts as absent."""
+    try:
+        found = torch.cpu.get_capabilities()
+    except AttributeError:  # torch before 2.11
+        found = _older_capabilities()
+    return {name: bool(found.get(key, False)) for name, key in FEATURES.items()}
+
+
+def _older_capabilities() -> dict[str, bool]:
+    asked = {
+        "avx2": "_is_avx2_supported",
+        "avx512_f": "_is_avx512_supported",
+        "avx512_bf16": "_is_avx512_bf16_supported",
+    }
+    known = vars(torch.cpu)
+    return {key: known[name]() for key, name in asked.items() if name in known}
+
+
+def cpu_name() -> str:
+    """The processor's model name, or its architecture where that cannot be read."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            for line in file:
+                key, _, value = line.partition(":")
+                if key.strip() == "model name" and value.strip():
+                    return value.strip()
+    except OSError:  # not Linux
+        pass
+    return platform.processor() or platform.machine() or "unknown"
+
+
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """The context in which networks compute in `precision`, which is resolved by now."""
+    assert precision != "auto", "precision is resolved when a run starts"
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")
 
 
 def place(module: M, device: torch.device) -> M:

@@ -7,12 +7,14 @@ accuracy is taken over the same number of images of every concept.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pipelines.config import Precision
+from pipelines.devices import autocast
 from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, from_flat
 from scan.concept_model import ConceptModel
 from scan.judge import Judge
@@ -51,11 +53,11 @@ class Scores(NamedTuple):
     sizes: Sizes
 
 
-def reader(model: ConceptModel, judge: Judge, precision: Literal["bf16", "fp32"] = "fp32") -> Reader:
+def reader(model: ConceptModel, judge: Judge, precision: Precision = "fp32") -> Reader:
     """Decode and read: what the judge sees is what sym2img shows, straight from the decoder."""
 
     def read(z: Tensor) -> Sequence[Tensor]:
-        with torch.autocast(z.device.type, torch.bfloat16, enabled=precision == "bf16"):
+        with autocast(z.device, precision):
             return judge.probabilities(model.decode_image(z))
 
     return read

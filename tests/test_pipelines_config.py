@@ -83,7 +83,7 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
         ("data.kind=room", "data: kind 'room' is none of rooms, npz, folder; did you mean rooms?"),
         (
             "vision.precision=bf6",
-            "vision.precision: the text 'bf6' is none of bf16, fp32; did you mean bf16?",
+            "vision.precision: the text 'bf6' is none of auto, bf16, fp32; did you mean bf16?",
         ),
         ("vision.beta={start: 3}", "vision.beta: a kind must be set"),
         ("vision.beta.kind=constant", "vision.beta.value: must be set"),

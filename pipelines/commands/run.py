@@ -37,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
-    from pipelines import config_files, stages
+    from pipelines import config_files, precision, stages
     from pipelines.files import write_bytes, write_json
     from pipelines.runs import RunFolder
 
@@ -50,6 +50,8 @@ def main(options: argparse.Namespace) -> None:
         from pipelines.devices import machine
 
         here = machine(options.device, quiet=options.quiet)
+        over = options.fresh and not options.stages
+        config = precision.settle(config, here, None if over else path)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
             if not options.stages:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from pipelines import precision
 from pipelines.config import Config
 from pipelines.errors import RunError, UsageError
 from pipelines.files import fingerprint, read_json
@@ -261,6 +262,7 @@ def execute(
         RunError: When a file was altered, or the stage failed.
         InterruptedRun: When the process was told to stop.
     """
+    warning = precision.slow(config, machine)
     for name in (stage for stage in enabled(config) if not names or stage in names):
         made_from = inputs(name, config, record, run)
         status = run.status(name, made_from)
@@ -276,6 +278,9 @@ def execute(
             machine.say(f"{name}: made again, since {status.why}")
         if status.kind == "partial":
             machine.say(f"{name}: goes on from where it stopped")
+        if warning and name in precision.USERS:
+            machine.say(warning)
+            warning = ""
         began = time.monotonic()
         run.begin(name, made_from)
         made = STAGES[name].run(config, run, machine)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from pipelines import datasets
 from pipelines.config import Config
-from pipelines.devices import Machine, place
+from pipelines.devices import Machine, autocast, place
 from pipelines.randomness import batch_indices, derive, noise
 from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn
@@ -37,9 +37,17 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        with autocast(device, settings.precision):
             value = objectives.denoising(dae, x, generator=noise(dice, step, device))
         return value, {"loss": value}
 
     trained = learn(dae, loss, settings, run.stage("dae"), "dae", machine)
-    return keep(dae, spec, {**trained.last, "images": len(pixels)}, trained, run, "dae", machine)
+    return keep(
+        dae,
+        spec,
+        {**trained.last, "images": len(pixels), "precision": settings.precision},
+        trained,
+        run,
+        "dae",
+        machine,
+    )

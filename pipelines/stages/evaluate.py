@@ -83,6 +83,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "versions": versions(),
         "device": str(device),
         "threads": torch.get_num_threads(),
+        "precision": config.vision.precision,
         "seconds": _seconds(run, time.monotonic() - began),
     }
     folder = run.stage("evaluate")

@@ -18,7 +18,7 @@ from torch import Tensor
 from pipelines import datasets
 from pipelines.config import Config
 from pipelines.datasets import Data
-from pipelines.devices import Machine, place
+from pipelines.devices import Machine, autocast, place
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn
@@ -44,7 +44,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     place(judge, device)
     trained = learn(judge, _loss(config, judge, seen, device), settings, run.stage("judge"), "judge", machine)
     judge.eval()
-    metrics = {**trained.last, "images": len(seen), **trust(judge, data, config.seed, device)}
+    metrics = {
+        **trained.last,
+        "images": len(seen),
+        "precision": settings.precision,
+        **trust(judge, data, config.seed, device),
+    }
     return keep(judge, spec, metrics, trained, run, "judge", machine)
 
 
@@ -70,7 +75,7 @@ def _loss(config: Config, judge: Judge, seen: ImageSet, device: torch.device) ->
         rows = batch_indices(order, step, len(pixels), settings.batch, device)
         x = augment(datasets.batch(pixels, rows), noise(dice, step, device))
         x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        with autocast(device, settings.precision):
             logits = judge(x)
         value = judge_loss(logits, factors[rows])
         return value, {"loss": value}

@@ -58,6 +58,7 @@ def keep(
     folder = run.stage(stage)
     weights.save(folder / OWN_MODEL, module, spec)
     told = {
+        "precision": "fp32",  # where the stage does not say otherwise
         **metrics,
         "parameters": sum(parameter.numel() for parameter in module.parameters()),
         "seconds": round(trained.seconds, 3),

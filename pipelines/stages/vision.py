@@ -11,7 +11,7 @@ from pipelines import datasets, schedules
 from pipelines.config import Config
 from pipelines.config import Vision as Settings
 from pipelines.datasets import Data
-from pipelines.devices import Machine, place
+from pipelines.devices import Machine, autocast, place
 from pipelines.errors import RunError
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import OWN_MODEL, Made, RunFolder
@@ -67,6 +67,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "test_images": _measure(vae, data, data.splits.test_images, reconstruction, device),
         "held_out": _measure(vae, data, data.held_out, reconstruction, device),
         "images": len(pixels),
+        "precision": settings.precision,
         "images_per_second": round(steps_of(settings) * settings.batch / max(trained.seconds, 1e-9), 1),
     }
     made = keep(vae, spec, metrics, trained, run, "vision", machine)
@@ -103,7 +104,7 @@ def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstructi
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
-        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bf16"):
+        with autocast(device, settings.precision):
             terms = objectives.beta_vae(
                 vae,
                 x,
