@@ -36,11 +36,18 @@ def package(path, source: str) -> None:
     (path / "torchvision" / "utils.py").write_text("def make_grid(images, **options): return images * 2")
 
 
-def test_a_wheel_that_does_not_fit_is_repaired_and_said_so_once(tmp_path):
+def test_a_wheel_that_does_not_fit_is_repaired_in_silence(tmp_path):
+    package(tmp_path, MISFIT)
+    done = python("from vision.torchvision_gate import load; load()", tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_log_notes_a_repair_once(tmp_path):
     package(tmp_path, MISFIT)
     done = python(
         """
-        import torch
+        import logging, torch
+        logging.basicConfig(level=logging.INFO)
         try:
             import torchvision
         except RuntimeError as error:

@@ -4,7 +4,7 @@ The ordinary torchvision wheel is a CUDA build. Beside a CPU-only torch its comp
 its import fails with "operator torchvision::nms does not exist", since it describes operators which that
 part would have defined (pytorch/vision issues 9077, 9085, 9086). Nothing of what we use needs them. So on
 exactly that error `load` forgets the half-imported modules, defines the two missing operators by their
-signatures, says so once in the log, and imports again. With matching wheels the first import succeeds and
+signatures, notes it in the log (level info), and imports again. With matching wheels the first import succeeds and
 none of this happens.
 
 After such a repair `utils`, `transforms`, `datasets` and `models` work; `ops.nms`, `ops.deform_conv2d` and
@@ -51,7 +51,7 @@ def load() -> ModuleType:
             raise
     _forget()
     _define_missing()
-    logging.getLogger(__name__).warning(
+    logging.getLogger(__name__).info(
         "torchvision's compiled part does not fit torch %s; going on without its operators", torch.__version__
     )
     return importlib.import_module("torchvision")

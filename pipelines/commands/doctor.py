@@ -38,7 +38,7 @@ def main(options: argparse.Namespace) -> None:
             print(f"{'!!' if finding.verdict else 'ok'}  {finding.what}: {finding.value}")
             if finding.verdict:
                 print(f"      {finding.verdict}")
-        print("all well" if not problems else f"{len(problems)} to look at")
+        print(f"{len(problems)} to look at" if problems else "no fault found in what is listed here")
     if any(finding.what in PACKAGES or finding.value == "not installed" for finding in problems):
         raise RunError("the installation is broken, see the lines marked !!")
 
@@ -60,10 +60,9 @@ def findings() -> list[Finding]:
 
 def _machine() -> list[Finding]:
     import os
+    import platform
 
-    import torch
-
-    from pipelines.devices import usable_cores
+    from pipelines.devices import cpu_name, usable_cores
 
     cores, threads = usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
     slow = (
@@ -71,18 +70,47 @@ def _machine() -> list[Finding]:
         if threads.isdigit() and int(threads) < cores
         else ""
     )
-    found = [
+    return [
+        Finding("processor", f"{cpu_name()} ({platform.machine()})"),
+        Finding("vector extensions", _extensions(platform.machine())),
         Finding("cores", str(cores)),
         Finding("torch threads", threads or str(cores), slow),
+        _gpu(),
+        _precision(),
     ]
+
+
+def _extensions(architecture: str) -> str:
+    """Which of the extensions that this kind of processor may have it has, and which not."""
+    from pipelines.devices import cpu_features
+
+    arm = architecture.lower() in ("aarch64", "arm64")
+    possible = {name: has for name, has in cpu_features().items() if name.startswith("arm") == arm}
+    there = [name for name, has in possible.items() if has]
+    missing = [name for name, has in possible.items() if not has]
+    return (", ".join(there) or "none") + (f"; not {', '.join(missing)}" if missing else "")
+
+
+def _gpu() -> Finding:
+    import torch
+
     if torch.cuda.is_available():
         names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-        return [*found, Finding("GPU", ", ".join(names))]
+        return Finding("GPU", ", ".join(names))
     built = torch.version.cuda
     why = (
         f"this torch is built for CUDA {built}, but sees no device" if built else "this torch is a CPU build"
     )
-    return [*found, Finding("GPU", f"none ({why}); the rooms presets are made for CPUs")]
+    return Finding("GPU", f"none ({why}); the rooms presets are made for CPUs")
+
+
+def _precision() -> Finding:
+    from pipelines import precision
+    from pipelines.devices import machine
+
+    here = machine("auto")
+    what = f"bf16 arithmetic on this {'GPU' if here.device.type == 'cuda' else 'CPU'}"
+    return Finding("precision auto", f"{precision.of_machine(here)} ({what if here.bf16 else f'no {what}'})")
 
 
 def _torchvision() -> Finding:
@@ -99,7 +127,10 @@ def _torchvision() -> Finding:
         return Finding("torchvision import", "fails", f"{reason}; install through constraints.txt")
     fits = torchvision.extension._has_ops()
     return Finding(
-        "torchvision import", "whole" if fits else "without its compiled part, which we do not need"
+        "torchvision import",
+        "whole"
+        if fits
+        else "without its compiled part, which does not fit this torch; nothing here needs it",
     )
 
 
