@@ -143,7 +143,7 @@ NAN[7, 1] = np.nan
         ),
         ({"factors": FACTORS * [1, 0]}, "factor 1 has the single value 0"),
         ({"codes_test": CODES}, "codes_test without factors_test"),
-        ({"codes": np.array([object()])}, "plain arrays"),
+        ({"codes": np.array([object()])}, "codes is an array of Python objects: save it as numbers"),
     ],
 )
 def test_arrays_that_cannot_be_scored(
@@ -163,9 +163,12 @@ def test_arrays_that_cannot_be_scored(
         (["TMP/a.npz", "--metrics", "mgi"], "--metrics: no metric 'mgi'; did you mean mig?"),
         (["TMP/none.npz"], "TMP/none.npz: no such file"),
         (["TMP/empty.npz"], "TMP/empty.npz: no array called codes (there is images)"),
-        (["TMP/text.csv"], "TMP/text.csv: column size, row 2: 'big' is not an integer"),
-        (["TMP/ragged.csv"], "TMP/ragged.csv: row 1 has 1 cells, the first line 2"),
-        (["TMP/text.npz"], "TMP/text.npz: neither a .csv file nor an .npz file"),
+        (["TMP/text.csv"], "TMP/text.csv: column z0, line 3: 'big' is not a number"),
+        (
+            ["TMP/ragged.csv"],
+            "TMP/ragged.csv: 1 problem in 1 rows: 1 lines without exactly 2 cells (line 2 has 1)",
+        ),
+        (["TMP/text.npz"], "TMP/text.npz: truncated or not an .npz file of plain arrays"),
         (["TMP"], "TMP is a folder; for a run: scan metrics --run TMP"),
         (["--run", "TMP/none"], "TMP/none does not exist"),
         (["TMP/a.npz", "--run", "TMP"], "give either a FILE of codes and factors or --run RUN"),
@@ -178,7 +181,7 @@ def test_a_wrong_request_is_one_line(
 ) -> None:
     write(tmp_path / "a.npz")
     np.savez(tmp_path / "empty.npz", images=CODES)
-    (tmp_path / "text.csv").write_text("z0,size\n1,2\n2,big\n")
+    (tmp_path / "text.csv").write_text("z0,size\n1,2\nbig,2\n")
     (tmp_path / "ragged.csv").write_text("z0,size\n1\n")
     (tmp_path / "text.npz").write_text("no zip")
     code, said, told = run([word.replace("TMP", str(tmp_path)) for word in words], capsys)

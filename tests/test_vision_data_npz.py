@@ -96,7 +96,7 @@ def test_binary_images_become_black_and_white(tmp_path):
         ({"images": IMAGES, "factors": FACTORS[:, :1]}, r"2 factor names for factors of shape \(6, 1\)"),
         ({"images": IMAGES, "factors": FACTORS + 1, "values_a": ["x", "y", "z"]}, "'a' must hold indices 0"),
         ({"images": IMAGES, "factors": FACTORS, "values_c": ["x"]}, "no factor 'c': there are a, b"),
-        ({"images": IMAGES.astype(object), "factors": FACTORS}, "not an .npz file of plain arrays"),
+        ({"images": IMAGES.astype(object), "factors": FACTORS}, "images is an array of Python objects"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_file(tmp_path, arrays, message):
