@@ -1,9 +1,9 @@
 """Codes and factors from a user's file: .npz with named arrays, or a table of text with named columns.
 
 An .npz holds `codes` (N, D) and `factors` (N, K), and may hold `codes_test`, `factors_test` and
-`factor_names`; factors are integers or words. In a .csv (`vision.data.tables` has the formats) the columns called `code_...`, or `z` and a number (z0, z_1), are the latents, in
-the file's order; every other column is a factor. Without a test part of its own a seeded share of the rows
-becomes it.
+`factor_names`; factors are integers or words. In a .csv (`vision.data.tables` has the formats) the columns
+called `code_...`, or `z` and a number (z0, z_1), are the latents, in the file's order; every other column is
+a factor. Without a test part of its own a seeded share of the rows becomes it.
 """
 
 import re
@@ -84,7 +84,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 def _table(path: Path) -> dict[str, np.ndarray]:
     try:
         table = read_table(path)
-        table.problems.raise_any(path, table.count)
+        table.problems.raise_any(path, table.total)
         latents = [name for name in table.names if LATENT.fullmatch(name)]
         factors = [name for name in table.names if not LATENT.fullmatch(name)]
         if not latents or not factors:

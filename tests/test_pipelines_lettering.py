@@ -1,4 +1,4 @@
-"""Words in figures are drawn as they are: no mathematics, fonts that have the characters, one line where none has."""
+"""Words in figures are drawn as they are: no mathematics, fonts that have the characters, or one line."""
 
 import io
 import logging

@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         nargs="?",
-        help=".npz with codes (N, D) and factors (N, K), integers or words, perhaps codes_test, factors_test; "
-        "or .csv: columns code_* or z0, z1, ... are codes, all others factors",
+        help=".npz with codes (N, D) and factors (N, K), integers or words, perhaps codes_test, "
+        "factors_test; or .csv: columns code_* or z0, z1, ... are codes, all others factors",
     )
     parser.add_argument(
         "--run", type=Path, help="score a run instead: its codes of images with known factors"

@@ -13,7 +13,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO
 
 import numpy as np
@@ -68,7 +67,12 @@ def names_of(path: str | os.PathLike[str]) -> list[str]:
         DataError: As `read_arrays`.
     """
     found: list[str] = []
-    read_arrays(path, lambda name: bool(found.append(name)))
+
+    def note(name: str) -> bool:
+        found.append(name)
+        return False
+
+    read_arrays(path, note)
     return found
 
 

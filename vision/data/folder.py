@@ -63,7 +63,7 @@ def load_folder(
                 f"{read.path}: no column {name!r}{nearest(name, read.names)}: it has {', '.join(read.names)}"
             )
     problems = read.problems
-    total = read.count
+    total = read.total
     rows = _filled(read, (file_column, *names), problems)
     rows = _own_files(folder, rows, file_column, allow_outside, problems)
     files = [row.cells[file_column] for row in rows]
@@ -122,7 +122,7 @@ def _read_images(
     size: int | tuple[int, int] | None,
     channels: Literal[1, 3],
     resize: bool,
-    problems: _Problems,
+    problems: Problems,
 ) -> Tensor:
     """uint8 (N, C, H, W); rows of images with a problem, which is noted, stay black."""
     wanted = (size, size) if isinstance(size, int) else size

@@ -6,8 +6,8 @@
     values_NAME      (V,) strings, the names of the values of factor NAME, where its column holds indices
 
 The names may lie in a JSON file instead, {"factor_names": [...], "values": {NAME: [...]}}, with `source`
-and `licence` if you like, in UTF-8. It is found beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else
-`sprites.json`. A factor without named values is named by its values.
+and `licence` if you like. It is found beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else
+`sprites.json`. Names that are bytes are read as UTF-8. A factor without named values is named by its values.
 """
 
 from __future__ import annotations

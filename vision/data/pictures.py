@@ -63,8 +63,8 @@ def read_picture(
         with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as file:
             if file.width * file.height > MOST_PIXELS:
                 raise DataError(_too_large(f"{file.width}x{file.height} pixels"))
-            upright = ImageOps.exif_transpose(file)
-            image = _eight_bits(upright, file.format or "").convert("RGB" if channels == 3 else "L")
+            file.load()
+            image = _eight_bits(_upright(file), file.format or "").convert("RGB" if channels == 3 else "L")
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -81,6 +81,15 @@ def read_picture(
 
 def _too_large(what: str) -> str:
     return f"{what}: at most {MOST_PIXELS // 1_000_000} million are read"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF tag says; as stored where the EXIF data, which are not pixels, are damaged."""
+    try:
+        image.getexif()
+    except Exception:  # as in decoders, of any type
+        return image
+    return ImageOps.exif_transpose(image)
 
 
 def _eight_bits(image: Image.Image, file_format: str) -> Image.Image:
@@ -100,12 +109,12 @@ def _scaled(image: Image.Image, file_format: str) -> Image.Image:
     if image.mode == "F":
         if not 0 <= least <= most <= 1:  # also where a pixel is not a number
             raise DataError(f"pixels are floats from {least:g} to {most:g}: expected 0 to 1")
-    elif image.mode == "I" and file_format not in ("PNG", "PPM"):  # of these, 16 bits are read as "I"
-        if not (least >= 0 and 255 < most <= 65535):
-            raise DataError(
-                f"pixels are 32-bit integers from {least} to {most}, which do not say what white is: "
-                "save it with 8 or 16 bits"
-            )
+    is_long = image.mode == "I" and file_format not in ("PNG", "PPM")  # of these, 16 bits are read as "I"
+    if is_long and not (least >= 0 and 255 < most <= 65535):
+        raise DataError(
+            f"pixels are 32-bit integers from {least} to {most}, which do not say what white is: "
+            "save it with 8 or 16 bits"
+        )
     scaled = np.rint(values * (255 / (1 if image.mode == "F" else 65535))).astype(np.uint8)
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):

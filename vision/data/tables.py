@@ -76,7 +76,7 @@ class Table(NamedTuple):
     """Columns that the format declares to be present (1) or absent (-1)."""
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """The number of rows, those with a problem included."""
         return len(self.rows) + sum(map(len, self.problems.found.values()))
 
