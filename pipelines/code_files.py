@@ -103,14 +103,14 @@ def _table(path: Path) -> dict[str, np.ndarray]:
 
 def _factor(table: Table, name: str) -> np.ndarray:
     """A column (N,): numbers where all cells are, else words, numbered in ascending order."""
-    for row in table.rows:
-        cell = row.cells[name]
+    cells = table.columns[name]
+    for line, cell in zip(table.lines, cells, strict=True):
         if not cell or hint(cell):
             what = f"{quoted(cell)} is no value of a factor{hint(cell)}" if cell else "empty"
-            raise DataError(f"{table.path}: column {name}, line {row.line}: {what}")
-    if all(number(row.cells[name]) is not None for row in table.rows):
+            raise DataError(f"{table.path}: column {name}, line {line}: {what}")
+    if all(number(cell) is not None for cell in cells):
         return np.array(table.numbers(name))
-    return numbered(np.array([row.cells[name] for row in table.rows]))[0]
+    return numbered(np.array(cells))[0]
 
 
 def _numbered(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -51,7 +51,9 @@ def _size(value: object) -> object:
 
 def _place(value: object) -> object:
     """The absolute path of one that is relative to the current folder, or begins with "~"."""
-    return os.path.abspath(os.path.expanduser(value)) if isinstance(_text(value), str) and value else value
+    if not isinstance(_text(value), str) or not value:
+        raise ValueError("expected a path, got an empty text")
+    return os.path.abspath(os.path.expanduser(str(value)))
 
 
 def spelled(value: object) -> str:

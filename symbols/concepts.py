@@ -23,8 +23,8 @@ OPERATORS: tuple[Operator, ...] = get_args(Operator)
 Item = tuple[str, str]
 
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
-"""Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what follows; not
-the joiners that some scripts and emoji need."""
+"""Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what
+follows; not the joiners that some scripts and emoji need."""
 
 
 class VocabularyError(ValueError):

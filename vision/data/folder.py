@@ -21,7 +21,7 @@ from vision.data.factors import factors, nearest
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import is_inside
 from vision.data.pictures import read_picture
-from vision.data.tables import Problems, Row, Table, hint, quoted, read_table
+from vision.data.tables import Problems, Table, hint, quoted, read_table
 
 
 def load_folder(
@@ -64,15 +64,14 @@ def load_folder(
             )
     problems = read.problems
     total = read.total
-    rows = _filled(read, (file_column, *names), problems)
-    rows = _own_files(folder, rows, file_column, allow_outside, problems)
-    files = [row.cells[file_column] for row in rows]
+    rows = _own_files(folder, read, file_column, allow_outside, _filled(read, (file_column, *names)))
+    files = [read.columns[file_column][row] for row in rows]
     images = _read_images(folder, files, size, channels, resize, problems)
     problems.raise_any(read.path, total)
     chosen = {*binary, *read.binary}
     try:
         found = factors(
-            {name: np.array([row.cells[name] for row in rows]) for name in names},
+            {name: np.array(read.columns[name])[rows] for name in names},
             binary=[name for name in names if name in chosen]
             + [name for name in binary if name not in names],
         )
@@ -82,35 +81,34 @@ def load_folder(
         raise DataError(f"{read.path}: {error}") from error
 
 
-def _filled(table: Table, needed: Sequence[str], problems: Problems) -> list[Row]:
+def _filled(table: Table, needed: Sequence[str]) -> list[int]:
     """The rows without empty cells and decimal commas in the columns `needed`; the others are noted."""
-    filled = []
-    for row in table.rows:
-        empty = [name for name in needed if not row.cells[name]]
-        commas = [name for name in needed[1:] if hint(row.cells[name])]
-        for name in empty:
-            problems.add("empty cells", f"line {row.line} column {name!r}")
-        for name in commas:
-            cell = row.cells[name]
-            problems.add("decimal commas", f"line {row.line} column {name!r}: {quoted(cell)}{hint(cell)}")
-        if not empty and not commas:
-            filled.append(row)
-    return filled
+    wrong = set()
+    for name in needed:
+        for row, (line, cell) in enumerate(zip(table.lines, table.columns[name], strict=True)):
+            where = f"line {line} column {name!r}"
+            if not cell:
+                table.problems.add("empty cells", where)
+                wrong.add(row)
+            elif name != needed[0] and hint(cell):
+                table.problems.add("decimal commas", f"{where}: {quoted(cell)}{hint(cell)}")
+                wrong.add(row)
+    return [row for row in range(len(table.lines)) if row not in wrong]
 
 
-def _own_files(
-    folder: Path, rows: Sequence[Row], column: str, outside: bool, problems: Problems
-) -> list[Row]:
-    """The rows whose file is named once and lies in the folder, or anywhere (`outside`); others are noted."""
-    kept: list[Row] = []
+def _own_files(folder: Path, table: Table, column: str, outside: bool, rows: Sequence[int]) -> list[int]:
+    """Those of `rows` whose file is named once and lies in the folder, or anywhere (`outside`); others are
+    noted."""
+    kept: list[int] = []
     lines: dict[str, int] = {}
     for row in rows:
-        file = row.cells[column]
-        first = lines.setdefault(os.path.normpath(folder / file), row.line)
-        if first != row.line:
-            problems.add("files named twice", f"{quoted(file)} in lines {first} and {row.line}")
+        file, line = table.columns[column][row], table.lines[row]
+        first = lines.setdefault(os.path.normpath(folder / file), line)
+        if first != line:
+            table.problems.add("files named twice", f"{quoted(file)} in lines {first} and {line}")
         elif not outside and not is_inside(folder, folder / file):
-            problems.add("files outside the folder, see allow_outside", f"{quoted(file)} in line {row.line}")
+            kind = "files outside the folder, see allow_outside"
+            table.problems.add(kind, f"{quoted(file)} in line {line}")
         else:
             kept.append(row)
     return kept

@@ -60,7 +60,12 @@ def read_picture(
     path = regular(path)
     try:
         # Pillow warns of metadata that is not used here, and of sizes, which are checked below.
-        with warnings.catch_warnings(action="ignore"), Image.open(path, formats=FORMATS) as file:
+        # It is given a stream, for it does not turn grey TIFF files that it maps into memory by their name.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            open(path, "rb") as stream,
+            Image.open(stream, formats=FORMATS) as file,
+        ):
             if file.width * file.height > MOST_PIXELS:
                 raise DataError(_too_large(f"{file.width}x{file.height} pixels"))
             file.load()
@@ -106,16 +111,16 @@ def _scaled(image: Image.Image, file_format: str) -> Image.Image:
     """A grey image of 16 bits, 32 bits or floats, so that its white is 255."""
     values = np.asarray(image)
     least, most = values.min(), values.max()
-    if image.mode == "F":
-        if not 0 <= least <= most <= 1:  # also where a pixel is not a number
-            raise DataError(f"pixels are floats from {least:g} to {most:g}: expected 0 to 1")
+    white = 1 if image.mode == "F" else 65535
+    if image.mode == "F" and not 0 <= least <= most <= white:  # also where a pixel is not a number
+        raise DataError(f"pixels are floats from {least:g} to {most:g}: expected 0 to 1")
     is_long = image.mode == "I" and file_format not in ("PNG", "PPM")  # of these, 16 bits are read as "I"
-    if is_long and not (least >= 0 and 255 < most <= 65535):
+    if is_long and not (least >= 0 and 255 < most <= white):
         raise DataError(
             f"pixels are 32-bit integers from {least} to {most}, which do not say what white is: "
             "save it with 8 or 16 bits"
         )
-    scaled = np.rint(values * (255 / (1 if image.mode == "F" else 65535))).astype(np.uint8)
+    scaled = np.rint(values * (255 / white)).astype(np.uint8)
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
         scaled[values == transparent] = 0

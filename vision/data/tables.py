@@ -11,9 +11,11 @@ one, or empty. Errors count lines as an editor does.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -55,30 +57,28 @@ class Problems:
         raise DataError(f"{table}: {total} problem{'s' * (total != 1)} in {rows} rows: {'; '.join(parts)}")
 
 
-class Row(NamedTuple):
-    """One row."""
-
-    line: int
-    """Of the file, from 1: where the row begins."""
-    cells: dict[str, str]
-
-
 class Table(NamedTuple):
     """Named columns of text."""
 
     path: Path
-    names: tuple[str, ...]
-    rows: list[Row]
-    """Those that have a cell for each column."""
+    columns: dict[str, list[str]]
+    """Of the rows that have a cell for each column."""
+    lines: list[int]
+    """Where in the file each of these begins, from 1."""
     problems: Problems
-    """Holds the others; who reads the table raises them, with what else there is to say."""
+    """Holds the other rows; who reads the table raises them, with what else there is to say."""
     binary: tuple[str, ...] = ()
     """Columns that the format declares to be present (1) or absent (-1)."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Of the columns."""
+        return tuple(self.columns)
+
+    @property
     def total(self) -> int:
         """The number of rows, those with a problem included."""
-        return len(self.rows) + sum(map(len, self.problems.found.values()))
+        return len(self.lines) + sum(map(len, self.problems.found.values()))
 
     def numbers(self, name: str) -> list[float]:
         """A column as numbers.
@@ -86,15 +86,14 @@ class Table(NamedTuple):
         Raises:
             DataError: Naming the line of the first cell that is no finite number.
         """
-        return [self._number(name, row) for row in self.rows]
-
-    def _number(self, name: str, row: Row) -> float:
-        cell = row.cells[name]
-        found = number(cell)
-        if found is None or not math.isfinite(found):
-            raise DataError(
-                f"{self.path}: column {name}, line {row.line}: {quoted(cell)} is not a number{hint(cell)}"
-            )
+        found = []
+        for line, cell in zip(self.lines, self.columns[name], strict=True):
+            value = number(cell)
+            if value is None or not math.isfinite(value):
+                raise DataError(
+                    f"{self.path}: column {name}, line {line}: {quoted(cell)} is not a number{hint(cell)}"
+                )
+            found.append(value)
         return found
 
 
@@ -141,21 +140,17 @@ def read_table(path: str | os.PathLike[str], file_column: str = "file") -> Table
     if not lines:
         raise DataError(f"{path}: empty; expected a header and at least one row")
     (_, names), *body = lines
-    whole = []
-    for line, cells in body:
-        if len(cells) == len(names):
-            whole.append((line, cells))
-        else:
-            problems.add(
-                f"lines without exactly {len(names)} cells{_ragged_hint(names, cells)}",
-                f"line {line} has {len(cells)}",
-            )
     if not body:
         raise DataError(f"{path}: expected a header and at least one row, found only the header")
+    whole = [record for record in body if len(record[1]) == len(names)]
+    for line, cells in body:
+        if len(cells) != len(names):
+            kind = f"lines without exactly {len(names)} cells{_ragged_hint(names, cells)}"
+            problems.add(kind, f"line {line} has {len(cells)}")
     kept = _kept_columns(path, names, [cells for _, cells in whole])
-    rows = [Row(line, {names[column]: cells[column] for column in kept}) for line, cells in whole]
-    found = tuple(names[column] for column in kept)
-    return Table(path, found, rows, problems, binary=found[1:] if celeba else ())
+    columns = {names[place]: [sys.intern(cells[place]) for _, cells in whole] for place in kept}
+    binary = tuple(columns)[1:] if celeba else ()
+    return Table(path, columns, [line for line, _ in whole], problems, binary)
 
 
 def _text(path: Path) -> str:
@@ -195,7 +190,7 @@ def _split(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:
         for cells in reader:
@@ -210,28 +205,33 @@ def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[
 
 def _delimiter(path: Path, text: str) -> str:
     """The delimiter with which all lines have the same number of cells, more than one."""
-    columns: dict[str, int] = {}
-    even: list[str] = []
-    first_error: DataError | None = None
-    for delimiter in DELIMITERS:
-        try:
-            widths = [len(cells) for _, cells in _records(path, text, delimiter)]
-        except DataError as error:
-            first_error = first_error or error
-            continue
-        if widths and widths[0] > 1:
-            columns[delimiter] = widths[0]
-            if len(set(widths)) == 1:
-                even.append(delimiter)
-    if not columns and first_error is not None:
-        raise first_error
-    if len(columns) <= 1 or len(even) == 1:
-        return (even or list(columns) or [","])[0]
+    widths = {one: _width(path, text, one) for one in DELIMITERS}
+    columns = {one: width for one, width in widths.items() if width > 1}
+    if len(columns) <= 1:
+        return next(iter(columns), ",")
+    even = [one for one, count in columns.items() if _is_even(path, text, one, count)]
+    if len(even) == 1:
+        return even[0]
     choices = " or ".join(f"{DELIMITERS[one]} ({columns[one]} columns)" for one in even or columns)
     raise DataError(
         f"{path}: cells may be separated by {choices}: quote the cells that hold one of these, "
         'or begin the file with a line such as "sep=,"'
     )
+
+
+def _width(path: Path, text: str, delimiter: str) -> int:
+    """Cells of the header; 1 where it cannot be read so."""
+    try:
+        return len(next(_records(path, text, delimiter), (0, [""]))[1])
+    except DataError:
+        return 1
+
+
+def _is_even(path: Path, text: str, delimiter: str, columns: int) -> bool:
+    try:
+        return all(len(cells) == columns for _, cells in _records(path, text, delimiter))
+    except DataError:  # a quote that only another delimiter explains
+        return False
 
 
 def _celeba(path: Path, text: str, file_column: str) -> list[tuple[int, list[str]]] | None:
