@@ -175,9 +175,20 @@ def test_files_stay_inside_the_folder_unless_it_is_allowed(folder, tmp_path_fact
     Image.fromarray(pixels(7)).save(elsewhere / "x.png")
     (folder / "link.png").symlink_to(elsewhere / "x.png")
     (folder / "linked").symlink_to(elsewhere)
-    for file in (str(elsewhere / "x.png"), f"../{elsewhere.name}/x.png", "link.png", "linked/x.png"):
+    beside = folder.with_name(f"{folder.name}-2")  # its name begins like the folder's
+    beside.mkdir()
+    Image.fromarray(pixels(7)).save(beside / "x.png")
+    for file in (
+        str(elsewhere / "x.png"),
+        str(beside / "x.png"),
+        f"../{beside.name}/x.png",
+        "link.png",
+        "linked/x.png",
+    ):
         table(folder, [*ROWS, (file, "red", "9", "no")])
-        assert f"1 files outside the folder, see allow_outside ('{file}' in line 5)" in one_line(folder)
+        message = one_line(folder)
+        assert "1 problem in 4 rows: 1 files outside the folder, see allow_outside" in message
+        assert message.endswith("in line 5)")
         image = load_folder(folder, "table.csv", allow_outside=True).images[3]
         assert torch.equal(image, torch.from_numpy(pixels(7)).permute(2, 0, 1))
     through = folder.with_name(f"{folder.name}-link")
@@ -206,3 +217,9 @@ def test_a_home_folder_and_relative_tables(folder, monkeypatch):
     (folder.parent / "table.csv").write_text("of,another\nset,altogether\n")
     assert len(load_folder(f"~/{folder.name}", "table.csv")) == 3
     assert len(load_folder(folder, f"~/{folder.name}/table.csv")) == 3
+
+
+def test_a_link_to_itself_is_one_line(folder):
+    (folder / "loop.png").symlink_to("loop.png")
+    table(folder, [*ROWS, ("loop.png", "red", "9", "no")])
+    assert "1 unreadable or truncated files (loop.png: Too many levels of symbolic links)" in one_line(folder)

@@ -100,13 +100,14 @@ def _own_files(folder: Path, table: Table, column: str, outside: bool, rows: Seq
     """Those of `rows` whose file is named once and lies in the folder, or anywhere (`outside`); others are
     noted."""
     kept: list[int] = []
+    root = os.path.realpath(folder)
     lines: dict[str, int] = {}
     for row in rows:
         file, line = table.columns[column][row], table.lines[row]
         first = lines.setdefault(os.path.normpath(folder / file), line)
         if first != line:
             table.problems.add("files named twice", f"{quoted(file)} in lines {first} and {line}")
-        elif not outside and not is_inside(folder, folder / file):
+        elif not outside and not is_inside(root, folder / file):
             kind = "files outside the folder, see allow_outside"
             table.problems.add(kind, f"{quoted(file)} in line {line}")
         else:

@@ -30,6 +30,7 @@ def regular(path: str | os.PathLike[str]) -> Path:
     return path
 
 
-def is_inside(folder: Path, path: Path) -> bool:
-    """Whether a path lies in a folder, once ".." and symbolic links are followed in both."""
-    return path.resolve().is_relative_to(folder.resolve())
+def is_inside(folder: str, path: str | os.PathLike[str]) -> bool:
+    """Whether a path lies in a folder, which is a real path already, once ".." and symbolic links in it are
+    followed."""
+    return os.path.realpath(path).startswith(folder.rstrip(os.sep) + os.sep)
