@@ -102,15 +102,22 @@ def _table(path: Path) -> dict[str, np.ndarray]:
 
 
 def _factor(table: Table, name: str) -> np.ndarray:
-    """A column (N,): numbers where all cells are, else words, numbered in ascending order."""
+    """A column (N,): integers where all cells are numbers, else words, numbered in ascending order."""
     cells = table.columns[name]
     for line, cell in zip(table.lines, cells, strict=True):
         if not cell or hint(cell):
             what = f"{quoted(cell)} is no value of a factor{hint(cell)}" if cell else "empty"
             raise DataError(f"{table.path}: column {name}, line {line}: {what}")
-    if all(number(cell) is not None for cell in cells):
-        return np.array(table.numbers(name))
-    return numbered(np.array(cells))[0]
+    if any(number(cell) is None for cell in cells):
+        return numbered(np.array(cells))[0]
+    values = np.array(table.numbers(name))
+    wrong = np.flatnonzero(values != np.round(values))
+    if len(wrong):
+        where = f"line {table.lines[wrong[0]]}: {quoted(cells[wrong[0]])}"
+        raise DataError(
+            f"{table.path}: column {name}, {where} is not an integer (discretise a continuous factor first)"
+        )
+    return values
 
 
 def _numbered(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -300,6 +300,7 @@ def test_words_are_factors_in_an_npz_file_too(
         ("z0,f\n1,2\n2,\n", "column f, line 3: empty"),
         ("z0,f\n1,2\nnan,1\n", "column z0, line 3: 'nan' is not a number"),
         ("z0,f\n1,2\n1,nan\n", "column f, line 3: 'nan' is not a number"),
+        ("z0,f\n1,2\n1,0.5\n", "column f, line 3: '0.5' is not an integer (discretise"),
         ("z0,f,f\n1,2,2\n", "column 'f' occurs twice"),
         ("z0,z1\n1,2\n", "no column besides those of codes"),
     ],
