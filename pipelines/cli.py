@@ -22,7 +22,7 @@ from pipelines.commands import (
     sym2img,
     traverse,
 )
-from pipelines.errors import InterruptedRun, RunError, UsageError
+from pipelines.errors import InterruptedRun, RunError, UsageError, printable
 from pipelines.files import explain
 
 COMMANDS: dict[str, Command] = {
@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _end(message: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    print(f"scan: {message}", file=sys.stderr)
+    print(f"scan: {printable(message, lines=True)}", file=sys.stderr)
     return code
 
 

@@ -1,15 +1,13 @@
-"""Codes and factors from a user's file: .npz with named arrays, or .csv with named columns.
+"""Codes and factors from a user's file: .npz with named arrays, or a table of text with named columns.
 
 An .npz holds `codes` (N, D) and `factors` (N, K), and may hold `codes_test`, `factors_test` and
-`factor_names`. In a .csv the columns called `code_...`, or `z` and a number (z0, z_1), are the latents, in
-the file's order; every other column is a factor. Without a test part of its own a seeded share of the rows
-becomes it.
+`factor_names`; factors are integers or words. In a .csv (`vision.data.tables` has the formats) the columns
+called `code_...`, or `z` and a number (z0, z_1), are the latents, in the file's order; every other column is
+a factor. Without a test part of its own a seeded share of the rows becomes it.
 """
 
-import csv
 import re
-import zipfile
-import zlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +15,19 @@ from typing import NamedTuple
 import numpy as np
 
 from pipelines.errors import UsageError
+from vision.data.archives import names_of, read_arrays, words
+from vision.data.factors import numbered
+from vision.data.images import DataError
+from vision.data.tables import Table, hint, number, quoted, read_table
 from vision.metrics import MetricError, Parts
 from vision.metrics.arrays import check_codes, check_factors, check_pair, check_split
 
 LATENT = re.compile(r"code_.+|code\d+|z_?\d+", re.IGNORECASE)
+TABLES = (".csv", ".tsv", ".txt")
+"""How the names of text tables end; any other file is read as an .npz."""
+ARRAYS = ("codes", "factors", "codes_test", "factors_test", "factor_names")
+LISTED = 8
+"""Names of columns or arrays that an error lists at most."""
 INDEX_ROWS = 100
 """From this many rows on, a factor with a value of its own in every row is taken for a mistake."""
 
@@ -48,12 +55,9 @@ def read(path: Path, *, share: float, seed: int, points: int | None = None) -> C
     Raises:
         UsageError: When the file cannot be read, or its arrays cannot be scored.
     """
+    path = path.expanduser()
     try:
         arrays = _arrays(path)
-        missing = [key for key in ("codes", "factors") if key not in arrays]
-        if missing:
-            there = ", ".join(arrays) or "nothing"
-            raise UsageError(f"{path}: no array called {missing[0]} (there is {there})")
         return _split(arrays, share, seed, points)
     except MetricError as error:
         raise UsageError(f"{path}: {error}") from error
@@ -62,47 +66,78 @@ def read(path: Path, *, share: float, seed: int, points: int | None = None) -> C
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if path.is_dir():
         raise UsageError(f"{path} is a folder; for a run: scan metrics --run {path}")
+    if path.suffix.lower() in TABLES:
+        return _table(path)
     try:
-        if path.suffix.lower() == ".csv":
-            return _csv(path)
-        with open(path, "rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if isinstance(file, np.lib.npyio.NpzFile):
-                return {key: file[key] for key in file.files}
-        raise UsageError(f"{path}: a single array; expected an .npz file with codes and factors")
-    except FileNotFoundError:
-        raise UsageError(f"{path}: no such file") from None
-    except (OSError, EOFError, ValueError, csv.Error, zipfile.BadZipFile, zlib.error) as error:
-        what = " ".join(str(error).split())
-        raise UsageError(f"{path}: neither a .csv file nor an .npz file of plain arrays ({what})") from error
+        arrays = read_arrays(path, ARRAYS.__contains__)
+        for key in ("codes", "factors"):
+            if key not in arrays:
+                there = ", ".join(names_of(path)[:LISTED]) or "nothing"
+                raise UsageError(f"{path}: no array called {key} (there is {there})")
+        return arrays
+    except DataError as error:
+        what = str(error)
+        kinds = f"{', '.join(TABLES)} or .npz"
+        raise UsageError(f"{path}: {what}" + (f"; expected {kinds}" if "not an" in what else "")) from error
 
 
-def _csv(path: Path) -> dict[str, np.ndarray]:
-    with open(path, newline="", encoding="utf-8-sig") as stream:
-        head, *rows = [row for row in csv.reader(stream) if row] or [[]]
-    head = [name.strip() for name in head]
-    latents = [column for column, name in enumerate(head) if LATENT.fullmatch(name)]
-    factors = [column for column, name in enumerate(head) if not LATENT.fullmatch(name)]
-    if not latents or not factors:
-        what = "no column of codes (code_0, z1, ...)" if not latents else "no column besides those of codes"
-        raise UsageError(f"{path}: {what} in its first line: {', '.join(head[:8])}")
-    table = np.empty((len(rows), len(head)))
-    for place, row in enumerate(rows):
-        if len(row) != len(head):
-            raise UsageError(f"{path}: row {place + 1} has {len(row)} cells, the first line {len(head)}")
-        for column, cell in enumerate(row):
-            try:
-                table[place, column] = float(cell)
-            except ValueError:
-                wanted = "an integer" if column in factors else "a number"
-                told = f"column {head[column]}, row {place + 1}: {cell!r} is not {wanted}"
-                raise UsageError(f"{path}: {told}") from None
-    names = np.array([head[column] for column in factors])
-    return {"codes": table[:, latents], "factors": table[:, factors], "factor_names": names}
+def _table(path: Path) -> dict[str, np.ndarray]:
+    try:
+        table = read_table(path)
+        table.problems.raise_any(path, table.total)
+        latents = [name for name in table.names if LATENT.fullmatch(name)]
+        factors = [name for name in table.names if not LATENT.fullmatch(name)]
+        if not latents or not factors:
+            what = (
+                "no column of codes (code_0, z1, ...)" if not latents else "no column besides those of codes"
+            )
+            raise UsageError(f"{path}: {what} in its header: {', '.join(table.names[:LISTED])}")
+        return {
+            "codes": np.array([table.numbers(name) for name in latents]).T,
+            "factors": np.stack([_factor(table, name) for name in factors], axis=1),
+            "factor_names": np.array(factors),
+        }
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
+def _factor(table: Table, name: str) -> np.ndarray:
+    """A column (N,): integers where all cells are numbers, else words, numbered in ascending order."""
+    cells = table.columns[name]
+    for line, cell in zip(table.lines, cells, strict=True):
+        if not cell or hint(cell):
+            what = f"{quoted(cell)} is no value of a factor{hint(cell)}" if cell else "empty"
+            raise DataError(f"{table.path}: column {name}, line {line}: {what}")
+    if any(number(cell) is None for cell in cells):
+        return numbered(np.array(cells))[0]
+    values = np.array(table.numbers(name))
+    wrong = np.flatnonzero(values != np.round(values))
+    if len(wrong):
+        where = f"line {table.lines[wrong[0]]}: {quoted(cells[wrong[0]])}"
+        raise DataError(
+            f"{table.path}: column {name}, {where} is not an integer (discretise a continuous factor first)"
+        )
+    return values
+
+
+def _numbered(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Words in the factors (N, K), and in those of the test part, as numbers that mean the same in both."""
+    parts = [arrays[key] for key in ("factors", "factors_test") if key in arrays]
+    if not any(part.dtype.kind in "US" for part in parts) or len({part.shape[1:] for part in parts}) != 1:
+        return arrays
+    if any(part.ndim != 2 for part in parts) or len({part.dtype.kind for part in parts}) != 1:
+        return arrays
+    try:
+        both = np.stack([numbered(column)[0] for column in np.concatenate(parts).T], axis=1)
+    except DataError as error:
+        raise MetricError(f"factors: a column {error}") from error
+    found = {**arrays, "factors": both[: len(parts[0])]}
+    return found if len(parts) == 1 else {**found, "factors_test": both[len(parts[0]) :]}
 
 
 def _split(arrays: dict[str, np.ndarray], share: float, seed: int, points: int | None) -> Coded:
     """Check whole arrays first, so that an error names the row of the file."""
+    arrays = _numbered(arrays)
     codes = check_codes(arrays["codes"])
     factors = check_factors(arrays["factors"], len(codes))
     check_pair(codes, factors)
@@ -142,7 +177,14 @@ def _names(found: np.ndarray | None, factors: int) -> tuple[str, ...]:
         return tuple(f"factor {k}" for k in range(factors))
     if found.shape != (factors,):
         raise MetricError(f"factor_names has shape {found.shape} for {factors} factors")
-    return tuple(str(name) for name in found)
+    try:
+        names = words(found, "factor_names")
+    except DataError as error:
+        raise MetricError(str(error)) from error
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise MetricError(f"factor_names has {twice[0]!r} twice")
+    return tuple(names)
 
 
 def counts(names: Sequence[str], factors: np.ndarray) -> dict[str, int]:

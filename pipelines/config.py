@@ -15,6 +15,7 @@ from pipelines.config_values import (
     Flag,
     Natural,
     NonNegative,
+    Place,
     Positive,
     Real,
     Size,
@@ -46,11 +47,12 @@ class NpzData(Section):
     """Images and factors in one .npz file (`vision.data.npz` has the format)."""
 
     kind: Literal["npz"]
-    path: Text | None = None
+    path: Place | None = None
+    """Relative to the folder in which the command is given; the run's own config has the absolute path."""
     size: Size | None = None
     """What to average the images down to, cropped about their centre where the proportions differ; by default
     they stay as they are."""
-    names: Text | None = None
+    names: Place | None = None
     """A JSON file with the names of factors and values, when it is not beside the .npz."""
     binary: tuple[Text, ...] = ()
     """Attributes that are present or absent, rather than one of several values."""
@@ -60,11 +62,13 @@ class NpzData(Section):
 
 
 class FolderData(Section):
-    """A folder of images with a CSV table of attributes (`vision.data.folder` has the format)."""
+    """A folder of images with a table of attributes (`vision.data.folder` has the format)."""
 
     kind: Literal["folder"]
-    path: Text | None = None
+    path: Place | None = None
+    """Relative to the folder in which the command is given; the run's own config has the absolute path."""
     table: Text = "attributes.csv"
+    """Relative to `path`."""
     size: Size | None = None
     """The size that all images must have, or with `resize` get; by default that of the first."""
     resize: Flag = False
@@ -72,6 +76,8 @@ class FolderData(Section):
     """Columns to use; by default all."""
     binary: tuple[Text, ...] = ()
     file_column: Text = "file"
+    allow_outside: Flag = False
+    """Whether the table may name files outside `path`, by "..", an absolute path or a symbolic link."""
     obtain: Text = ""
     aliases: Aliases = Field(default_factory=dict)
 

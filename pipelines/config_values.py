@@ -1,5 +1,6 @@
 """What a single setting may be: numbers, text, sizes, each with an error that says what was expected."""
 
+import os
 import re
 from typing import Annotated
 
@@ -48,6 +49,13 @@ def _size(value: object) -> object:
     return tuple(whole)
 
 
+def _place(value: object) -> object:
+    """The absolute path of one that is relative to the current folder, or begins with "~"."""
+    if not isinstance(_text(value), str) or not value:
+        raise ValueError("expected a path, got an empty text")
+    return os.path.abspath(os.path.expanduser(str(value)))
+
+
 def spelled(value: object) -> str:
     """A YAML value as an error message names it.
 
@@ -68,6 +76,8 @@ def spelled(value: object) -> str:
 Real = Annotated[float, BeforeValidator(_real), Field(allow_inf_nan=False)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
+Place = Annotated[str, BeforeValidator(_place)]
+"""A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
 Positive = Annotated[Real, Field(gt=0)]
 NonNegative = Annotated[Real, Field(ge=0)]
 Count = Annotated[Whole, Field(ge=1)]

@@ -110,6 +110,7 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     binary=data.binary,
                     file_column=data.file_column,
                     resize=data.resize,
+                    allow_outside=data.allow_outside,
                 )
     except DataError as error:
         raise UsageError(str(error)) from error

@@ -3,6 +3,8 @@
 0 fine, 1 a run that failed, 2 a wrong request, 130 interrupted after a checkpoint.
 """
 
+import re
+
 
 class UsageError(Exception):
     """The request is wrong (config, command line, a path that is not there): exit code 2."""
@@ -14,3 +16,23 @@ class RunError(Exception):
 
 class InterruptedRun(Exception):
     """Stopped by SIGINT or SIGTERM after a checkpoint; the same command goes on: exit code 130."""
+
+
+def printable(text: str, *, lines: bool = False) -> str:
+    """Text from outside (paths, names) as a terminal or a page can show it; `lines` keeps line ends and tabs.
+
+    Escaped are control characters, halves of surrogate pairs, and marks that turn the direction of text.
+
+    >>> printable("a\x1b[2J.png") == r"a\x1b[2J.png"
+    True
+    """
+    return _UNPRINTABLE.sub(
+        lambda found: found[0] if lines and found[0] in "\n\t" else _escaped(found[0]), text
+    )
+
+
+def _escaped(character: str) -> str:
+    return ascii(character)[1:-1]
+
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")

@@ -9,9 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 import scan
@@ -20,10 +17,13 @@ from pipelines.files import read_json, write_bytes, write_json
 from pipelines.runs import check_format
 from pipelines.sheets import WHITE, png
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
-from vision.data import to_bytes
+from vision.data import DataError, to_bytes
+from vision.data.pictures import read_picture
 from vision.torchvision_gate import make_grid
 
 COLUMNS = 8
+LISTED = 5
+"""Files that an error names at most."""
 SHOWN_PIXELS = 128
 """About how large a written picture shows one small image."""
 
@@ -82,10 +82,10 @@ class Picture(NamedTuple):
 
 
 def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
-    """Read image files and make them (C, H, W): cropped to the middle where the proportions differ, resized.
+    """Read image files and make them (C, H, W), as `vision.data.pictures` reads those of a data set.
 
     Raises:
-        UsageError: Naming every file that cannot be read.
+        UsageError: Naming the files that cannot be read.
     """
     found, bad = [], []
     for path in paths:
@@ -93,30 +93,22 @@ def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
             found.append(_picture(path, shape))
         except FileNotFoundError:
             bad.append(f"{path} (no such file)")
-        except IsADirectoryError:
-            bad.append(f"{path} (a folder)")
-        except Image.UnidentifiedImageError:
-            bad.append(f"{path} (not an image)")
-        except (OSError, ValueError, Image.DecompressionBombError) as error:
-            bad.append(f"{path} (damaged: {error})")
+        except DataError as error:
+            bad.append(f"{path} ({error})")
     if bad:
-        raise UsageError(f"cannot read {len(bad)} of {len(paths)} images: {', '.join(bad)}")
+        more = f", ... ({len(bad) - LISTED} more)" if len(bad) > LISTED else ""
+        raise UsageError(f"cannot read {len(bad)} of {len(paths)} images: {', '.join(bad[:LISTED])}{more}")
     return found
 
 
 def _picture(path: Path, shape: Sequence[int]) -> Picture:
     channels, height, width = shape
-    with Image.open(path) as file:
-        image = file.convert("L" if channels == 1 else "RGB")
+    pixels, (had_height, had_width) = read_picture(path, 1 if channels == 1 else 3, (height, width))
     note = ""
-    if image.size != (width, height):
-        cropped = "" if image.width * height == image.height * width else ", cropped to the middle"
-        note = f"{path}: {image.width}x{image.height} made {width}x{height}{cropped}"
-        smaller = image.width > width
-        method = Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC
-        image = ImageOps.fit(image, (width, height), method)
-    pixels = np.array(image).reshape(height, width, channels)
-    return Picture(torch.from_numpy(pixels).permute(2, 0, 1), note)
+    if (had_height, had_width) != (height, width):
+        cropped = "" if had_width * height == had_height * width else ", cropped to the middle"
+        note = f"{path}: {had_width}x{had_height} made {width}x{height}{cropped}"
+    return Picture(pixels, note)
 
 
 def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int = COLUMNS) -> None:

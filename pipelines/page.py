@@ -11,6 +11,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from pipelines.errors import printable
 from pipelines.sheets import Sheet, strips
 
 STYLE = Path(__file__).with_name("report.css")
@@ -31,7 +32,7 @@ def page(title: str, body: Iterable[str]) -> str:
 
 def escape(text: object) -> str:
     """Text as HTML."""
-    return html.escape(str(text))
+    return html.escape(printable(str(text), lines=True))
 
 
 def section(name: str, title: str, *parts: str) -> str:

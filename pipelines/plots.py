@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
 
+from pipelines import lettering
 from symbols import Concept
 
 STYLE: Any = {
@@ -24,6 +25,7 @@ STYLE: Any = {
     "xtick.color": "#555555",
     "ytick.color": "#555555",
     "lines.linewidth": 1.2,
+    **lettering.PLAIN,
 }
 INK = "#1f4e79"
 NOT_TERMS = ("step", "lr", "seconds")
@@ -127,5 +129,5 @@ def lattice(graph: nx.DiGraph, pictures: Mapping[Concept, Tensor]) -> bytes:
 
 def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=130)
+    lettering.save(figure, buffer, format="png", dpi=130)
     return buffer.getvalue()

@@ -13,6 +13,7 @@ C1 is superordinate to C2 when it is a proper subset of it, and orthogonal to it
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
@@ -20,6 +21,10 @@ Operator = Literal["AND", "IN COMMON", "IGNORE"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 Item = tuple[str, str]
+
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
+"""Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what
+follows; not the joiners that some scripts and emoji need."""
 
 
 class VocabularyError(ValueError):
@@ -49,6 +54,8 @@ def check_name(name: object, what: str) -> str:
         raise VocabularyError(f"{what} must be a string, not {name!r} ({kind}): quote it in YAML")
     if not name or name != " ".join(name.split()):
         raise VocabularyError(f"{what} is {str(name)!r}: empty, or with stray white space")
+    if _INVISIBLE.search(name):
+        raise VocabularyError(f"{what} is {str(name)!a}: it has a character that cannot be seen")
     return str(name)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,12 +24,13 @@ YES = "yes"
 
 
 def spelling(name: str) -> str:
-    """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it.
+    """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it,
+    accents composed (NFC).
 
     >>> spelling("Hair_Colour = Red")
     'hair colour:red'
     """
-    words = " ".join(re.split(r"[\s_]+", name.casefold())).strip()
+    words = " ".join(re.split(r"[\s_]+", unicodedata.normalize("NFC", name.casefold()))).strip()
     return re.sub(r"\s*[:=]\s*", ":", words) or name
 
 
@@ -103,9 +105,10 @@ class Attribute:
 def _check_distinct(names: Iterable[str], what: str) -> None:
     seen: dict[str, str] = {}
     for name in names:
-        first = seen.setdefault(spelling(name), name)
-        if first is not name:
-            raise VocabularyError(f'{what}: "{first}" and "{name}" cannot be told apart')
+        spelt = spelling(name)
+        if spelt in seen:
+            raise VocabularyError(f'{what}: "{seen[spelt]}" and "{name}" cannot be told apart')
+        seen[spelt] = name
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ NAN[7, 1] = np.nan
         ),
         ({"factors": FACTORS * [1, 0]}, "factor 1 has the single value 0"),
         ({"codes_test": CODES}, "codes_test without factors_test"),
-        ({"codes": np.array([object()])}, "plain arrays"),
+        ({"codes": np.array([object()])}, "codes is an array of Python objects: save it as numbers"),
     ],
 )
 def test_arrays_that_cannot_be_scored(
@@ -163,9 +163,12 @@ def test_arrays_that_cannot_be_scored(
         (["TMP/a.npz", "--metrics", "mgi"], "--metrics: no metric 'mgi'; did you mean mig?"),
         (["TMP/none.npz"], "TMP/none.npz: no such file"),
         (["TMP/empty.npz"], "TMP/empty.npz: no array called codes (there is images)"),
-        (["TMP/text.csv"], "TMP/text.csv: column size, row 2: 'big' is not an integer"),
-        (["TMP/ragged.csv"], "TMP/ragged.csv: row 1 has 1 cells, the first line 2"),
-        (["TMP/text.npz"], "TMP/text.npz: neither a .csv file nor an .npz file"),
+        (["TMP/text.csv"], "TMP/text.csv: column z0, line 3: 'big' is not a number"),
+        (
+            ["TMP/ragged.csv"],
+            "TMP/ragged.csv: 1 problem in 1 rows: 1 lines without exactly 2 cells (line 2 has 1)",
+        ),
+        (["TMP/text.npz"], "TMP/text.npz: truncated or not an .npz file of plain arrays"),
         (["TMP"], "TMP is a folder; for a run: scan metrics --run TMP"),
         (["--run", "TMP/none"], "TMP/none does not exist"),
         (["TMP/a.npz", "--run", "TMP"], "give either a FILE of codes and factors or --run RUN"),
@@ -178,7 +181,7 @@ def test_a_wrong_request_is_one_line(
 ) -> None:
     write(tmp_path / "a.npz")
     np.savez(tmp_path / "empty.npz", images=CODES)
-    (tmp_path / "text.csv").write_text("z0,size\n1,2\n2,big\n")
+    (tmp_path / "text.csv").write_text("z0,size\n1,2\nbig,2\n")
     (tmp_path / "ragged.csv").write_text("z0,size\n1\n")
     (tmp_path / "text.npz").write_text("no zip")
     code, said, told = run([word.replace("TMP", str(tmp_path)) for word in words], capsys)
@@ -243,3 +246,86 @@ def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
         pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
     )
     assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "random_forest"
+
+
+def csv_of(
+    path: Path, delimiter: str, *, words: bool = False, index: bool = False, mark: bool = False
+) -> str:
+    lines = [["z0", "z1", "colour", "size"]]
+    for code, (colour, size) in zip(CODES, FACTORS, strict=True):
+        lines.append([*map(str, code), f"colour {colour}" if words else str(colour), str(size)])
+    if index:
+        lines = [[str(place - 1) if place else "", *line] for place, line in enumerate(lines)]
+    path.write_text("\n".join(map(delimiter.join, lines)), encoding="utf-8-sig" if mark else "utf-8")
+    return str(path)
+
+
+def test_a_table_is_the_same_however_it_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--json", "--metrics", "mig"]
+    _, plain, _ = run([csv_of(tmp_path / "a.csv", ","), *words], capsys)
+    for name, options in {
+        "b.csv": {"delimiter": ";", "mark": True},
+        "c.tsv": {"delimiter": "\t", "index": True},
+        "d.txt": {"delimiter": ",", "words": True, "index": True},
+    }.items():
+        code, said, told = run([csv_of(tmp_path / name, **options), *words], capsys)
+        assert (code, told) == (0, "")
+        assert {**json.loads(said), "source": "", "metrics": ""} == {
+            **json.loads(plain),
+            "source": "",
+            "metrics": "",
+        }
+        assert values(said, "mig") == values(plain, "mig")
+
+
+@pytest.mark.parametrize("kind", ["U", "S"])
+def test_words_are_factors_in_an_npz_file_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    words = ["--json", "--metrics", "mig"]
+    spelt = np.char.add("v", FACTORS.astype(str)).astype(kind)
+    test = {"codes_test": CODES[:99], "factors_test": spelt[:99]}
+    _, said, _ = run([write(tmp_path / "a.npz", factors=spelt, **test), *words], capsys)
+    numbers = {"codes_test": CODES[:99], "factors_test": FACTORS[:99]}
+    _, expected, _ = run([write(tmp_path / "b.npz", **numbers), *words], capsys)
+    assert values(said, "mig") == values(expected, "mig")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("z0;f\n0,5;1\n1,5;2\n", "column z0, line 2: '0,5' is not a number (a decimal comma: write 0.5)"),
+        ("z0,f\n1,2\n2,\n", "column f, line 3: empty"),
+        ("z0,f\n1,2\nnan,1\n", "column z0, line 3: 'nan' is not a number"),
+        ("z0,f\n1,2\n1,nan\n", "column f, line 3: 'nan' is not a number"),
+        ("z0,f\n1,2\n1,0.5\n", "column f, line 3: '0.5' is not an integer (discretise"),
+        ("z0,f,f\n1,2,2\n", "column 'f' occurs twice"),
+        ("z0,z1\n1,2\n", "no column besides those of codes"),
+    ],
+)
+def test_cells_that_cannot_be_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
+) -> None:
+    (tmp_path / "a.csv").write_text(text)
+    code, said, told = run([str(tmp_path / "a.csv")], capsys)
+    assert (code, said) == (2, "")
+    assert message in told
+    assert len(told.splitlines()) == 1
+
+
+def test_arrays_that_are_not_used_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write(tmp_path / "a.npz", notes=np.array([{}], dtype=object))
+    assert run([path, "--metrics", "mig"], capsys)[0] == 0
+
+
+def test_names_of_factors_are_escaped_in_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "a.npz", factor_names=np.array([b"red\x1b[2J", b"b"]))
+    code, said, _ = run([path, "--metrics", "mig"], capsys)
+    assert code == 0
+    assert r"red\x1b[2J (3)" in said
+    path = write(tmp_path / "a.npz", factor_names=["b", "b"])
+    assert "factor_names has 'b' twice" in run([path, "--metrics", "mig"], capsys)[2]

@@ -215,3 +215,25 @@ def test_equal_vocabularies_hash_alike_and_survive_pickling(rooms: Vocabulary) -
     assert hash(twin) == hash(rooms)
     assert twin != Vocabulary(rooms.attributes)
     assert (twin.encode(rooms.aliases["dub"]) == rooms.encode(rooms.aliases["dub"])).all()
+
+
+def test_values_that_repeat_are_refused_however_the_strings_came_about() -> None:
+    for values in (("7", "7", "8"), tuple(str(n) for n in (7, 7, 8)), ("7", "".join(["", "7"]))):
+        with pytest.raises(VocabularyError, match='"7" and "7" cannot be told apart'):
+            Attribute("age", values)
+    with pytest.raises(VocabularyError, match="cannot be told apart"):
+        Attribute("place", ("caf\u00e9", "cafe\u0301"))
+    assert Attribute("version", ("v2.0", "v2")).values == ("v2.0", "v2")
+
+
+@pytest.mark.parametrize(
+    "character", ["\0", "\x1b", "\x7f", "\x9b", "\u200b", "\u202e", "\u2066", "\ufeff", "\ud800"]
+)
+def test_names_have_no_characters_that_cannot_be_seen(character: str) -> None:
+    for name in (f"re{character}d", f"{character}red"):
+        with pytest.raises(VocabularyError, match="cannot be seen") as caught:
+            Attribute("colour", (name,))
+        assert str(caught.value).isprintable()
+        with pytest.raises(VocabularyError):
+            Attribute(name, ("red",))
+    assert Attribute("face", ("\U0001f469\u200d\U0001f680", "$\\foo$")).size == 2

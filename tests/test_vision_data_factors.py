@@ -68,3 +68,37 @@ def test_a_binary_attribute_may_be_numbers_or_named_values():
 def test_what_is_wrong_is_named(columns, values, binary, message):
     with pytest.raises(DataError, match=message):
         factors(columns, values, binary)
+
+
+def test_words_keep_their_spelling_and_only_numbers_lose_a_zero_fraction():
+    words = np.array(["v2.0", "v10.0", "v2"])
+    assert factors({"version": words}).value_names == (("v10.0", "v2", "v2.0"),)
+    assert factors({"size": np.array(["2.0", "10.0"])}).value_names == (("2.0", "10.0"),)
+    assert factors({"size": np.array([2.0, 10.0, -0.0, 0.0])}).value_names == (("0", "2", "10"),)
+
+
+def test_bytes_are_decoded():
+    found = factors({"colour": np.array(["gr\xfcn".encode(), b"rot"])})
+    assert found.value_names == (("gr\xfcn", "rot"),)
+    with pytest.raises(DataError, match="'colour' has bytes that are not UTF-8"):
+        factors({"colour": np.array([b"\xff", b"a"])})
+
+
+def test_booleans_index_named_values():
+    found = factors({"hat": np.array([True, False])}, {"hat": ["off", "on"]})
+    assert found.indices[:, 0].tolist() == [1, 0]
+    assert factors({"hat": np.array([True, False])}, binary=["hat"]).indices[:, 0].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (np.array(["1", "1.0", "2"]), "'a' spells one number in two ways: 1 and 1.0"),
+        (np.array([1.0, np.inf]), "'a' has 1 missing values"),
+        (np.array([1j, 2]), "'a' holds complex128: expected numbers or words"),
+        (np.array(["2020-01-01"], dtype="M8[D]"), "'a' holds datetime64"),
+    ],
+)
+def test_columns_that_are_no_factor(column, message):
+    with pytest.raises(DataError, match=message):
+        factors({"a": column})

@@ -101,8 +101,8 @@ def test_everything_wrong_is_counted_and_named_in_one_line(folder):
     message = one_line(folder)
     assert message.startswith(f"{folder / 'table.csv'}: 11 problems in 11 rows: ")
     for part in (
-        "1 rows without exactly 4 cells (row 11 has 2)",
-        "2 empty cells (row 10 column 'colour', row 10 column 'hat')",
+        "1 lines without exactly 4 cells (line 12 has 2)",
+        "2 empty cells (line 11 column 'colour', line 11 column 'hat')",
         "5 missing files (gone0.png, gone1.png, gone2.png, ...)",
         "1 images that are not 8x6 (b.png is 9x6)",
     ):
@@ -153,6 +153,73 @@ def test_tables_that_are_none(folder):
     path.write_text("file,colour,colour\na.png,red,red\n")
     assert "column 'colour' occurs twice" in one_line(folder)
     path.write_bytes(b"\xff\xfe\x00\x01")
-    assert "not a readable CSV table" in one_line(folder)
+    assert "not a readable table" in one_line(folder)
     path.unlink()
-    assert "no such table of attributes" in one_line(folder)
+    assert "no such table" in one_line(folder)
+
+
+def test_semicolons_an_index_column_and_words_of_other_scripts(folder):
+    text = ";file;colour\n0;a.png;\u8d64\n1;b.png;bleu, clair\n"
+    (folder / "table.csv").write_text(text, encoding="utf-8-sig")
+    assert load_folder(folder, "table.csv").value_names == (("bleu, clair", "\u8d64"),)
+
+
+def test_a_file_is_named_once_however_it_is_spelt(folder):
+    table(folder, [*ROWS, ("./sub/../a.png", "red", "9", "no")])
+    message = one_line(folder)
+    assert "1 problem in 4 rows: 1 files named twice ('./sub/../a.png' in lines 2 and 5)" in message
+
+
+def test_files_stay_inside_the_folder_unless_it_is_allowed(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    Image.fromarray(pixels(7)).save(elsewhere / "x.png")
+    (folder / "link.png").symlink_to(elsewhere / "x.png")
+    (folder / "linked").symlink_to(elsewhere)
+    beside = folder.with_name(f"{folder.name}-2")  # its name begins like the folder's
+    beside.mkdir()
+    Image.fromarray(pixels(7)).save(beside / "x.png")
+    for file in (
+        str(elsewhere / "x.png"),
+        str(beside / "x.png"),
+        f"../{beside.name}/x.png",
+        "link.png",
+        "linked/x.png",
+    ):
+        table(folder, [*ROWS, (file, "red", "9", "no")])
+        message = one_line(folder)
+        assert "1 problem in 4 rows: 1 files outside the folder, see allow_outside" in message
+        assert message.endswith("in line 5)")
+        image = load_folder(folder, "table.csv", allow_outside=True).images[3]
+        assert torch.equal(image, torch.from_numpy(pixels(7)).permute(2, 0, 1))
+    through = folder.with_name(f"{folder.name}-link")
+    through.symlink_to(folder)
+    table(folder, ROWS)
+    assert len(load_folder(through, "table.csv")) == 3
+
+
+def test_decimal_commas_are_named(folder):
+    text = "file;size\na.png;0,5\nb.png;1,5\n"
+    (folder / "table.csv").write_text(text)
+    assert "2 decimal commas (line 2 column 'size': '0,5' (a decimal comma: write 0.5)" in one_line(folder)
+
+
+def test_the_list_of_celeba_has_binary_attributes_without_more_words(folder):
+    (folder / "list.txt").write_text("2\nSmiling Hat\na.png -1  1\nb.png  1 -1\n")
+    data = load_folder(folder, "list.txt")
+    assert data.binary == data.names == ("Smiling", "Hat")
+    assert data.factors.tolist() == [[0, 1], [1, 0]]
+    assert load_folder(folder, "list.txt", attributes=["Hat"]).binary == ("Hat",)
+
+
+def test_a_home_folder_and_relative_tables(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.chdir(folder.parent)
+    (folder.parent / "table.csv").write_text("of,another\nset,altogether\n")
+    assert len(load_folder(f"~/{folder.name}", "table.csv")) == 3
+    assert len(load_folder(folder, f"~/{folder.name}/table.csv")) == 3
+
+
+def test_a_link_to_itself_is_one_line(folder):
+    (folder / "loop.png").symlink_to("loop.png")
+    table(folder, [*ROWS, ("loop.png", "red", "9", "no")])
+    assert "1 unreadable or truncated files (loop.png: Too many levels of symbolic links)" in one_line(folder)

@@ -1,11 +1,14 @@
+import io
 import json
+import pickle
+import zipfile
 
 import numpy as np
 import pytest
 import torch
 
 from vision.data.images import DataError
-from vision.data.npz import load_npz
+from vision.data.npz import MOST_BYTES, load_npz
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, (6, 5, 4, 3), dtype=np.uint8)
@@ -96,7 +99,7 @@ def test_binary_images_become_black_and_white(tmp_path):
         ({"images": IMAGES, "factors": FACTORS[:, :1]}, r"2 factor names for factors of shape \(6, 1\)"),
         ({"images": IMAGES, "factors": FACTORS + 1, "values_a": ["x", "y", "z"]}, "'a' must hold indices 0"),
         ({"images": IMAGES, "factors": FACTORS, "values_c": ["x"]}, "no factor 'c': there are a, b"),
-        ({"images": IMAGES.astype(object), "factors": FACTORS}, "not an .npz file of plain arrays"),
+        ({"images": IMAGES.astype(object), "factors": FACTORS}, "images is an array of Python objects"),
     ],
 )
 def test_what_is_wrong_is_named_with_the_file(tmp_path, arrays, message):
@@ -155,3 +158,109 @@ def test_a_damaged_or_foreign_file_is_refused_by_name(sprites, tmp_path):
         np.save(file, IMAGES)
     with pytest.raises(DataError, match=r"sprites_6.npz: a single array"):
         load_npz(sprites)
+
+
+def test_only_the_arrays_of_the_set_are_read(tmp_path):
+    path = write(
+        tmp_path,
+        images=IMAGES,
+        factors=FACTORS,
+        factor_names=["a", "b"],
+        more=np.array([{}], dtype=object),
+        noise=np.zeros(50_000),
+    )
+    content = bytearray(path.read_bytes())
+    place = content.index(b"noise.npy") + 30
+    content[place : place + 20] = bytes(20)  # damage what is not needed
+    path.write_bytes(content)
+    assert len(load_npz(path)) == 6
+
+
+@pytest.mark.parametrize("name", ["images", "factors", "factor_names", "values_a"])
+def test_python_objects_are_refused_without_advice_to_load_them(tmp_path, name):
+    arrays = {"images": IMAGES, "factors": FACTORS, "factor_names": np.array(["a", "b"]), "values_a": ["x"]}
+    path = write(tmp_path, **{**arrays, name: np.array([{"a": 1}], dtype=object)})
+    with pytest.raises(DataError, match=rf"set.npz: {name} is an array of Python objects") as caught:
+        load_npz(path)
+    path.write_bytes(pickle.dumps(IMAGES))
+    with pytest.raises(DataError, match=r"set.npz: truncated or not an .npz file") as pickled:
+        load_npz(path)
+    assert "pickle" not in f"{caught.value} {pickled.value}"
+
+
+def test_an_array_that_declares_a_size_that_it_does_not_have(tmp_path):
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        head, {"descr": "|u1", "fortran_order": False, "shape": (10**6, 10**6, 3)}
+    )
+    with zipfile.ZipFile(tmp_path / "set.npz", "w") as archive:
+        archive.writestr("images.npy", head.getvalue() + bytes(12))
+    with pytest.raises(DataError, match="images is truncated or damaged"):
+        load_npz(tmp_path / "set.npz")
+
+
+def test_names_that_are_bytes_are_decoded(tmp_path):
+    path = write(
+        tmp_path,
+        images=IMAGES,
+        factors=FACTORS,
+        factor_names=np.array([b"colour", b"hat"]),
+        values_colour=np.array(["gr\xfcn".encode(), b"rot", b"blau"]),
+    )
+    data = load_npz(path)
+    assert data.names == ("colour", "hat")
+    assert data.value_names[0] == ("gr\xfcn", "rot", "blau")
+
+
+def test_booleans_are_factors_with_names(tmp_path):
+    path = write(
+        tmp_path,
+        images=IMAGES,
+        factors=FACTORS[:, 1:] > 0,
+        factor_names=["hat"],
+        values_hat=np.array(["off", "on"]),
+    )
+    assert load_npz(path).value_names == (("off", "on"),)
+
+
+@pytest.mark.parametrize(
+    "values", [["7", "7", "8"], [7, 7, 8], np.array([7, 7, 8]), np.array([b"7", b"7", b"8"])]
+)
+def test_value_names_that_repeat_are_refused_however_they_came_about(sprites, tmp_path, values):
+    message = "factor 'colour' has the value '7' twice"
+    names = ["colour", "hat"]
+    path = write(tmp_path, images=IMAGES, factors=FACTORS, factor_names=names, values_colour=values)
+    with pytest.raises(DataError, match=message):
+        load_npz(path)
+    if isinstance(values, list):
+        sprites.with_suffix(".json").write_text(
+            json.dumps({"factor_names": names, "values": {"colour": values}})
+        )
+        with pytest.raises(DataError, match=message):
+            load_npz(sprites)
+
+
+def test_a_file_of_names_may_have_a_byte_order_mark(sprites):
+    sprites.with_suffix(".json").write_text(json.dumps(NAMES), encoding="utf-8-sig")
+    assert load_npz(sprites).names == ("colour", "hat")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (json.dumps(NAMES).encode("utf-16"), "names cannot be read"),
+        (b'{"factor_names": ["a", "b"], "factor_names": ["c", "d"]}', "key 'factor_names' is given twice"),
+        (b'{"factor_names": ["a", null]}', "factor_names in .* must be strings, got null"),
+        (b'{"factor_names": ["a", true]}', "must be strings, got true"),
+        (b'{"factor_names": ["a", "b"], "values": {"a": [["x"]]}}', "values of 'a' in .* must be strings"),
+        (b'{"factor_names": ["a", "b"], "source": 3}', "source in .* must be a string"),
+        (b" " * (MOST_BYTES + 1), "larger than 16 MiB"),
+    ],
+)
+def test_names_that_are_damaged_huge_or_nested(sprites, content, message):
+    sprites.with_suffix(".json").write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        load_npz(sprites)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 500

@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> None:
     from PIL import Image
 
     from pipelines import config_files, datasets
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, printable
     from pipelines.files import write_bytes
     from pipelines.randomness import generator
     from symbols import counts
@@ -60,7 +60,9 @@ def main(options: argparse.Namespace) -> None:
         }
         print(json.dumps(described, indent=1))
         return
-    print(f"{len(image_set):,} images, {' x '.join(map(str, image_set.shape))}, {image_set.source}")
+    print(
+        f"{len(image_set):,} images, {' x '.join(map(str, image_set.shape))}, {printable(image_set.source)}"
+    )
     for name, values in factors.items():
         print(f"  {name} ({len(values)}): " + ", ".join(f"{v} {n:,}" for v, n in values.items()))
     print(f"{words.size} symbols; concepts per level: {', '.join(f'{n:,}' for n in counts(words))}")

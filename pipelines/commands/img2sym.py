@@ -29,7 +29,7 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines import finished
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, printable
 
     if not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold}: expected a probability, 0 to 1")
@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> None:
     pictures = finished.pictures(options.images, model.vision.shape)
     for picture in pictures:
         if picture.note:
-            print(f"note: {picture.note}", file=sys.stderr)
+            print(f"note: {printable(picture.note)}", file=sys.stderr)
     dice = None if options.seed is None else torch.Generator().manual_seed(options.seed)
     found = model.img2sym(torch.stack([p.pixels for p in pictures]), dice, mean=dice is None)
     names = [str(path) for path in options.images]
@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
     aliases = model.vocabulary.aliases
     for name, line, held in zip(names, str(found).splitlines(), holding, strict=True):
         also = [f"{said.name} ({said.probability:.2f})" for said in held if said.name in aliases]
-        print(f"{name}: {line}" + (f"; that is: {', '.join(also)}" if also else ""))
+        print(f"{printable(name)}: {line}" + (f"; that is: {', '.join(also)}" if also else ""))
 
 
 COMMAND = Command(

@@ -30,8 +30,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         type=Path,
         nargs="?",
-        help=".npz with codes (N, D) and integer factors (N, K), perhaps codes_test, factors_test; or .csv: "
-        "columns code_* or z0, z1, ... are codes, all others factors",
+        help=".npz with codes (N, D) and factors (N, K), integers or words, perhaps codes_test, "
+        "factors_test; or .csv: columns code_* or z0, z1, ... are codes, all others factors",
     )
     parser.add_argument(
         "--run", type=Path, help="score a run instead: its codes of images with known factors"
@@ -57,7 +57,7 @@ def main(options: argparse.Namespace) -> None:
     """Print the scores, how to read them, and the settings they depend on."""
     import json
 
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, printable
     from vision.metrics.boosting import compiled
 
     if (options.file is None) == (options.run is None):
@@ -71,7 +71,11 @@ def main(options: argparse.Namespace) -> None:
     names = chosen(compiled()) if options.metrics is None else _named(options.metrics)
     source = _of_run(options) if options.run else _of_file(options)
     told = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
-    print(json.dumps(_finite(told), indent=1, allow_nan=False) if options.json else table(told))
+    print(
+        json.dumps(_finite(told), indent=1, allow_nan=False)
+        if options.json
+        else printable(table(told), lines=True)
+    )
 
 
 def _named(text: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -62,35 +63,77 @@ def nearest(name: str, choices: Collection[str]) -> str:
     return f" (did you mean {close[0]!r}?)" if close else ""
 
 
-def _checked(name: str, column: np.ndarray, values: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
-    whole = np.issubdtype(column.dtype, np.number) and bool((column == np.floor(column)).all())
-    if not whole or column.min() < 0 or column.max() >= len(values):
-        raise DataError(f"factor {name!r} must hold indices 0 to {len(values) - 1} of its named values")
-    return column.astype(np.int64), tuple(str(value) for value in values)
+def numbered(column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """The distinct values of a column (N,), numbers or words, as indices (N,) and their names, ascending.
 
+    Names keep their spelling; a whole number that is stored as a float is named without ".0". Words that all
+    spell numbers are ordered as these.
 
-def _distinct(name: str, column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-    if column.dtype.kind == "f" and np.isnan(column).any():
-        raise DataError(f"factor {name!r} has {np.isnan(column).sum()} missing values (NaN)")
+    Raises:
+        DataError: For what is neither number nor word, for values that are not finite, and for words that
+            spell one number in two ways; the column is not named.
+    """
+    if column.dtype.kind not in "biufUS":
+        raise DataError(f"holds {column.dtype}: expected numbers or words")
+    if column.dtype.kind == "f":
+        if not np.isfinite(column).all():
+            raise DataError(f"has {(~np.isfinite(column)).sum()} missing values (NaN or infinite)")
+        column = column + 0.0  # so that -0 is 0
     distinct, index = np.unique(column, return_inverse=True)
-    if len(distinct) > MOST_VALUES:
-        raise DataError(
-            f"factor {name!r} has {len(distinct)} distinct values: a factor has at most {MOST_VALUES}, "
-            "leave this column out or bin it"
-        )
-    names = [str(v).removesuffix(".0") for v in distinct]
-    order = np.arange(len(names)) if distinct.dtype.kind in "biuf" else _numeric_order(names)
+    match distinct.dtype.kind:
+        case "f":
+            return index, tuple(str(value).removesuffix(".0") for value in distinct)
+        case "b" | "i" | "u":
+            return index, tuple(str(value) for value in distinct)
+    names = _decoded(distinct)
+    order = _numeric_order(names)
     rank = np.empty(len(names), dtype=np.int64)
     rank[order] = np.arange(len(names))
     return rank[index], tuple(names[i] for i in order)
 
 
+def _checked(name: str, column: np.ndarray, values: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+    if column.dtype == np.bool_:
+        column = column.astype(np.int64)
+    whole = column.dtype.kind in "iuf" and bool((column == np.floor(column)).all())
+    if not whole or column.min() < 0 or column.max() >= len(values):
+        raise DataError(f"factor {name!r} must hold indices 0 to {len(values) - 1} of its named values")
+    return column.astype(np.int64), tuple(values)
+
+
+def _distinct(name: str, column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    try:
+        index, names = numbered(column)
+    except DataError as error:
+        raise DataError(f"factor {name!r} {error}") from error
+    if len(names) > MOST_VALUES:
+        raise DataError(
+            f"factor {name!r} has {len(names)} distinct values: a factor has at most {MOST_VALUES}, "
+            "leave this column out or bin it"
+        )
+    return index, names
+
+
+def _decoded(words: np.ndarray) -> list[str]:
+    try:
+        return [word.decode("utf-8") if isinstance(word, bytes) else word for word in words.tolist()]
+    except UnicodeDecodeError as error:
+        raise DataError("has bytes that are not UTF-8") from error
+
+
 def _numeric_order(names: Sequence[str]) -> np.ndarray:
     """The order of words, or of numbers where all words are numbers: 9 before 10."""
     try:
-        return np.argsort([float(name) for name in names], kind="stable")
+        values = [float(name) for name in names]
     except ValueError:
         return np.arange(len(names))
+    if not np.isfinite(values).all():
+        return np.arange(len(names))
+    order = np.argsort(values, kind="stable")
+    for one, next_one in itertools.pairwise(order):
+        if values[one] == values[next_one]:
+            raise DataError(f"spells one number in two ways: {names[one]} and {names[next_one]}")
+    return order
 
 
 def _present(name: str, index: np.ndarray, names: Sequence[str]) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""A folder of image files with a CSV table of their attributes, one row per image.
+"""A folder of image files with a table of their attributes, one row per image.
 
     file,colour,shape,glasses
     0001.png,red,cup,yes
@@ -8,43 +8,20 @@ Everything that is wrong with the files and the table is collected and told at o
 
 from __future__ import annotations
 
-import csv
 import os
-from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
 from torch import Tensor
 
 from vision.data.factors import factors, nearest
 from vision.data.images import DataError, ImageSet
-
-NAMED = 3
-"""How many culprits of a kind an error names."""
-
-
-class _Problems:
-    """What is wrong, by kind."""
-
-    def __init__(self) -> None:
-        self.found: dict[str, list[str]] = {}
-
-    def add(self, kind: str, culprit: str) -> None:
-        self.found.setdefault(kind, []).append(culprit)
-
-    def raise_any(self, table: Path, rows: int) -> None:
-        if not self.found:
-            return
-        parts = []
-        for kind, culprits in self.found.items():
-            more = ", ..." if len(culprits) > NAMED else ""
-            parts.append(f"{len(culprits)} {kind} ({', '.join(culprits[:NAMED])}{more})")
-        total = sum(map(len, self.found.values()))
-        raise DataError(f"{table}: {total} problem{'s' * (total > 1)} in {rows} rows: {'; '.join(parts)}")
+from vision.data.paths import is_inside
+from vision.data.pictures import read_picture
+from vision.data.tables import Problems, Table, hint, quoted, read_table
 
 
 def load_folder(
@@ -57,67 +34,85 @@ def load_folder(
     file_column: str = "file",
     channels: Literal[1, 3] = 3,
     resize: bool = False,
+    allow_outside: bool = False,
 ) -> ImageSet:
-    """The images that the rows of a CSV `table` name, relative to `folder`, with its columns as factors.
+    """The images that the rows of a `table` name, relative to `folder`, with its columns as factors.
 
-    `table` is a path, or the name of a file in the folder. `size` is the side or (height, width) that all
-    images must have, by default that of the first; with `resize` they are cropped about their centre to its
-    proportions and scaled instead. `attributes` chooses columns, by default all; `binary` lists those that
-    are present or absent. Transparent pixels become black. Raises DataError that counts and names missing,
-    unreadable or truncated files, wrong sizes, rows of a wrong length, empty cells and unknown columns.
+    Args:
+        folder: Where the images are; "~" is expanded.
+        table: A file in the folder, or an absolute path (`vision.data.tables` has the formats).
+        size: The side or (height, width) that all images must have, by default that of the first; with
+            `resize` they are cropped about their centre to its proportions and scaled to it instead.
+        attributes: The columns to use, by default all.
+        binary: Those that are present or absent; those of CelebA's own list are so without being listed.
+        file_column: The column with the names of the files.
+        channels: 3 for RGB, 1 for grey.
+        resize: See `size`.
+        allow_outside: Whether files may lie outside `folder`, by "..", an absolute path or a symbolic link.
+
+    Raises:
+        DataError: One line that counts and names missing, unreadable, repeated and outside files, wrong
+            sizes, lines of a wrong length, empty cells, unknown columns.
     """
-    folder, table = Path(folder), Path(table)
-    table = table if table.is_file() else folder / table
-    header, rows = _read_table(table)
-    names = [name for name in header if name != file_column] if attributes is None else list(attributes)
+    folder = Path(folder).expanduser()
+    read = read_table(folder / Path(table).expanduser(), file_column)
+    names = [name for name in read.names if name != file_column] if attributes is None else list(attributes)
     for name in (file_column, *names, *binary):
-        if name not in header:
-            raise DataError(f"{table}: no column {name!r}{nearest(name, header)}: it has {', '.join(header)}")
-    problems = _Problems()
-    whole = _whole_rows(header, rows, (file_column, *names), problems)
-    images = _read_images(folder, [row[file_column] for row in whole], size, channels, resize, problems)
-    problems.raise_any(table, len(rows))
+        if name not in read.names:
+            raise DataError(
+                f"{read.path}: no column {name!r}{nearest(name, read.names)}: it has {', '.join(read.names)}"
+            )
+    problems = read.problems
+    total = read.total
+    rows = _own_files(folder, read, file_column, allow_outside, _filled(read, (file_column, *names)))
+    files = [read.columns[file_column][row] for row in rows]
+    images = _read_images(folder, files, size, channels, resize, problems)
+    problems.raise_any(read.path, total)
+    chosen = {*binary, *read.binary}
     try:
-        found = factors({name: np.array([row[name] for row in whole]) for name in names}, binary=binary)
+        found = factors(
+            {name: np.array(read.columns[name])[rows] for name in names},
+            binary=[name for name in names if name in chosen]
+            + [name for name in binary if name not in names],
+        )
+        kept = tuple(name for name in found.names if name in chosen)
+        return ImageSet(images, *found, binary=kept, name=folder.name, source=read.path.name)
     except DataError as error:
-        raise DataError(f"{table}: {error}") from error
-    kept = tuple(name for name in found.names if name in binary)
-    return ImageSet(images, *found, binary=kept, name=folder.name, source=table.name)
+        raise DataError(f"{read.path}: {error}") from error
 
 
-def _read_table(path: Path) -> tuple[list[str], list[list[str]]]:
-    """The header and the rows, stripped; blank lines are skipped."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            lines = [[cell.strip() for cell in line] for line in csv.reader(file) if line]
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such table of attributes") from error
-    except (OSError, csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not a readable CSV table ({error})") from error
-    if len(lines) < 2:
-        raise DataError(f"{path}: expected a header and at least one row")
-    twice = [name for name, count in Counter(lines[0]).items() if count > 1]
-    if twice:
-        raise DataError(f"{path}: column {twice[0]!r} occurs twice")
-    return lines[0], lines[1:]
+def _filled(table: Table, needed: Sequence[str]) -> list[int]:
+    """The rows without empty cells and decimal commas in the columns `needed`; the others are noted."""
+    wrong = set()
+    for name in needed:
+        for row, (line, cell) in enumerate(zip(table.lines, table.columns[name], strict=True)):
+            where = f"line {line} column {name!r}"
+            if not cell:
+                table.problems.add("empty cells", where)
+                wrong.add(row)
+            elif name != needed[0] and hint(cell):
+                table.problems.add("decimal commas", f"{where}: {quoted(cell)}{hint(cell)}")
+                wrong.add(row)
+    return [row for row in range(len(table.lines)) if row not in wrong]
 
 
-def _whole_rows(
-    header: Sequence[str], rows: Sequence[Sequence[str]], needed: Sequence[str], problems: _Problems
-) -> list[dict[str, str]]:
-    """Rows as dictionaries, without those that cannot be used; these are noted."""
-    whole = []
-    for number, cells in enumerate(rows, start=1):
-        if len(cells) != len(header):
-            problems.add(f"rows without exactly {len(header)} cells", f"row {number} has {len(cells)}")
-            continue
-        row = dict(zip(header, cells, strict=True))
-        empty = [name for name in needed if not row[name]]
-        for name in empty:
-            problems.add("empty cells", f"row {number} column {name!r}")
-        if not empty:
-            whole.append(row)
-    return whole
+def _own_files(folder: Path, table: Table, column: str, outside: bool, rows: Sequence[int]) -> list[int]:
+    """Those of `rows` whose file is named once and lies in the folder, or anywhere (`outside`); others are
+    noted."""
+    kept: list[int] = []
+    root = os.path.realpath(folder)
+    lines: dict[str, int] = {}
+    for row in rows:
+        file, line = table.columns[column][row], table.lines[row]
+        first = lines.setdefault(os.path.normpath(folder / file), line)
+        if first != line:
+            table.problems.add("files named twice", f"{quoted(file)} in lines {first} and {line}")
+        elif not outside and not is_inside(root, folder / file):
+            kind = "files outside the folder, see allow_outside"
+            table.problems.add(kind, f"{quoted(file)} in line {line}")
+        else:
+            kept.append(row)
+    return kept
 
 
 def _read_images(
@@ -126,40 +121,25 @@ def _read_images(
     size: int | tuple[int, int] | None,
     channels: Literal[1, 3],
     resize: bool,
-    problems: _Problems,
+    problems: Problems,
 ) -> Tensor:
     """uint8 (N, C, H, W); rows of images with a problem, which is noted, stay black."""
     wanted = (size, size) if isinstance(size, int) else size
     images: Tensor | None = None
     for i, file in enumerate(files):
         try:
-            pixels = _read_image(folder / file, channels, wanted if resize else None)
+            pixels, found = read_picture(folder / file, channels, wanted if resize else None)
         except FileNotFoundError:
             problems.add("missing files", file)
             continue
-        except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        except DataError as error:
             problems.add("unreadable or truncated files", f"{file}: {error}")
             continue
-        height, width = pixels.shape[1:]
-        wanted = (height, width) if wanted is None else wanted
-        if (height, width) != wanted:
-            problems.add(f"images that are not {wanted[0]}x{wanted[1]}", f"{file} is {height}x{width}")
+        wanted = found if wanted is None else wanted
+        if tuple(pixels.shape[1:]) != wanted:
+            problems.add(f"images that are not {wanted[0]}x{wanted[1]}", f"{file} is {found[0]}x{found[1]}")
             continue
         if images is None:
             images = torch.zeros((len(files), *pixels.shape), dtype=torch.uint8)
         images[i] = pixels
     return torch.zeros((0, channels, 1, 1), dtype=torch.uint8) if images is None else images
-
-
-def _read_image(path: Path, channels: Literal[1, 3], size: tuple[int, int] | None) -> Tensor:
-    """uint8 (C, H, W), upright, over black, cropped and scaled to `size` (H, W) where given."""
-    with Image.open(path) as file:
-        image = ImageOps.exif_transpose(file)
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
-        image = image.convert("RGB" if channels == 3 else "L")
-        if size is not None:
-            image = ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC)
-    pixels = torch.from_numpy(np.array(image))
-    return pixels.permute(2, 0, 1) if channels == 3 else pixels[None]

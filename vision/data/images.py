@@ -7,6 +7,7 @@ networks and `to_bytes` the way back.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -57,6 +58,10 @@ class ImageSet:
             )
         if len(self.value_names) != len(self.names) or len(set(self.names)) != len(self.names):
             raise DataError(f"{len(self.value_names)} lists of values for the names {', '.join(self.names)}")
+        for name, values in zip(self.names, self.value_names, strict=True):
+            twice = [value for value, count in Counter(values).items() if count > 1]
+            if twice:
+                raise DataError(f"factor {name!r} has the value {twice[0]!r} twice")
         for name, values, column in zip(self.names, self.value_names, self.factors.T, strict=True):
             if n and not 0 <= column.min() <= column.max() < len(values):
                 raise DataError(

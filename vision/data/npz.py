@@ -7,7 +7,7 @@
 
 The names may lie in a JSON file instead, {"factor_names": [...], "values": {NAME: [...]}}, with `source`
 and `licence` if you like. It is found beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else
-`sprites.json`. A factor without named values is named by its values.
+`sprites.json`. Names that are bytes are read as UTF-8. A factor without named values is named by its values.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,12 +22,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from vision.data.archives import QUOTED, read_arrays, words
 from vision.data.factors import factors
 from vision.data.images import DataError, ImageSet
+from vision.data.paths import regular
 
 IMAGES = ("images", "imgs")
 FACTORS = ("factors", "attributes", "labels", "latents_classes")
 NAMES = ("factor_names", "attribute_names")
+MOST_BYTES = 16 * 2**20
+"""Of a file of names."""
 
 
 def load_npz(
@@ -44,13 +46,13 @@ def load_npz(
     DataError, one line that names the file, for anything that is missing, truncated, of the wrong shape or
     type, or unnamed.
     """
-    path = Path(path)
+    path = Path(path).expanduser()
     try:
-        arrays = _read(path)
+        arrays = read_arrays(path, _is_used)
         described = _describe(path, names, arrays)
         table = _array(arrays, FACTORS, "factors")
         table = table[:, None] if table.ndim == 1 else table
-        titles = [str(name) for name in described["factor_names"]]
+        titles = described["factor_names"]
         if table.ndim != 2 or table.shape[1] != len(titles):
             raise DataError(f"{len(titles)} factor names for factors of shape {table.shape}")
         images = _channels_first(_array(arrays, IMAGES, "images"))
@@ -63,29 +65,15 @@ def load_npz(
             *found,
             binary=tuple(name for name in found.names if name in binary),
             name=path.stem,
-            source=str(described.get("source", path.name)),
-            licence=str(described.get("licence", "")),
+            source=described.get("source", path.name),
+            licence=described.get("licence", ""),
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with open(path, "rb") as stream:
-            file = np.load(stream, allow_pickle=False)
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError("a single array, not an .npz file of named ones")
-            wanted = [
-                key for key in file.files if key in (*IMAGES, *FACTORS, *NAMES) or key.startswith("values_")
-            ]
-            return {key: file[key] for key in wanted}
-    except DataError:
-        raise
-    except FileNotFoundError as error:
-        raise DataError("no such file") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"truncated or not an .npz file of plain arrays ({error})") from error
+def _is_used(name: str) -> bool:
+    return name in (*IMAGES, *FACTORS, *NAMES) or name.startswith("values_")
 
 
 def _array(arrays: dict[str, np.ndarray], keys: Sequence[str], what: str) -> np.ndarray:
@@ -99,18 +87,21 @@ def _describe(
     path: Path, names: str | os.PathLike[str] | None, arrays: dict[str, np.ndarray]
 ) -> dict[str, Any]:
     """factor_names and values (and source, licence) from the JSON file, or from the arrays."""
-    found = _names_file(path) if names is None else Path(names)
+    found = _names_file(path) if names is None else Path(names).expanduser()
     if found is not None:
         return _read_names(found)
-    try:
-        titles = [str(name) for name in _array(arrays, NAMES, "names")]
-    except DataError as error:
+    stored = next((name for name in NAMES if name in arrays), None)
+    if stored is None:
         raise DataError(
             f"no names: put factor_names into the file, or {path.stem}.json with factor_names and values "
             "beside it"
-        ) from error
-    values = {key.removeprefix("values_"): arrays[key] for key in arrays if key.startswith("values_")}
-    return {"factor_names": titles, "values": {name: [str(v) for v in values[name]] for name in values}}
+        )
+    values = {
+        key.removeprefix("values_"): words(array, key)
+        for key, array in arrays.items()
+        if key.startswith("values_")
+    }
+    return {"factor_names": words(arrays[stored], stored), "values": values}
 
 
 def _names_file(path: Path) -> Path | None:
@@ -123,15 +114,49 @@ def _names_file(path: Path) -> Path | None:
 
 def _read_names(path: Path) -> dict[str, Any]:
     try:
-        described = json.loads(path.read_text(encoding="utf-8"))
+        path = regular(path)
+        if path.stat().st_size > MOST_BYTES:
+            raise DataError(f"larger than {MOST_BYTES >> 20} MiB: it should hold names alone")
+        text = path.read_bytes().decode("utf-8-sig")
+        described = json.loads(text, object_pairs_hook=_once)
+    except RecursionError as error:
+        raise DataError(f"its names cannot be read from {path} (nested too deeply)") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"its names cannot be read from {path} ({error})") from error
+        what = " ".join(str(getattr(error, "strerror", None) or error).split())[:QUOTED]
+        raise DataError(f"its names cannot be read from {path} ({what})") from error
     if not isinstance(described, dict) or not isinstance(described.get("factor_names"), list):
         raise DataError(f"{path} has no list factor_names")
     values = described.setdefault("values", {})
     if not isinstance(values, dict) or not all(isinstance(names, list) for names in values.values()):
         raise DataError(f"the values in {path} must map a factor's name to a list of names")
-    return described
+    for key in ("source", "licence"):
+        if not isinstance(described.get(key, ""), str):
+            raise DataError(f"{key} in {path} must be a string")
+    return {
+        **described,
+        "factor_names": [_spelt(name, f"factor_names in {path}") for name in described["factor_names"]],
+        "values": {
+            name: [_spelt(value, f"the values of {name!r} in {path}") for value in found]
+            for name, found in values.items()
+        },
+    }
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, whose keys must differ."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DataError(f"key {twice[:QUOTED]!r} is given twice")
+    return found
+
+
+def _spelt(name: object, where: str) -> str:
+    """A string, or a number as JSON spells it."""
+    if isinstance(name, bool) or not isinstance(name, str | int | float):
+        raise DataError(f"{where} must be strings, got {json.dumps(name)[:QUOTED]}")
+    return str(name)
 
 
 def _channels_first(images: np.ndarray) -> np.ndarray:

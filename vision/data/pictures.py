@@ -1,0 +1,137 @@
+"""Picture files of any common kind as 8-bit pixels: the one reader for folders of images and single images.
+
+    orientation   as the EXIF tag says
+    transparency  laid over black
+    16 bits       65535 becomes 255; 32-bit integers too where their largest is from 256 to 65535
+    floats        0 to 1 becomes 0 to 255; any other range is refused, for nothing says what white is
+    palettes, CMYK, YCbCr, 1 bit, grey    converted to RGB, or to grey (ITU-R 601 luma)
+    several frames or pages               the first
+    other proportions                     cropped about the centre
+    other sizes                           the average of the area downwards, bicubic upwards
+
+Colour profiles are not applied.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from vision.data.images import DataError
+from vision.data.paths import regular
+
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+"""All are pixels: Pillow hands others, such as EPS, to programs that execute what is in them."""
+MOST_PIXELS = 100_000_000
+QUOTED = 200
+"""Characters that an error quotes of a decoder's own message, at most."""
+
+
+class Picture(NamedTuple):
+    """A picture, and what it was before it was scaled."""
+
+    pixels: Tensor
+    """uint8 (C, H, W)."""
+    found: tuple[int, int]
+    """(height, width) in the file, upright."""
+
+
+def read_picture(
+    path: str | os.PathLike[str], channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None
+) -> Picture:
+    """Read a picture file as the module describes.
+
+    Args:
+        path: A file in one of `FORMATS`, whatever its name ends in; "~" is expanded.
+        channels: 3 for RGB, 1 for grey.
+        size: (height, width) to crop and scale to; by default the picture keeps its own.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        DataError: When it is not a picture, is damaged, larger than `MOST_PIXELS`, or has no defined white;
+            the message does not name the path.
+    """
+    path = regular(path)
+    try:
+        # Pillow warns of metadata that is not used here, and of sizes, which are checked below.
+        # It is given a stream, for it does not turn grey TIFF files that it maps into memory by their name.
+        with (
+            warnings.catch_warnings(action="ignore"),
+            open(path, "rb") as stream,
+            Image.open(stream, formats=FORMATS) as file,
+        ):
+            if file.width * file.height > MOST_PIXELS:
+                raise DataError(_too_large(f"{file.width}x{file.height} pixels"))
+            file.load()
+            image = _eight_bits(_upright(file), file.format or "").convert("RGB" if channels == 3 else "L")
+    except DataError:
+        raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"not a picture in one of the formats {', '.join(FORMATS)}") from error
+    except Image.DecompressionBombError as error:
+        raise DataError(_too_large("too many pixels")) from error
+    except Exception as error:  # what a decoder meets in damaged bytes is of any type
+        what = " ".join(str(error).split())[:QUOTED] or type(error).__name__
+        raise DataError(f"damaged, or of an unknown kind: {what}") from error
+    found = image.height, image.width
+    pixels = torch.from_numpy(np.array(image if size is None else _fitted(image, size)))
+    return Picture(pixels.permute(2, 0, 1) if channels == 3 else pixels[None], found)
+
+
+def _too_large(what: str) -> str:
+    return f"{what}: at most {MOST_PIXELS // 1_000_000} million are read"
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF tag says; as stored where the EXIF data, which are not pixels, are damaged."""
+    try:
+        image.getexif()
+    except Exception:  # as in decoders, of any type
+        return image
+    return ImageOps.exif_transpose(image)
+
+
+def _eight_bits(image: Image.Image, file_format: str) -> Image.Image:
+    """An opaque image whose pixels have 8 bits a channel."""
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _scaled(image, file_format)
+    if image.has_transparency_data or image.mode in ("La", "RGBa"):
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)).convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image
+
+
+def _scaled(image: Image.Image, file_format: str) -> Image.Image:
+    """A grey image of 16 bits, 32 bits or floats, so that its white is 255."""
+    values = np.asarray(image)
+    least, most = values.min(), values.max()
+    white = 1 if image.mode == "F" else 65535
+    if image.mode == "F" and not 0 <= least <= most <= white:  # also where a pixel is not a number
+        raise DataError(f"pixels are floats from {least:g} to {most:g}: expected 0 to 1")
+    is_long = image.mode == "I" and file_format not in ("PNG", "PPM")  # of these, 16 bits are read as "I"
+    if is_long and not (least >= 0 and 255 < most <= white):
+        raise DataError(
+            f"pixels are 32-bit integers from {least} to {most}, which do not say what white is: "
+            "save it with 8 or 16 bits"
+        )
+    scaled = np.rint(values * (255 / white)).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        scaled[values == transparent] = 0
+    return Image.fromarray(scaled)
+
+
+def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Cropped about the centre to the proportions of `size` (H, W) and scaled to it."""
+    height, width = size
+    if (image.height, image.width) == size:
+        return image
+    shrinks = image.height >= height and image.width >= width
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+    return ImageOps.fit(image, (width, height), method)
