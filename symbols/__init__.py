@@ -3,13 +3,9 @@
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, VocabularyError, apply
 from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_graphml, to_node_link
-from symbols.sampling import (
-    ShortageError,
-    held_out_concepts,
-    held_out_pairs,
-    novel_concepts,
-    training_concepts,
-)
+from symbols.holding_out import held_out_concepts, held_out_pairs
+from symbols.ranks import ShortageError
+from symbols.sampling import novel_concepts, training_concepts
 from symbols.triples import Triple, operator_triples
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Attribute, Vocabulary

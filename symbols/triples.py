@@ -7,14 +7,13 @@ operator that changes nothing would score there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from symbols.concepts import OPERATORS, Concept, Operator
-from symbols.ranks import Ranks
-from symbols.sampling import ShortageError
+from symbols.ranks import Ranks, ShortageError
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Attribute, Vocabulary
 
@@ -74,7 +73,7 @@ def operator_triples(
             )
     if not wanted and n:
         raise ShortageError("no results to reach", 0)
-    return tuple(_reaching(vocabulary, n, rng, unseen, wanted, list(dict.fromkeys(taught))))
+    return tuple(_reaching(vocabulary, n, rng, unseen, wanted, dict.fromkeys(taught)))
 
 
 def _any(
@@ -122,7 +121,7 @@ def _reaching(
     rng: np.random.Generator,
     unseen: Unseen,
     wanted: Sequence[Concept],
-    taught: Sequence[Concept],
+    taught: Mapping[Concept, None],
 ) -> list[Triple]:
     """Distinct triples that reach the wanted results in turn, by an operator drawn from those that can."""
     drawn: dict[Triple, None] = {}
@@ -145,7 +144,7 @@ def _reaching(
     return list(drawn)
 
 
-def _both(triple: Triple, taught: Sequence[Concept]) -> bool:
+def _both(triple: Triple, taught: Mapping[Concept, None]) -> bool:
     return triple.left in taught and triple.right in taught
 
 
@@ -155,7 +154,7 @@ def _one(
     result: Concept,
     rng: np.random.Generator,
     unseen: Unseen,
-    taught: Sequence[Concept],
+    taught: Mapping[Concept, None],
     drawn: Collection[Triple],
     *,
     prefer: bool,
@@ -181,11 +180,10 @@ def _of_taught(
     result: Concept,
     rng: np.random.Generator,
     unseen: Unseen,
-    taught: Sequence[Concept],
+    taught: Mapping[Concept, None],
     drawn: Collection[Triple],
 ) -> Triple | None:
     """A triple of taught inputs that is not drawn yet, uniformly; None where there is none."""
-    known = set(taught)
     above = [concept for concept in taught if concept.is_superordinate_to(result)]
     below = [concept for concept in taught if concept.is_subordinate_to(result)]
     if op == "AND":
@@ -197,7 +195,7 @@ def _of_taught(
     options = [
         triple
         for left, right in pairs
-        if right in known and left not in unseen and right not in unseen
+        if right in taught and left not in unseen and right not in unseen
         if (triple := Triple(op, left, right, result)) not in drawn
     ]
     return options[rng.integers(len(options))] if options else None
