@@ -36,6 +36,8 @@ HELD_OUT_SHARE = 10
 """By default at most one in so many of the combinations that images show is held out."""
 TEST_SHARE = 5
 """By default at most one in so many images is a test image."""
+TRIPLES_EACH = 3
+"""By default at most so many examples of operators lead to one test symbol."""
 SYMBOLS = ("train_symbols", "test_symbols", "validation_symbols")
 
 
@@ -64,19 +66,23 @@ class _Sizes:
         self.explicit = config.splits.model_fields_set
         self.problems: dict[str, str] = {}
 
-    def default(self, name: str, most: int) -> int:
-        """The size asked for, and if it is a default at most `most`."""
-        return self.asked[name] if name in self.explicit else min(self.asked[name], most)
+    def draw(self, name: str, usual: int, draw: Callable[[int], T], of: str, *, needed: bool = True) -> T:
+        """What `draw` makes of the size asked for, or of the most that there is.
 
-    def draw(self, name: str, n: int, draw: Callable[[int], T], of: str, *, needed: bool = True) -> T:
-        """What `draw` makes of n, or of the most that there is: a problem if the user set it or it is 0."""
-        try:
-            return draw(n)
-        except ShortageError as shortage:
-            if needed and not shortage.most:
-                raise self.too_small(f"no {name} can be drawn ({of})") from None
-            self.refuse(name, f"at most {shortage.most} {of}")
-            return draw(shortage.most)
+        That is a problem if the user set the size, or if it is 0 though `needed`. A default, and what stands
+        in for a size that was refused, are at most `usual`.
+        """
+        kept = name in self.explicit and name not in self.problems
+        n = self.asked[name] if kept else min(self.asked[name], usual)
+        while True:
+            try:
+                return draw(n)
+            except ShortageError as shortage:
+                n = min(shortage.most, n - 1)
+                if needed and n < 1:
+                    raise self.too_small(f"no {name} can be drawn ({of})") from None
+                self.refuse(name, f"at most {n} {of}")
+                n = min(n, usual)
 
     def refuse(self, name: str, why: str) -> None:
         """Note a problem, if it is the user who set the number."""
@@ -149,7 +155,7 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     if sizes.asked["held_out_pairs"]:
         pairs = sizes.draw(
             "held_out_pairs",
-            sizes.asked["held_out_pairs"],
+            1,
             lambda n: held_out_pairs(words, n, generator(seed, "held_out_pairs"), Images(words, factors)),
             "pairs, so that each value stays visible",
             needed=False,
@@ -159,7 +165,7 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     drawable = math.prod(words.factor_sizes) if image_set.render is not None else len(images.rows)
     held_out = sizes.draw(
         "held_out",
-        sizes.default("held_out", drawable // HELD_OUT_SHARE),
+        drawable // HELD_OUT_SHARE,
         lambda n: held_out_concepts(
             words,
             n,
@@ -174,7 +180,7 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     seen = np.flatnonzero(allowed & ~words.shows_any(factors, held_out))
     test_images = sizes.draw(
         "test_images",
-        sizes.default("test_images", max(1, len(seen) // TEST_SHARE)),
+        max(1, len(seen) // TEST_SHARE),
         lambda n: _test_images(factors, seen, n, generator(seed, "test_images")),
         f"of {len(seen)} images, so that training images show each value",
     )
@@ -194,7 +200,7 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     validation = novel("validation_symbols", train + test, needed=False)
     triples = sizes.draw(
         "test_operators",
-        sizes.asked["test_operators"],
+        len(test) * TRIPLES_EACH,
         lambda n: operator_triples(
             words, n, generator(seed, "test_operators"), held_out=unseen, results=test, taught=train
         ),
@@ -272,10 +278,12 @@ def _taught(
     Where so few concepts cannot mention every symbol that is shown, more are taught.
     """
     most = sum(sizes.asked[name] for name in SYMBOLS) + words.size
-    try:
-        pool = len(novel_concepts(words, most, generator(seed, "concepts"), known=(), held_out=unseen))
-    except ShortageError as shortage:
-        pool = shortage.most
+    pool = 0 if unseen.images is None else len(unseen.images.rows) - 1  # one may show nothing that has a name
+    if pool < most:
+        try:
+            pool = len(novel_concepts(words, most, generator(seed, "concepts"), known=(), held_out=unseen))
+        except ShortageError as shortage:
+            pool = shortage.most
     numbers = sizes.symbols(pool, None)
     while True:
         n = numbers["train_symbols"]
@@ -285,7 +293,7 @@ def _taught(
             pool = shortage.most
             numbers = sizes.symbols(pool, None)
         except ValueError:
-            more = min(n + max(1, n // 4), pool - 1)
+            more = min(max(n + n // 4, 3 * words.size // (2 * len(words.attributes))) + 1, pool - 1)
             sizes.refuse("train_symbols", f"at least {more}, to mention every symbol")
             numbers = sizes.symbols(pool, more)
             if numbers["train_symbols"] <= n:

@@ -76,8 +76,8 @@ def held_out_pairs(
 ) -> tuple[Concept, ...]:
     """Draw n pairs of values of two different attributes that are never to be seen together.
 
-    Each pair is shown by an image. Without the images that show a drawn pair, every factor value that an
-    image shows stays visible.
+    Each pair is shown by an image. Without the images that show a drawn pair, at least half of the images are
+    left, and every factor value that an image shows stays visible.
 
     Raises:
         ShortageError: where fewer than n pairs can be held out.
@@ -92,7 +92,8 @@ def held_out_pairs(
                 f"cannot hold out {n} pairs: after {len(drawn)} the rest would hide a value", len(drawn)
             )
         without = left & ~vocabulary.matches(images.rows, pair)
-        if (without != left).any() and _values(images.rows[without]) == values:
+        enough = images.repeats[without].sum() * 2 >= images.repeats.sum()
+        if enough and (without != left).any() and _values(images.rows[without]) == values:
             left = without
             drawn.append(pair)
     return tuple(drawn)
@@ -120,7 +121,7 @@ def _combinations(
     sizes: Sequence[int], rng: np.random.Generator, images: Images | None
 ) -> Iterator[Sequence[int]]:
     """Rows of factors in random order: all, or those of images where these are less than a tenth of all."""
-    if images is not None and len(images.rows) * 10 < prod(sizes):
+    if images is not None and images.sparse:
         for place in rng.permutation(len(images.rows))[: len(images.rows) // 2]:
             yield images.rows[place].tolist()
         return

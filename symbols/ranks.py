@@ -16,7 +16,7 @@ from symbols.concepts import Concept, Item
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Vocabulary
 
-DENSE = 100
+DENSE = 20
 """Concepts are dealt from all of a level where images show one in so many or more, else from those shown."""
 LISTED = 100_000
 """How many concepts of a level are dealt, or listed, to the last one."""

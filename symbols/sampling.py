@@ -3,7 +3,7 @@
 SCAN (Higgins et al., 2018) is taught 133 concepts sampled from all levels of the implicit hierarchy. How the
 levels were weighted is not known: here a level is drawn uniformly, then a concept of that level uniformly,
 without replacement. Only the concepts that are drawn are ever made, so that forty attributes are as quick as
-four; where images show less than a hundredth of a level's concepts, they are drawn from what images show.
+four; where images show less than a twentieth of a level's concepts, they are drawn from what images show.
 Which concepts must not be drawn is the matter of `symbols.unseen`.
 """
 
@@ -107,8 +107,9 @@ def _made_to_mention(
 ) -> tuple[int, Concept]:
     """Which of `concepts` to replace by which one that mentions `missing`, so that no other symbol gets lost.
 
-    At best it changes the value of an attribute, else which attribute is mentioned, else the level; else a
-    concept that says nothing that others do not gives way to `missing` alone.
+    At best it changes the value of an attribute, else which attribute is mentioned, else the level. Else, and
+    where images show few combinations, a concept that says nothing that others do not gives way to one that
+    an image shows, or to `missing` alone.
     """
     same, other, more = [], [], []
     for place, concept in enumerate(concepts):
@@ -117,7 +118,8 @@ def _made_to_mention(
         if concept.get(missing[0]) is None:
             other += [(place, item) for item in spare]
             more.append((place, missing))
-    for options in (same, other, more):
+    images = unseen.images
+    for options in (same, other, more) if images is None or not images.sparse else ():
         for option in rng.permutation(len(options))[:REPAIRS]:
             place, dropped = options[option]
             kept = [item for item in concepts[place].items if item != dropped]
@@ -125,10 +127,12 @@ def _made_to_mention(
             if concept not in unseen and concept not in exclude:
                 return place, concept
     alone = vocabulary.concept([missing])
-    if alone not in unseen and alone not in exclude:
-        for place in rng.permutation(len(concepts)).tolist():
-            if all(mentions[item] > 1 for item in concepts[place].items):
-                return place, alone
+    for place in rng.permutation(len(concepts)).tolist():
+        if all(mentions[item] > 1 for item in concepts[place].items):
+            shown = images.draw(concepts[place].level, rng, alone) if images is not None else None
+            for instead in (shown, alone):
+                if instead is not None and instead not in unseen and instead not in exclude:
+                    return place, instead
     raise ValueError(
         f'{len(concepts)} concepts cannot mention every symbol: none is left for "{missing[0]}: {missing[1]}"'
     )

@@ -7,7 +7,8 @@ operator that changes nothing would score there.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -51,8 +52,9 @@ def operator_triples(
 
     Args:
         results: What to reach, in turn; the triples are then distinct.
-        taught: With `results`, concepts of which both inputs of about half of each operator's triples are,
-            as far as there are such triples.
+        taught: With `results`, both inputs of half of the triples are among these, as far as there are such
+            triples: a third of them for each operator, and they come first. The others have an input that is
+            not, as far as there are such.
 
     Raises:
         ShortageError: where there are fewer than n such triples.
@@ -73,7 +75,7 @@ def operator_triples(
             )
     if not wanted and n:
         raise ShortageError("no results to reach", 0)
-    return tuple(_reaching(vocabulary, n, rng, unseen, wanted, dict.fromkeys(taught)))
+    return tuple(_reaching(vocabulary, n, rng, unseen, wanted, list(dict.fromkeys(taught))))
 
 
 def _any(
@@ -84,6 +86,7 @@ def _any(
     levels = {"AND": range(2, top + 1), "IN COMMON": range(1, top), "IGNORE": range(1, top)}
     able: list[Operator] = [op for op in OPERATORS if levels[op]]
     drawn: list[Triple] = []
+    out_of_reach: set[tuple[Operator, Concept]] = set()
     while len(drawn) < n:
         if not able:
             raise ShortageError(f"found {len(drawn)} of {n} triples: exclusions leave too little", len(drawn))
@@ -91,10 +94,13 @@ def _any(
         for _ in range(ATTEMPTS):
             level = int(rng.integers(levels[op].start, levels[op].stop))
             result = _result(ranks, level, rng, unseen, banned)
-            inputs = result and _inputs(vocabulary, op, result, rng, unseen)
-            if result and inputs:
+            if result is None or (op, result) in out_of_reach:
+                continue
+            inputs = _inputs(vocabulary, op, result, rng, unseen)
+            if inputs is not None:
                 drawn.append(Triple(op, *inputs, result))
                 break
+            out_of_reach.add((op, result))
         else:
             able.remove(op)
     return drawn
@@ -106,13 +112,19 @@ def _result(
     """A concept of a level that may be reached; None where chance finds none."""
     for attempt in range(2 * FIRST):
         result: Concept | None
-        if attempt < FIRST or unseen.images is None:
+        if _from_all(unseen, attempt):
             result = ranks.draw(level, rng)
         else:
+            assert unseen.images is not None
             result = unseen.images.draw(level, rng)
         if result is not None and result not in banned and result not in unseen:
             return result
     return None
+
+
+def _from_all(unseen: Unseen, attempt: int) -> bool:
+    """Whether to draw from all concepts, or from what images show: these come later, or alone if few."""
+    return unseen.images is None or (attempt < FIRST and not unseen.images.sparse)
 
 
 def _reaching(
@@ -121,47 +133,37 @@ def _reaching(
     rng: np.random.Generator,
     unseen: Unseen,
     wanted: Sequence[Concept],
-    taught: Mapping[Concept, None],
+    taught: Sequence[Concept],
 ) -> list[Triple]:
-    """Distinct triples that reach the wanted results in turn, by an operator drawn from those that can."""
-    drawn: dict[Triple, None] = {}
-    balance: Counter[Operator] = Counter()  # triples of taught inputs, less the others
-    able = {result: list(OPERATORS) for result in wanted}
+    """Distinct triples: half of taught inputs where there are as many, the others to the results in turn."""
+    drawn = dict.fromkeys(_of_taught(n // 2, rng, unseen, wanted, taught))
+    known = set(taught)
+    able: dict[Concept, list[Operator]] = {result: list(OPERATORS) for result in wanted}
     while len(drawn) < n:
         before = len(drawn)
         for result in wanted[: n - before]:
             while able[result]:
                 op = able[result][rng.integers(len(able[result]))]
-                found = _one(vocabulary, op, result, rng, unseen, taught, drawn, prefer=balance[op] <= 0)
-                if found is None:
-                    able[result].remove(op)
-                    continue
-                drawn[found] = None
-                balance[op] += 1 if _both(found, taught) else -1
-                break
+                found = _another(vocabulary, op, result, rng, unseen, known, drawn)
+                if found is not None:
+                    drawn[found] = None
+                    break
+                able[result].remove(op)
         if len(drawn) == before:
             raise ShortageError(f"found {before} of {n} triples: there are no more", before)
     return list(drawn)
 
 
-def _both(triple: Triple, taught: Mapping[Concept, None]) -> bool:
-    return triple.left in taught and triple.right in taught
-
-
-def _one(
+def _another(
     vocabulary: Vocabulary,
     op: Operator,
     result: Concept,
     rng: np.random.Generator,
     unseen: Unseen,
-    taught: Mapping[Concept, None],
+    taught: Collection[Concept],
     drawn: Collection[Triple],
-    *,
-    prefer: bool,
 ) -> Triple | None:
-    """A triple that is not drawn yet, of taught inputs if that is preferred; else, or if not, of any."""
-    if prefer and (found := _of_taught(op, result, rng, unseen, taught, drawn)) is not None:
-        return found
+    """A triple that is not drawn yet, if possible one of which not both inputs are taught."""
     last = None
     for _ in range(FIRST):
         inputs = _inputs(vocabulary, op, result, rng, unseen)
@@ -170,35 +172,38 @@ def _one(
         triple = Triple(op, *inputs, result)
         if triple not in drawn:
             last = triple
-            if prefer or not _both(triple, taught):
+            if triple.left not in taught or triple.right not in taught:
                 break
-    return last or (None if prefer else _of_taught(op, result, rng, unseen, taught, drawn))
+    return last
 
 
 def _of_taught(
-    op: Operator,
-    result: Concept,
-    rng: np.random.Generator,
-    unseen: Unseen,
-    taught: Mapping[Concept, None],
-    drawn: Collection[Triple],
-) -> Triple | None:
-    """A triple of taught inputs that is not drawn yet, uniformly; None where there is none."""
-    above = [concept for concept in taught if concept.is_superordinate_to(result)]
-    below = [concept for concept in taught if concept.is_subordinate_to(result)]
-    if op == "AND":
-        pairs = [(left, result.ignore(left)) for left in above]
-    elif op == "IGNORE":
-        pairs = [(left, left.ignore(result)) for left in below]
-    else:
-        pairs = [(a, b) for a in below for b in below if a.in_common(b) == result]
-    options = [
-        triple
-        for left, right in pairs
-        if right in taught and left not in unseen and right not in unseen
-        if (triple := Triple(op, left, right, result)) not in drawn
-    ]
-    return options[rng.integers(len(options))] if options else None
+    n: int, rng: np.random.Generator, unseen: Unseen, wanted: Sequence[Concept], taught: Sequence[Concept]
+) -> list[Triple]:
+    """At most n distinct triples of taught inputs, a third for each operator, spread over the results."""
+    usable = [(frozenset(c.items), frozenset(c.attributes), c) for c in taught if c not in unseen]
+    results = {frozenset(result.items): result for result in wanted}
+    options: dict[Operator, list[Triple]] = {op: [] for op in OPERATORS}
+    for (one, names, left), (other, other_names, right) in product(usable, repeat=2):
+        if names.isdisjoint(other_names):
+            if (made := results.get(one | other)) is not None:
+                options["AND"].append(Triple("AND", left, right, made))
+            continue
+        if (made := results.get(one & other)) is not None and made not in (left, right):
+            options["IN COMMON"].append(Triple("IN COMMON", left, right, made))
+        if other < one and (made := results.get(one - other)) is not None:
+            options["IGNORE"].append(Triple("IGNORE", left, right, made))
+    drawn: list[Triple] = []
+    for op in OPERATORS:
+        uses: Counter[Concept] = Counter()
+        turns = []
+        for place in rng.permutation(len(options[op])):
+            triple = options[op][place]
+            turns.append((uses[triple.result], triple))
+            uses[triple.result] += 1
+        turns.sort(key=lambda turn: turn[0])
+        drawn += [triple for _, triple in turns[: n // len(OPERATORS)]]
+    return drawn
 
 
 Inputs = tuple[Concept, Concept]
@@ -213,29 +218,23 @@ def _inputs(
 ) -> Inputs | None:
     """Two concepts from which an operator makes a result; None where chance finds none."""
     for attempt in range(ATTEMPTS if unseen.images is None else 2 * FIRST):
-        inputs = (
-            _INPUTS[op](vocabulary, result, rng)
-            if attempt < FIRST or unseen.images is None
-            else _shown(unseen.images, op, result, rng)
-        )
+        if _from_all(unseen, attempt):
+            inputs = _INPUTS[op](vocabulary, result, rng)
+        else:
+            assert unseen.images is not None
+            inputs = _shown(unseen.images, op, result, rng)
+            if inputs is None:
+                break
         if inputs is not None and not any(c in unseen or c == result for c in inputs):
             return inputs
     return None
 
 
 def _shown(images: Images, op: Operator, result: Concept, rng: np.random.Generator) -> Inputs | None:
-    """Inputs that images show, as parts of the descriptions of images that show the result.
-
-    A low level of what the inputs add is likelier than a high one, for fewer images show that.
-    """
+    """Inputs that are parts of what images of the result show; None where none shows more than the result."""
     if op == "AND":
         return _split(images.vocabulary, result, rng)
-    more = images.top - result.level
-    if more < 1:
-        return None
-    left, right = (
-        images.draw(result.level + 1 + int(rng.integers(more) * rng.random()), rng, result) for _ in range(2)
-    )
+    left, right = (images.draw(None, rng, result) for _ in range(2))
     if left is None or right is None:
         return None
     if op == "IGNORE":

@@ -11,15 +11,14 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from functools import cached_property
 from math import comb, prod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from symbols.concepts import Concept, Item
-from symbols.vocabulary import Vocabulary
-
-LARGEST_KEY = 2**62
+from symbols.vocabulary import LARGEST_KEY, Vocabulary
 
 
 class Unseen:
@@ -94,7 +93,12 @@ class Images:
         self.levels: NDArray[np.int64] = mentioned.sum(axis=1)
         """How many attributes the full description of each distinct image mentions (R,)."""
 
-    @property
+    @cached_property
+    def sparse(self) -> bool:
+        """Whether the images show less than a tenth of all combinations."""
+        return len(self.rows) * 10 < prod(self.vocabulary.factor_sizes)
+
+    @cached_property
     def top(self) -> int:
         """The highest level of a concept that an image shows; 0 without images."""
         return int(self.levels.max(initial=0))
@@ -121,22 +125,29 @@ class Images:
             for p in sorted(places)
         )
 
-    def draw(self, level: int, rng: np.random.Generator, within: Concept | None = None) -> Concept | None:
-        """A concept of a level that says all of `within`: a part of the description of an image.
+    def draw(
+        self, level: int | None, rng: np.random.Generator, within: Concept | None = None
+    ) -> Concept | None:
+        """A concept that says all of `within`: a part of the description of an image.
 
         Drawn by image, hence likelier the more distinct images show it. None where no image shows one.
+
+        Args:
+            level: The level of the concept; None for any above that of `within`, low ones likelier.
         """
-        within = within or Concept()
-        able = self.levels >= level
-        if within.level:
+        given = [] if within is None else [self.vocabulary.names.index(name) for name in within.attributes]
+        able = self.levels >= (len(given) + 1 if level is None else level)
+        if within is not None and given:
             able &= _from_bits(self.showing(within), len(able))
         found = np.flatnonzero(able)
-        if level < within.level or not len(found):
+        if not len(found) or (level is not None and level < len(given)):
             return None
         row = int(found[rng.integers(len(found))])
-        given = [self.vocabulary.names.index(name) for name in within.attributes]
-        others = np.setdiff1d(np.flatnonzero(self.mentioned[row]), given)
-        chosen = rng.permutation(others)[: level - within.level]
+        more = int(self.levels[row]) - len(given)
+        number = 1 + int(more * rng.random() * rng.random()) if level is None else level - len(given)
+        left_open = self.mentioned[row].copy()
+        left_open[given] = False
+        chosen = rng.permutation(np.flatnonzero(left_open))[:number]
         return self.describe(row, [*given, *chosen.tolist()])
 
 
