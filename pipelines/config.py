@@ -86,13 +86,20 @@ Data = Annotated[RoomsData | NpzData | FolderData, Field(discriminator="kind")]
 
 
 class Splits(Section):
-    """How many of each go into the published lists of `data.json`."""
+    """How many of each go into the published lists of `data.json`.
+
+    A default that is more than the data allow is lowered to what they do; a number that is set is not.
+    """
 
     held_out: Natural = 300
     """Full combinations that no stage sees, neither as an image nor as a symbol."""
+    held_out_pairs: Natural = 0
+    """Pairs of values of two attributes that are never together, neither in an image nor in a symbol."""
     test_images: Count = 1000
     """Images of the other combinations that no stage trains on."""
     train_symbols: Count = 133
+    validation_symbols: Natural = 200
+    """Concepts to choose settings by; neither taught nor tested."""
     test_symbols: Count = 200
     test_operators: Count = 200
 

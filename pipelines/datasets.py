@@ -1,11 +1,11 @@
 """From the config to images, a vocabulary, and the published lists of what is taught, tested and held out.
 
 The lists are drawn once, from the seed, and written to `data.json`; every stage reads them from there. A
-held-out combination is unseen by every stage, both as an image and as a symbol; the test images are unseen,
-their combinations are not. Rendered images are not stored: the same config and seed render them again.
+held-out combination or pair of values is unseen by every stage that learns to name, both as an image and as
+a symbol; the test images are unseen, their combinations are not. Rendered images are not stored: the same
+config and seed render them again.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -22,38 +22,14 @@ from pipelines.errors import RunError, UsageError
 from pipelines.files import read_json
 from pipelines.randomness import generator
 from pipelines.runs import FORMAT, RunFolder, check_format
-from symbols import (
-    Attribute,
-    Concept,
-    Triple,
-    Vocabulary,
-    VocabularyError,
-    held_out_concepts,
-    novel_concepts,
-    operator_triples,
-    training_concepts,
-)
+from pipelines.splits import Splits, draw, notes, shows_pair
+from symbols import Attribute, Concept, Triple, Unseen, Vocabulary, VocabularyError
 from vision.data import DataError, ImageSet, load_folder, load_npz, to_unit
 from vision.data.rooms import rooms
-
-MOST_COMBINATIONS = 300_000
-"""Vocabularies with more full combinations than this are not enumerated."""
 
 RENDERED_AT_ONCE = 2_000
 
 AnyData = RoomsData | NpzData | FolderData
-
-
-@dataclass(frozen=True)
-class Splits:
-    """The published lists."""
-
-    held_out: tuple[Concept, ...]
-    test_images: np.ndarray
-    """Indices (T,) into the image set."""
-    train_symbols: tuple[Concept, ...]
-    test_symbols: tuple[Concept, ...]
-    test_operators: tuple[Triple, ...]
 
 
 @dataclass(frozen=True)
@@ -66,8 +42,10 @@ class Data:
 
     @cached_property
     def train(self) -> np.ndarray:
-        """Indices of the images that may be trained on: neither of a held-out combination nor test images."""
+        """Indices of the images that may be trained on: neither of a held-out combination, nor with a
+        held-out pair, nor test images."""
         allowed = ~self.vocabulary.shows_any(self.images.factors, self.splits.held_out)
+        allowed[self.held_out_pairs] = False
         allowed[self.splits.test_images] = False
         return np.flatnonzero(allowed)
 
@@ -75,6 +53,18 @@ class Data:
     def held_out(self) -> np.ndarray:
         """Indices of the images of held-out combinations."""
         return np.flatnonzero(self.vocabulary.shows_any(self.images.factors, self.splits.held_out))
+
+    @cached_property
+    def held_out_pairs(self) -> np.ndarray:
+        """Indices of the images that show both values of a held-out pair."""
+        return np.flatnonzero(shows_pair(self.vocabulary, self.images.factors, self.splits.held_out_pairs))
+
+    @cached_property
+    def unseen(self) -> Unseen:
+        """The concepts that nothing may be trained on, as `symbols` draws around them."""
+        splits = self.splits
+        shown = self.images.factors[self.train]
+        return Unseen(self.vocabulary, splits.held_out, splits.held_out_pairs, shown)
 
 
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
@@ -157,51 +147,6 @@ def vocabulary(config: Config, image_set: ImageSet) -> Vocabulary:
         raise UsageError(f"data: {error}") from error
 
 
-def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
-    """Draw the lists, each from a stream of its own, so that the length of one never changes another.
-
-    Raises:
-        UsageError: When the data set is too small for the numbers asked for.
-    """
-    sizes, seed = config.splits, config.seed
-    try:
-        held_out = held_out_concepts(words, sizes.held_out, generator(seed, "held_out"))
-        seen = np.flatnonzero(~words.shows_any(image_set.factors, held_out))
-        if sizes.test_images >= len(seen):
-            raise ValueError(f"test_images {sizes.test_images} of {len(seen)} images leave none to train on")
-        test_images = np.sort(generator(seed, "test_images").choice(seen, sizes.test_images, replace=False))
-        shown = image_set.factors[np.setdiff1d(seen, test_images)]
-        hidden = held_out + _without_images(words, shown, held_out)
-        train = training_concepts(
-            words, sizes.train_symbols, generator(seed, "train_symbols"), held_out=hidden
-        )
-        novel = novel_concepts(
-            words, sizes.test_symbols, generator(seed, "test_symbols"), known=train, held_out=hidden
-        )
-        triples = operator_triples(
-            words, sizes.test_operators, generator(seed, "test_operators"), held_out=hidden, results=novel
-        )
-    except ValueError as error:
-        raise UsageError(f"splits: {error}") from error
-    return Splits(held_out, test_images, train, novel, triples)
-
-
-def _without_images(words: Vocabulary, shown: np.ndarray, held_out: Sequence[Concept]) -> tuple[Concept, ...]:
-    """The full combinations, besides the held-out ones, that no training image (N, A) shows.
-
-    A concept that only these fall under cannot be taught by example. None are listed for a vocabulary too
-    large for its combinations to be enumerated.
-    """
-    if math.prod(words.factor_sizes) > MOST_COMBINATIONS:
-        return ()
-    every = np.stack(np.unravel_index(np.arange(math.prod(words.factor_sizes)), words.factor_sizes), axis=1)
-    present = np.zeros(words.factor_sizes, dtype=bool)
-    present[tuple(shown.T)] = True
-    absent = every[~present[tuple(every.T)]]
-    absent = absent[~words.shows_any(absent, held_out)] if len(absent) else absent
-    return tuple(words.describe(row) for row in absent)
-
-
 def record(config: Config, run: RunFolder, machine: Machine) -> dict[str, Any]:
     """The content of `data.json`: what is there when it answers this config and this data, else newly drawn.
 
@@ -221,7 +166,18 @@ def record(config: Config, run: RunFolder, machine: Machine) -> dict[str, Any]:
         machine.say(f"data: rendering {config.data.images:,} images")
     image_set = images(config, quiet=machine.quiet)
     words = vocabulary(config, image_set)
-    return _describe(asked, image_set, words, draw(config, image_set, words))
+    splits = draw(config, image_set, words)
+    for note in notes(config, splits, image_set, words):
+        machine.say(note)
+    return _describe(asked, image_set, words, splits)
+
+
+def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:
+    """The config with the sizes that the lists of `data.json` have, where defaults were too large."""
+    sizes = {name: len(found) for name, found in record["splits"].items()}
+    if sizes == config.splits.model_dump():
+        return config
+    return config.model_copy(update={"splits": type(config.splits)(**sizes)})
 
 
 def _describe(
@@ -239,8 +195,10 @@ def _describe(
         "vocabulary": words.to_dict(),
         "splits": {
             "held_out": [dict(concept.items) for concept in splits.held_out],
+            "held_out_pairs": [dict(concept.items) for concept in splits.held_out_pairs],
             "test_images": splits.test_images.tolist(),
             "train_symbols": [dict(concept.items) for concept in splits.train_symbols],
+            "validation_symbols": [dict(concept.items) for concept in splits.validation_symbols],
             "test_symbols": [dict(concept.items) for concept in splits.test_symbols],
             "test_operators": [
                 {"op": op, "left": dict(left.items), "right": dict(right.items), "result": dict(result.items)}
@@ -276,6 +234,8 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
                 Triple(t["op"], *(words.concept(t[side]) for side in ("left", "right", "result")))
                 for t in lists["test_operators"]
             ),
+            _concepts(words, lists["validation_symbols"]),
+            _concepts(words, lists["held_out_pairs"]),
         ),
     )
 

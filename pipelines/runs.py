@@ -23,7 +23,7 @@ from typing import Any, Literal, NamedTuple, Self
 from pipelines.errors import RunError, UsageError
 from pipelines.files import explain, read_json, sha256, write_json
 
-FORMAT = 2
+FORMAT = 3
 """Version of the run folder's layout, written into `data.json` and every `done.json`."""
 
 OWN_MODEL = "model.safetensors"

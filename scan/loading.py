@@ -24,7 +24,7 @@ from symbols import Vocabulary
 from vision import weights
 from vision.vae import VAE
 
-FORMAT = 2
+FORMAT = 3
 """The version of run folders that this module reads, `format` in data.json and done.json."""
 
 MODEL = "model.safetensors"

@@ -3,7 +3,11 @@
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, VocabularyError, apply
 from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_graphml, to_node_link
-from symbols.sampling import Triple, held_out_concepts, novel_concepts, operator_triples, training_concepts
+from symbols.holding_out import held_out_concepts, held_out_pairs
+from symbols.ranks import ShortageError
+from symbols.sampling import novel_concepts, training_concepts
+from symbols.triples import Triple, operator_triples
+from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Attribute, Vocabulary
 
 __all__ = [
@@ -13,9 +17,12 @@ __all__ = [
     "ConflictError",
     "Expression",
     "ExpressionError",
+    "Images",
     "Operation",
     "Operator",
+    "ShortageError",
     "Triple",
+    "Unseen",
     "Vocabulary",
     "VocabularyError",
     "apply",
@@ -24,6 +31,7 @@ __all__ = [
     "counts",
     "evaluate",
     "held_out_concepts",
+    "held_out_pairs",
     "hierarchy",
     "novel_concepts",
     "operator_triples",

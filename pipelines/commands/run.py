@@ -58,6 +58,7 @@ def main(options: argparse.Namespace) -> None:
                 (path / "data.json").unlink(missing_ok=True)
         stages.adopt(config, run)
         record = datasets.record(config, run, here)
+        config = datasets.with_sizes(config, record)
         stages.check_predecessors(options.stages, config, record, run)
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())

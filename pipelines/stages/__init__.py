@@ -78,7 +78,7 @@ def _report(config: Config, run: RunFolder, machine: Machine) -> Made:
     return report.run(config, run, machine)
 
 
-SEEN = ("sha256", "splits.held_out", "splits.test_images")
+SEEN = ("sha256", "splits.held_out", "splits.held_out_pairs", "splits.test_images")
 """What decides which images a stage may train on."""
 
 STAGES: dict[str, Stage] = {

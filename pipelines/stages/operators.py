@@ -80,7 +80,7 @@ def draw_triples(data: Data, n: int, rng: np.random.Generator) -> tuple[list[Tri
         RunError: When no result has a training image.
     """
     tested = {triple.result for triple in data.splits.test_operators}
-    drawn = operator_triples(data.vocabulary, n, rng, held_out=data.splits.held_out, exclude=tested)
+    drawn = operator_triples(data.vocabulary, n, rng, held_out=data.unseen, exclude=tested)
     factors = data.images.factors[data.train]
     shown: dict[Concept, np.ndarray] = {}
     for triple in drawn:
