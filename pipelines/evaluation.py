@@ -18,10 +18,12 @@ from pipelines.devices import autocast
 from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, from_flat
 from scan.concept_model import ConceptModel
 from scan.judge import Judge
-from symbols import Concept, Vocabulary
-from vision.gaussian import Gaussian
+from symbols import Concept, Triple, Vocabulary
+from vision.gaussian import Gaussian, kl_from_prior
 
 DECODING_BATCH = 512
+SPECIFIC = 0.1
+"""Nats above which a concept is taken to specify a latent."""
 
 Reader = Callable[[Tensor], Sequence[Tensor]]
 """Latents (B, D) -> the judge's probabilities (B, V_a) of each attribute of the images they decode to."""
@@ -48,6 +50,8 @@ class Scores(NamedTuple):
     """(S,): the same for each concept."""
     strict: np.ndarray
     """(S,): share of a concept's images with every specified attribute right."""
+    right: np.ndarray
+    """bool (S, n, A): which attributes of the images are read as asked; False where they are left open."""
     confusion: list[np.ndarray]
     """(V_a, V_a) for each attribute: images by the value asked for (row) and read (column)."""
     sizes: Sizes
@@ -105,6 +109,7 @@ def score(
         {int(level): float(top1[levels == level].mean()) for level in np.unique(levels[levels > 0])},
         top1,
         (right | ~specified[:, None]).all(axis=-1).mean(axis=1),
+        right,
         confusion(few, wanted),
         Sizes(sizes.accuracy, more),
     )
@@ -148,6 +153,44 @@ def tell(scores: Scores, names: Sequence[str], flat: np.ndarray, wanted: np.ndar
             }
             for a, name in enumerate(names)
         },
+    }
+
+
+def tell_pairs(scores: Scores, pairs: np.ndarray) -> dict[str, float]:
+    """How often two attributes of each of S concepts are right, whatever the others are.
+
+    Args:
+        scores: What `score` returned.
+        pairs: bool (S, A), the attributes of each concept that matter.
+    """
+    of_each = (scores.right * pairs[:, None]).sum(axis=-1) / pairs.sum(axis=1)[:, None]
+    return {
+        "accuracy_pair": float(of_each.mean()),
+        "accuracy_pair_strict": float((scores.right | ~pairs[:, None]).all(axis=-1).mean()),
+    }
+
+
+def tell_operands(scores: Scores, triples: Sequence[Triple], taught: Sequence[Concept]) -> dict[str, Any]:
+    """Top-1 accuracy of recombinations by whether both operands are among the taught concepts.
+
+    A mean over no triple is None.
+    """
+    known = set(taught)
+    both = np.array([t.left in known and t.right in known for t in triples], dtype=bool)
+    told: dict[str, Any] = {}
+    for name, rows in (("taught", both), ("other", ~both)):
+        told[f"accuracy_operands_{name}"] = float(scores.top1[rows].mean()) if rows.any() else None
+        told[f"concepts_operands_{name}"] = int(rows.sum())
+    return told
+
+
+def specific(q: Gaussian) -> dict[str, Any]:
+    """How many latents the Gaussians (S, D) of S concepts specify: those that differ from the prior."""
+    latents = (kl_from_prior(q) > SPECIFIC).sum(dim=-1).float()
+    return {
+        "concepts": len(q),
+        "specific_latents": latents.mean().item(),
+        "concepts_without_specific_latents": int((latents == 0).sum()),
     }
 
 

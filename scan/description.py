@@ -8,6 +8,7 @@ images.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,6 +149,31 @@ class Description:
 
     def _block(self, name: str) -> Tensor:
         return self.logits[:, self.vocabulary.block(name)]
+
+
+class SymbolScores(NamedTuple):
+    """How sampled symbols agree with those that are true of the images, each in [0, 1], higher is better."""
+
+    exact: float
+    """Share of the samples that have every symbol right, the absent ones too."""
+    precision: float
+    """Share of the sampled symbols that are true; nan where none was sampled."""
+    recall: float
+    """Share of the true symbols that were sampled; nan where none is true."""
+
+
+def symbol_scores(samples: Tensor, truth: Tensor) -> SymbolScores:
+    """Score n samples of the symbols of N images, bool (N, n, K), against the true ones, bool (N, K).
+
+    >>> truth = torch.tensor([[True, False, True]])
+    >>> symbol_scores(torch.tensor([[[True, True, False], [True, False, True]]]), truth)
+    SymbolScores(exact=0.5, precision=0.75, recall=0.75)
+    """
+    wanted = truth.unsqueeze(1).expand_as(samples)
+    both = (samples & wanted).sum().item()
+    said, true = samples.sum().item(), wanted.sum().item()
+    exact = (samples == wanted).all(-1).float().mean().item()
+    return SymbolScores(exact, both / said if said else math.nan, both / true if true else math.nan)
 
 
 def _reaching(

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines import precision
+from pipelines import health, precision
 from pipelines.config import Config
 from pipelines.errors import RunError, UsageError
 from pipelines.files import fingerprint, read_json
@@ -287,3 +287,6 @@ def execute(
         seconds = made.earlier_seconds + time.monotonic() - began
         run.finish(name, made_from, made.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")
+        if name in health.LEARNED and "metrics.json" in made.files:
+            for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
+                machine.say(f"{name}: warning: {line}")

@@ -2,7 +2,8 @@
 
 The splits are the published lists of data.json. Symbols are fed to the symbol encoder; the triples of
 test_operators are recombined in latent space by the learned operators, and, as a yardstick, by the exact ones
-of `scan.exact`. img2sym describes real images of held-out combinations.
+of `scan.exact`. img2sym describes real images of held-out combinations. Choices in development rest on
+validation_symbols; the other lists are for reports.
 
 `metrics.json` is a public format: keys are added, never renamed.
 """
@@ -14,30 +15,35 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines import datasets
+from pipelines import datasets, health
 from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.disentanglement import disentanglement
 from pipelines.errors import RunError
 from pipelines.evaluation import (
-    Reader,
     Scores,
     Sizes,
     frequencies,
     jsonable,
     reader,
     score,
+    specific,
     tabulate,
     tell,
+    tell_operands,
+    tell_pairs,
     wanted,
 )
 from pipelines.files import read_json, write_json
-from pipelines.randomness import derive
+from pipelines.randomness import derive, generator
+from pipelines.real_images import describing, encoded, seeing
+from pipelines.realism import real, realism
 from pipelines.runs import FORMAT, OWN_MODEL, Made, RunFolder, versions
-from pipelines.stages.judge import READING_BATCH, trust
+from pipelines.stages.judge import trust
 from pipelines.stages.learning import load
 from pipelines.stages.vision import load_vision
+from pipelines.summary import summary
 from scan import exact, models
 from scan.concept_model import ConceptModel
 from scan.grounding import SCAN
@@ -45,6 +51,11 @@ from scan.judge import Judge
 from scan.operators import Operators
 from symbols import OPERATORS, Concept, Triple
 from vision.gaussian import Gaussian
+
+RECOMBINED = ("test_operators", "exact_operators")
+PAIRS = ("held_out_pairs", "held_out_pair_combinations")
+PAIR_COMBINATIONS = 100
+"""Full combinations with a held-out pair that are asked for."""
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
@@ -57,7 +68,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
     told: dict[str, Any] = {}
     tables, listed = {}, {}
-    for name, (q, concepts) in questions(model, data).items():
+    asking = questions(model, data, config.seed)
+    for name, (q, concepts) in asking.items():
         machine.say(f"evaluate: {name}, {len(concepts)} concepts")
         dice = torch.Generator(device).manual_seed(derive(config.seed, f"evaluate {name}"))
         asked = wanted(data.vocabulary, concepts)
@@ -65,8 +77,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         told[name] = tell(scores, data.vocabulary.names, flat, asked)
         tables[name] = tabulate(scores, data.vocabulary)
         listed[name] = _listing(scores, concepts)
-    for name in ("test_operators", "exact_operators"):
-        told[name]["accuracy_per_operator"] = _per_operator(data.splits.test_operators, listed[name])
+        if name in RECOMBINED:
+            triples = data.splits.test_operators
+            told[name]["accuracy_per_operator"] = _per_operator(triples, listed[name])
+            told[name] |= tell_operands(scores, triples, data.splits.train_symbols)
+        if name in PAIRS:
+            told[name] |= tell_pairs(scores, wanted(data.vocabulary, _pairs(data, len(concepts))) >= 0)
+    machine.say("evaluate: real images beside imagined ones")
+    beside, codes_of = real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
     vision = load_vision(run, data, device)
     codes, matrices = disentanglement(vision, data.images, config.seed, device)
@@ -74,8 +92,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "format": FORMAT,
         "splits": {name: scores for name, scores in told.items() if name != "exact_operators"},
         "yardsticks": {"exact_operators": told["exact_operators"]},
-        "img2sym": describing(model, data),
-        "vision": seeing(model, judge, data, read),
+        "img2sym": describing(model, data, codes_of, config.seed),
+        "vision": seeing(data, read, codes_of),
+        "symbols": specific(asking["train_symbols"][0]),
+        "realism": {
+            name: realism(model, judge, data, asking[name][1], beside, config.seed)
+            for name in ("validation_symbols", "test_symbols")
+            if name in asking
+        },
         "disentanglement": codes,
         "judge": _judge(run, judge, data, config.seed, device),
         "samples": sizes._asdict(),
@@ -86,6 +110,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "precision": config.vision.precision,
         "seconds": _seconds(run, time.monotonic() - began),
     }
+    metrics["warnings"] = health.warnings({**earlier(run), "evaluate": jsonable(metrics)})
     folder = run.stage("evaluate")
     write_json(folder / "metrics.json", jsonable(metrics))
     write_json(folder / "confusion.json", tables)
@@ -93,6 +118,16 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
     return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+
+
+def earlier(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """What the stages before the evaluation measured, as far as they did; a model of the user's own did not."""
+    paths = {name: run.stage(name) / "metrics.json" for name in ("vision", "symbols", "judge")}
+    return {
+        name: read_json(path)
+        for name, path in paths.items()
+        if path.exists() and (run.stage(name) / "done.json").exists()
+    }
 
 
 def load_model(run: RunFolder, data: Data, device: torch.device) -> ConceptModel:
@@ -116,22 +151,46 @@ def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
 
 
 @torch.no_grad()
-def questions(model: ConceptModel, data: Data) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
-    """What is asked in each split, as grounded Gaussians (S, D), and the S concepts that should come out."""
+def questions(model: ConceptModel, data: Data, seed: int) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
+    """What is asked in each split, as grounded Gaussians (S, D), and the S concepts that should come out.
+
+    Lists that are empty are left out. `seed` decides which combinations with held-out pairs are asked for.
+    """
     splits, triples, ground = data.splits, data.splits.test_operators, model.ground_concepts
     left, right = ground([t.left for t in triples]), ground([t.right for t in triples])
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=model.device)
     assert model.operators is not None, "the evaluation comes after the operators"
     results = tuple(triple.result for triple in triples)
-    found = {
-        "train_symbols": (ground(splits.train_symbols), splits.train_symbols),
-        "test_symbols": (ground(splits.test_symbols), splits.test_symbols),
-        "test_operators": (model.operators(left, right, op), results),
-        "exact_operators": (_exactly(left, right, op), results),
+    named = {
+        "train_symbols": splits.train_symbols,
+        "validation_symbols": splits.validation_symbols,
+        "test_symbols": splits.test_symbols,
     }
-    if splits.held_out:
-        found["held_out"] = (ground(splits.held_out), splits.held_out)
-    return found
+    found = {name: (ground(concepts), concepts) for name, concepts in named.items() if concepts}
+    found["test_operators"] = (model.operators(left, right, op), results)
+    found["exact_operators"] = (_exactly(left, right, op), results)
+    unseen = {
+        "held_out": splits.held_out,
+        "held_out_pairs": splits.held_out_pairs,
+        "held_out_pair_combinations": with_pairs(data, generator(seed, "pair combinations")),
+    }
+    return found | {name: (ground(concepts), concepts) for name, concepts in unseen.items() if concepts}
+
+
+def with_pairs(data: Data, rng: np.random.Generator) -> tuple[Concept, ...]:
+    """Full combinations that contain a held-out pair, each pair in turn, the other values uniform."""
+    if not data.splits.held_out_pairs:
+        return ()
+    pairs = wanted(data.vocabulary, _pairs(data, PAIR_COMBINATIONS))
+    sizes = data.vocabulary.factor_sizes
+    drawn = np.stack([rng.integers(0, values, len(pairs)) for values in sizes], axis=1)
+    return tuple(data.vocabulary.describe(row) for row in np.where(pairs < 0, drawn, pairs))
+
+
+def _pairs(data: Data, n: int) -> list[Concept]:
+    """The held-out pairs, each in turn, n in all."""
+    pairs = data.splits.held_out_pairs
+    return [pairs[place % len(pairs)] for place in range(n)]
 
 
 def _exactly(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:
@@ -139,57 +198,6 @@ def _exactly(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:
     made = [exact.OPERATORS[name](left, right) for name in OPERATORS]
     rows = torch.arange(len(op), device=op.device)
     return Gaussian(*(torch.stack([getattr(q, part) for q in made])[op, rows] for part in ("mean", "logvar")))
-
-
-@torch.no_grad()
-def describing(model: ConceptModel, data: Data) -> dict[str, Any]:
-    """img2sym on real images: of held-out combinations where there are any, else on the test images."""
-    sets = {"test_images": data.splits.test_images}
-    if len(data.held_out):
-        sets = {"held_out_combinations": data.held_out, **sets}
-    told = {}
-    for name, rows in sets.items():
-        right = np.concatenate(
-            [
-                described(model, data.images.images[part]) == data.images.factors[part.numpy()]
-                for part in torch.from_numpy(rows).split(READING_BATCH)
-            ]
-        )
-        told[name] = {
-            "accuracy": right.mean(),
-            "accuracy_strict": right.all(axis=1).mean(),
-            "per_attribute": dict(zip(data.vocabulary.names, right.mean(axis=0).tolist(), strict=True)),
-            "images": len(rows),
-        }
-    first = next(iter(told))
-    return {**told.pop(first), "measured_on": first, **told}
-
-
-def described(model: ConceptModel, images: torch.Tensor) -> np.ndarray:
-    """The factors that img2sym reads from uint8 images (B, C, H, W): (B, A)."""
-    probabilities = model.img2sym(images).probabilities.values()
-    return torch.stack([p.argmax(-1) for p in probabilities], dim=-1).numpy()
-
-
-@torch.no_grad()
-def seeing(model: ConceptModel, judge: Judge, data: Data, read: Reader) -> dict[str, Any]:
-    """What survives the visual model: how the judge reads reconstructions of unseen images, per attribute."""
-    told = {}
-    for name, rows in (("test_images", data.splits.test_images), ("held_out_combinations", data.held_out)):
-        if not len(rows):
-            continue
-        right = []
-        for part in torch.from_numpy(rows).split(READING_BATCH):
-            q = model.encode_image((data.images.images[part].float() / 255).to(model.device))
-            seen = torch.stack([p.argmax(-1) for p in read(q.mean)], dim=-1).cpu().numpy()
-            right.append(seen == data.images.factors[part.numpy()])
-        share = np.concatenate(right).mean(axis=0)
-        told[name] = {
-            "reconstruction_accuracy": share.mean(),
-            "per_attribute": dict(zip(data.vocabulary.names, share.tolist(), strict=True)),
-            "images": len(rows),
-        }
-    return told
 
 
 def _judge(run: RunFolder, judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
@@ -223,26 +231,3 @@ def _seconds(run: RunFolder, now: float) -> dict[str, float]:
     }
     spent["evaluate"] = now
     return {**spent, "total": sum(spent.values())}
-
-
-def summary(metrics: dict[str, Any]) -> str:
-    """The main numbers, as lines for the terminal."""
-    lines = []
-    for name, split in metrics["splits"].items():
-        right, strict = split["accuracy_top1"], split["accuracy_strict"]
-        line = f"evaluate: {name}: accuracy {right:.3f}, strict {strict:.3f}"
-        if split["diversity_nats"] is not None:
-            floor = split["diversity_floor_nats"]
-            line += f", diversity {split['diversity_nats']:.3f} nats (floor {floor:.3f})"
-        lines.append(line)
-    described, judge = metrics["img2sym"], metrics["judge"]
-    lines.append(f"evaluate: img2sym: accuracy {described['accuracy']:.3f} on {described['images']} images")
-    lines.append(f"evaluate: judge: clean accuracy {judge['clean_accuracy']:.3f}")
-    codes = metrics["disentanglement"]
-    if "mig" in codes:
-        parts = codes["dci"]
-        lines.append(
-            f"evaluate: disentanglement: MIG {codes['mig']:.3f}, modularity {codes['modularity']:.3f}, "
-            f"SAP {codes['sap']:.3f}, DCI {parts['disentanglement']:.3f} ({parts['estimator']})"
-        )
-    return "\n".join(lines)

@@ -14,6 +14,7 @@ from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
+from pipelines.evaluation import specific
 from pipelines.files import write_json
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import Made, RunFolder
@@ -62,7 +63,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
     )
     write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
-    metrics = {**trained.last, "concepts": len(data.splits.train_symbols), "pairs": len(y)}
+    with torch.no_grad():
+        grounded = specific(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))
+    metrics = {**trained.last, **grounded, "pairs": len(y)}
     made = keep(scan, spec, metrics, trained, run, "symbols", machine)
     return made._replace(files=(*made.files, "examples.json"))
 

@@ -7,12 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets, schedules
+from pipelines import datasets, health, schedules
 from pipelines.config import Config
 from pipelines.config import Vision as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine, autocast, place
 from pipelines.errors import RunError
+from pipelines.evaluation import jsonable
 from pipelines.randomness import batch_indices, derive, generator, noise
 from pipelines.runs import OWN_MODEL, Made, RunFolder
 from pipelines.stages.learning import keep, load
@@ -21,7 +22,7 @@ from pipelines.training import Loss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import to_unit
-from vision.gaussian import Gaussian
+from vision.gaussian import Gaussian, kl_from_prior
 from vision.objectives import Reconstruction
 from vision.vae import VAE
 
@@ -31,6 +32,7 @@ STANDARD_IMAGES = 10_000
 ENCODING_BATCH = 512
 ACTIVE = 0.1
 """Nats above which a latent counts as used."""
+DIGITS = 9
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
@@ -51,6 +53,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         vae = new(number)
         return Start(vae, _loss(config, vae, pixels, _reconstruction(settings, vae, dae)))
 
+    seen = _pixels(pixels)
+    for line in health.of_images(seen):
+        machine.say(f"vision: warning: {line}")
     vae = new(0)
     beta = schedules.of(settings.beta, settings.steps)(settings.steps)
     normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
@@ -66,6 +71,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "train": _measure(vae, data, data.train, reconstruction, device),
         "test_images": _measure(vae, data, data.splits.test_images, reconstruction, device),
         "held_out": _measure(vae, data, data.held_out, reconstruction, device),
+        "kl_trained": trained.last.get("kl"),
+        "pixels": seen,
         "images": len(pixels),
         "precision": settings.precision,
         "images_per_second": round(steps_of(settings) * settings.batch / max(trained.seconds, 1e-9), 1),
@@ -152,7 +159,11 @@ def _reconstruction(settings: Settings, vae: VAE, dae: DAE | None) -> Reconstruc
 def _measure(
     vae: VAE, data: Data, indices: np.ndarray, reconstruction: Reconstruction, device: torch.device
 ) -> dict[str, Any] | None:
-    """The terms of the objective, in float32, over the first images of a kind; None where there are none."""
+    """The reconstruction term, and the KL of standardised codes, in float32, over the first images of a kind.
+
+    None where there are none. The KL is that of `vae.encode`, which every later stage sees; in the units in
+    which the encoder was trained it is larger, and the training log has that one.
+    """
     if not len(indices):
         return None
     pixels = datasets.resident(data.images, indices[:METRIC_IMAGES], device)
@@ -160,15 +171,27 @@ def _measure(
     for part, rows in enumerate(torch.arange(len(pixels), device=device).split(ENCODING_BATCH)):
         x, dice = datasets.batch(pixels, rows), noise(0, part, device)
         terms = objectives.beta_vae(vae, x, beta=1.0, reconstruction=reconstruction, generator=dice)
-        values = torch.cat((torch.stack((terms.reconstruction, terms.kl)), terms.kl_per_latent))
+        nats = kl_from_prior(vae.encode(x)).mean(0)
+        values = torch.cat((torch.stack((terms.reconstruction, nats.sum())), nats))
         sums += values.double().cpu() * len(rows)
     cost, kl, *per_latent = (sums / len(pixels)).tolist()
-    return {
+    told = {
         "images": len(pixels),
         "reconstruction": cost,
         "kl": kl,
         "kl_per_latent": per_latent,
         "active_latents": sum(value > ACTIVE for value in per_latent),
+    }
+    return jsonable(told, DIGITS)
+
+
+def _pixels(pixels: Tensor) -> dict[str, float]:
+    """Of images uint8 (N, H, W, C): the largest deviation of a pixel among them, how many are of one colour."""
+    flat = pixels[torch.linspace(0, len(pixels) - 1, min(len(pixels), METRIC_IMAGES)).long()].flatten(1, 2)
+    plain = (flat == flat[:, :1]).all(dim=1).all(dim=-1)
+    return {
+        "deviation": flat.float().std(dim=0, correction=0).max().item(),
+        "plain": plain.float().mean().item(),
     }
 
 

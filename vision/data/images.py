@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -44,6 +44,8 @@ class ImageSet:
     source: str = ""
     licence: str = ""
     render: Renderer | None = None
+    colours: Mapping[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
+    """Of factors whose values are colours: the RGB of each value, 0 to 255."""
 
     def __post_init__(self) -> None:
         n = len(self.images)
@@ -70,6 +72,11 @@ class ImageSet:
         for name in self.binary:
             if name not in self.names or len(self.value_names[self.names.index(name)]) != 2:
                 raise DataError(f"binary attribute {name!r} is not a factor with two values")
+        for name, palette in self.colours.items():
+            if name not in self.names or len(palette) != len(self.value_names[self.names.index(name)]):
+                raise DataError(
+                    f"{len(palette)} colours for {name!r}: expected one for each value of a factor"
+                )
 
     def __len__(self) -> int:
         return len(self.images)

@@ -305,4 +305,13 @@ def rooms(n: int, *, size: int = 64, rng: np.random.Generator) -> ImageSet:
         return render(factors, sample_nuisances(len(factors), rng), size)
 
     factors = np.stack([rng.integers(0, k, n) for k in SIZES], axis=1)
-    return ImageSet(draw(factors, rng), factors, NAMES, VALUES, name="rooms", source="rendered", render=draw)
+    return ImageSet(
+        draw(factors, rng),
+        factors,
+        NAMES,
+        VALUES,
+        name="rooms",
+        source="rendered",
+        render=draw,
+        colours=dict.fromkeys(NAMES[:3], tuple(PALETTE.values())),
+    )

@@ -1,0 +1,128 @@
+"""Signs that a run went wrong although every stage finished, each as one line with what to try.
+
+Every function takes what a stage measured and returns sentences, none where all is well. A stage's are said
+as soon as it is done; all of them stand at the top of the report and under "warnings" in the evaluation's
+metrics.json.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+CERTAIN = 16.0
+"""Nats of one latent that float32 cannot hold: ln 2^24 is 16.6."""
+READS = 0.9
+"""Share of real images that the judge should read right, in every attribute."""
+PLAIN = 0.01
+"""Share of images of a single colour above which a file is taken to be damaged."""
+UNSPECIFIC = 0.1
+"""Share of the taught concepts without a specific latent above which the symbols are not grounded."""
+VARIED = 0.1
+"""Variance among imagined images, relative to real ones, below which they are nearly one picture."""
+EXPLODES = "lower vision.lr, raise vision.beta or set vision.precision_limit"
+
+
+def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The sentences of a run, stage -> its metrics, each once, in the order of the stages."""
+    found = of_images(measured.get("vision", {}).get("pixels"))
+    found += [line for stage, check in CHECKS.items() if stage in measured for line in check(measured[stage])]
+    return list(dict.fromkeys(found))
+
+
+def of_vision(metrics: Mapping[str, Any]) -> list[str]:
+    """Of the vision stage: the codes of real images, and the KL that training ended with."""
+    codes = metrics.get("test_images") or metrics.get("train")
+    return of_codes(codes) or of_training(metrics.get("kl_trained"), codes)
+
+
+def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
+    """Of the images that are learned from: the variance among them, and how many are of a single colour."""
+    if pixels is None:
+        return []
+    if pixels["deviation"] < 0.5:
+        return [
+            "the images are all alike (they differ by less than half a grey level): look at the data file"
+        ]
+    if pixels["plain"] > PLAIN:
+        share = f"{100 * pixels['plain']:.0f} %"
+        return [f"{share} of the images are of a single colour: look at the data file (scan data)"]
+    return []
+
+
+def of_codes(codes: Mapping[str, Any] | None) -> list[str]:
+    """Of standardised codes of real images: `kl` and `kl_per_latent` in nats, and `active_latents`."""
+    if codes is None or "kl_per_latent" not in codes:
+        return []
+    most = max((_number(nats) for nats in codes["kl_per_latent"]), default=0.0)
+    if most > CERTAIN or not math.isfinite(_number(codes["kl"])):
+        return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {EXPLODES}"]
+    if not codes["active_latents"]:
+        return [
+            "the visual model uses no latent (its posterior has collapsed to the prior): lower vision.beta, "
+            "or raise vision.steps or vision.lr"
+        ]
+    return []
+
+
+def of_training(kl: float | None, codes: Mapping[str, Any] | None) -> list[str]:
+    """Of the KL that the training ended with, in nats: before the codes are standardised it may explode."""
+    if kl is None or codes is None or "kl_per_latent" not in codes:
+        return []
+    if _number(kl) > CERTAIN * len(codes["kl_per_latent"]):
+        return [f"the KL of the visual model ended at {_number(kl):.3g} nats: {EXPLODES}"]
+    return []
+
+
+def of_symbols(metrics: Mapping[str, Any]) -> list[str]:
+    """Of the symbol network: the taught concepts, and those without a latent that they specify."""
+    without, concepts = metrics.get("concepts_without_specific_latents"), metrics.get("concepts")
+    if not concepts or without is None or without <= UNSPECIFIC * concepts:
+        return []
+    return [
+        f"{without} of {concepts} taught concepts specify no latent (their q(z|y) is the prior): "
+        "raise symbols.grounding, symbols.steps or symbols.examples, or lower symbols.opinion"
+    ]
+
+
+def of_judge(metrics: Mapping[str, Any]) -> list[str]:
+    """Of the judge: the share of real images that it reads right, per attribute."""
+    poor = {name: share for name, share in metrics["per_attribute"].items() if _number(share, 0.0) < READS}
+    if not poor:
+        return []
+    listed = ", ".join(f"{name} ({_number(share, 0.0):.2f})" for name, share in poor.items())
+    return [
+        f"the judge reads real images badly, so that accuracy and diversity mean little: {listed}; "
+        "raise judge.steps, or look whether the labels are right"
+    ]
+
+
+def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
+    """Of the evaluation: what a stage that measured nothing (a model of the user's own) left to be seen."""
+    imagined = metrics.get("realism", {}).get("test_symbols", {}).get("variance_ratio")
+    found = [
+        *of_codes(metrics["vision"].get("test_images")),
+        *of_symbols(metrics.get("symbols", {})),
+        *of_judge(metrics["judge"]),
+    ]
+    if imagined is not None and imagined < VARIED:
+        found.append(
+            f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
+            "look at the reconstructions, and raise vision.steps or lower vision.beta"
+        )
+    return found
+
+
+CHECKS: dict[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
+    "vision": of_vision,
+    "symbols": of_symbols,
+    "judge": of_judge,
+    "evaluate": of_evaluation,
+}
+"""What each stage's metrics are checked by."""
+LEARNED = ("vision", "symbols", "judge")
+"""The stages whose warnings are said when they end; the evaluation says all in its summary."""
+
+
+def _number(value: float | None, missing: float = math.inf) -> float:
+    """A measured number; what JSON could not hold (null, for nan and infinity) counts as `missing`."""
+    return missing if value is None or math.isnan(value) else float(value)

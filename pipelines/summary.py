@@ -1,0 +1,69 @@
+"""The main numbers of an evaluation, as lines for the terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def summary(metrics: Mapping[str, Any]) -> str:
+    """The lines, from the content of metrics.json; warnings come last."""
+    lines = [_split(name, split) for name, split in metrics["splits"].items()]
+    lines += _described(metrics["img2sym"])
+    lines += [_realism(name, measured) for name, measured in metrics["realism"].items()]
+    lines.append(f"judge: clean accuracy {metrics['judge']['clean_accuracy']:.3f}")
+    codes = metrics["disentanglement"]
+    if "mig" in codes:
+        parts = codes["dci"]
+        lines.append(
+            f"disentanglement: MIG {codes['mig']:.3f}, modularity {codes['modularity']:.3f}, "
+            f"SAP {codes['sap']:.3f}, DCI {parts['disentanglement']:.3f} ({parts['estimator']})"
+        )
+    lines += [f"warning: {line}" for line in metrics["warnings"]]
+    return "\n".join(f"evaluate: {line}" for line in lines)
+
+
+def _split(name: str, split: Mapping[str, Any]) -> str:
+    parts = [f"accuracy {split['accuracy_top1']:.3f}", f"strict {split['accuracy_strict']:.3f}"]
+    if "accuracy_pair" in split:
+        pair, strict = split["accuracy_pair"], split["accuracy_pair_strict"]
+        parts.append(f"the pair's attributes {pair:.3f}, both {strict:.3f}")
+    for kind in ("taught", "other"):
+        if split.get(f"accuracy_operands_{kind}") is not None:
+            right, n = split[f"accuracy_operands_{kind}"], split[f"concepts_operands_{kind}"]
+            parts.append(f"{'both' if kind == 'taught' else 'not both'} operands taught {right:.3f} ({n})")
+    if split["diversity_nats"] is not None:
+        floor = split["diversity_floor_nats"]
+        parts.append(f"diversity {split['diversity_nats']:.3f} nats (floor {floor:.3f})")
+    return f"{name}: {', '.join(parts)}"
+
+
+def _described(described: Mapping[str, Any]) -> list[str]:
+    sampled = described["sampled"]
+    return [
+        f"img2sym, most likely values: accuracy {described['accuracy']:.3f}, "
+        f"all right {described['accuracy_strict']:.3f} on {described['images']} images",
+        f"img2sym, sampled symbols (the paper's protocol): exact match {sampled['exact_match']:.3f}, "
+        f"precision {_three(sampled['precision'])}, recall {_three(sampled['recall'])}",
+    ]
+
+
+def _realism(name: str, measured: Mapping[str, Any]) -> str:
+    parts = [
+        f"{attribute} {_one(far['imagined'])} RGB units off the palette "
+        f"(real {_one(far['real'])}, random {_one(far['uniform_random'])})"
+        for attribute, far in (measured["off_palette"] or {}).items()
+    ]
+    parts += [
+        f"judge's confidence {_three(measured['judge_confidence'])} "
+        f"(real {_three(measured['judge_confidence_of_real'])})",
+        f"distance from real images {_three(measured['nearest_real_distance_ratio'])} of that of real ones",
+        f"nuisance spread {_three(measured['nuisance_spread'])}",
+    ]
+    return f"{name}, realism: {', '.join(parts)}"
+
+
+def _three(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _one(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
