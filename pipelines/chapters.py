@@ -4,7 +4,7 @@ A section that needs a stage which is not done returns nothing.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +28,7 @@ HELD_OUT = 8
 PER_OPERATOR = 4
 DESCRIBED = 18
 TRAVERSED = 1024
+PAIRS = 4
 LATTICE = 4
 """Attributes of the concept whose hierarchy is drawn."""
 
@@ -76,14 +77,21 @@ def data(story: Story) -> str:
             page.paragraph(
                 f"{len(found.images):,} images of {shape} ({found.images.source or found.images.name}), "
                 f"{len(found.train):,} of them to train on, {len(splits.test_images):,} to test. "
-                f"{len(splits.held_out):,} combinations are held out: no stage sees them, neither as an "
-                f"image nor as a symbol. {words.size} symbols make {levels} concepts of 1 to "
-                f"{len(words.attributes)} attributes; {len(splits.train_symbols)} are taught."
+                f"{len(splits.held_out):,} combinations are held out: no stage learns from an image or a "
+                f"symbol of them. {_pairs(splits.held_out_pairs)}{words.size} symbols make {levels} concepts "
+                f"of 1 to {len(words.attributes)} attributes; {len(splits.train_symbols)} are taught."
             ),
             page.sheet(dataclasses.replace(sheet, rows=("",) * len(sheet.rows)), wide=True),
             page.words(("attribute", "values"), rows),
         ]
     )
+
+
+def _pairs(pairs: Sequence[Concept]) -> str:
+    if not pairs:
+        return ""
+    listed = "; ".join(map(str, pairs[:PAIRS])) + ("; ..." if len(pairs) > PAIRS else "")
+    return f"{len(pairs)} pairs of values never come together in what is learned from ({listed}). "
 
 
 def seeing(story: Story) -> str:
@@ -171,7 +179,7 @@ def ordering(story: Story) -> str:
 
 
 def unseen(story: Story) -> str:
-    """sym2img of combinations that no stage saw."""
+    """sym2img of combinations that no stage learned from."""
     held_out = story.data.splits.held_out
     if story.by is None or not held_out:
         return ""
@@ -219,7 +227,7 @@ def describing(story: Story) -> str:
     ]
     right = sum(word.right for said in words for word in said)
     return page.paragraph(
-        f"Images of {kind}, each with its description and the probability of every word. "
+        f"Images of {kind}, each with its most likely description and the probability of every word. "
         f"{right} of {sum(map(len, words))} words are right; "
         "the others are struck out, followed by the truth."
     ) + page.cards(made)

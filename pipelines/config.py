@@ -92,7 +92,7 @@ class Splits(Section):
     """
 
     held_out: Natural = 300
-    """Full combinations that no stage sees, neither as an image nor as a symbol."""
+    """Full combinations that no stage learns from, neither as an image nor as a symbol."""
     held_out_pairs: Natural = 0
     """Pairs of values of two attributes that are never together, neither in an image nor in a symbol."""
     test_images: Count = 1000

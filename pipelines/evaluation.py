@@ -21,7 +21,8 @@ from scan.judge import Judge
 from symbols import Concept, Triple, Vocabulary
 from vision.gaussian import Gaussian, kl_from_prior
 
-DECODING_BATCH = 512
+DECODING_BATCH = 256
+"""Images at a time: on two CPU cores a quarter faster than 512."""
 SPECIFIC = 0.1
 """Nats above which a concept is taken to specify a latent."""
 
@@ -62,7 +63,8 @@ def reader(model: ConceptModel, judge: Judge, precision: Precision = "fp32") -> 
 
     def read(z: Tensor) -> Sequence[Tensor]:
         with autocast(z.device, precision):
-            return judge.probabilities(model.decode_image(z))
+            x = model.decode_image(z)
+            return judge.probabilities(x.contiguous(memory_format=torch.channels_last))
 
     return read
 

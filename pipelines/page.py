@@ -50,6 +50,12 @@ def paragraph(text: str, *, soft: bool = False) -> str:
     return f"<p{' class=soft' if soft else ''}>{escape(text)}</p>"
 
 
+def warnings(lines: Sequence[str]) -> str:
+    """What went wrong, one line each; nothing where nothing did."""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="warnings">{items}</ul>' if lines else ""
+
+
 def contents(sections: Mapping[str, str]) -> str:
     """Links to sections, anchor -> title."""
     links = (f'<a href="#{escape(name)}">{escape(title)}</a>' for name, title in sections.items())

@@ -1,4 +1,4 @@
-"""How like real images a model's images are, by the measures of `scan.realism`, each beside that of real ones.
+"""How like real images a model's images are, by `scan.realism`, each measure beside that of real images.
 
 Accuracy and diversity rest on a judge that knows the data's values and no others. Here imagined images are
 compared with real ones: their colours with the data's colours, each image with the nearest real one, and how
@@ -22,6 +22,7 @@ from scan.realism import (
     colour_probe,
     nearest_distance,
     palette_distance,
+    spread,
     variance_within,
 )
 from symbols import Concept
@@ -71,7 +72,7 @@ def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
         test,
         nearest_distance(test, train).median().item(),
         _confidence(judge, test).mean(axis=0),
-        variance_within(test.unsqueeze(0)).item(),
+        variance_within(test.unsqueeze(0)).mean().item(),
         probe,
     )
 
@@ -103,7 +104,7 @@ def realism(
         "judge_confidence_of_real": float(np.mean([b for _, b in known])) if known else None,
         "judge_confidence_per_attribute": {name: {"imagined": a, "real": b} for name, a, b in named},
         "off_palette": _off_palette(data, x, left_open, beside, seed),
-        "variance_ratio": _ratio(variance_within(x.unsqueeze(0)).item(), beside.variance),
+        "variance_ratio": _ratio(variance_within(x.unsqueeze(0)).mean().item(), beside.variance),
         **_nuisances(model, judge, data, concepts, seed),
     }
 
@@ -111,7 +112,7 @@ def realism(
 def _off_palette(
     data: Data, x: Tensor, left_open: np.ndarray, beside: Real, seed: int
 ) -> dict[str, dict[str, float | None]] | None:
-    """Median distance from the nearest colour of the data, by attribute: open ones, real ones, random ones."""
+    """Median distance from the nearest colour of the data: open attributes, real images, random ones."""
     if beside.probe is None:
         return None
     found = {}
@@ -144,20 +145,18 @@ def _nuisances(
     q = model.ground_concepts(some)
     z = q[torch.arange(len(q), device=model.device).repeat_interleave(SAMPLES)].sample(dice)
     codes = torch.cat([model.encode_image(part).mean for part in real.flatten(0, 1).split(DECODING_BATCH)])
-    within = variance_within(real, torch.from_numpy(kept))
-    ratios = []
-    for made, counted in ((_decoded(model, z), None), (_decoded(model, codes), kept)):
-        right = _as_asked(judge, made, asked)
-        counts = torch.from_numpy(right if counted is None else right & counted)
-        variance = variance_within(made.unflatten(0, (len(some), -1)), counts.to(made.device))
-        known = ~(variance.isnan() | within.isnan())
-        ratios.append((_ratio(variance[known].sum().item(), within[known].sum().item()), int(known.sum())))
-    (imagined, n), (reconstructed, _) = ratios
+    within = variance_within(real, torch.from_numpy(kept).to(real.device))
+    found = []
+    for made, counted in ((_decoded(model, z), True), (_decoded(model, codes), kept)):
+        counts = torch.from_numpy(_as_asked(judge, made, asked) & counted).to(made.device)
+        found.append(spread(variance_within(made.unflatten(0, (len(some), -1)), counts), within))
+    imagined, reconstructed = found
     return {
-        "nuisance_spread": imagined,
-        "nuisance_spread_of_reconstructions": reconstructed,
+        "nuisance_spread": imagined.kept,
+        "nuisance_spread_of_reconstructions": reconstructed.kept,
+        "nuisance_variance_ratio": imagined.ratio,
         "nuisance_level": highest,
-        "nuisance_concepts": n,
+        "nuisance_concepts": imagined.concepts,
     }
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from pipelines import chapters, config_files, datasets, page, plots, tables
+from pipelines import chapters, config_files, datasets, health, image_tables, page, plots, tables
 from pipelines.chapters import Album, Story
 from pipelines.config import Config
 from pipelines.datasets import Data
@@ -24,7 +24,7 @@ from pipelines.figures import Imagination
 from pipelines.files import read_json, write_json
 from pipelines.randomness import derive
 from pipelines.runs import RunFolder
-from pipelines.stages.evaluate import load_judge
+from pipelines.stages.evaluate import earlier, load_judge
 from pipelines.stages.learning import load
 from pipelines.stages.vision import load_vision
 from scan import models
@@ -58,7 +58,10 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
         "hierarchy": ("The hierarchy", chapters.ordering(story)),
         "held-out": ("Combinations never seen", chapters.unseen(story)),
         "operators": ("Recombining", chapters.recombining(story)),
-        "describing": ("From images to symbols", chapters.describing(story)),
+        "describing": (
+            "From images to symbols",
+            chapters.describing(story) + (image_tables.describing(metrics) if metrics else ""),
+        ),
         "measures": ("Accuracy and diversity", _measures(run, metrics, album) if metrics else ""),
         "disentanglement": ("Factors and latents", _latents(run, metrics, album) if metrics else ""),
         "training": ("Training", _training(run, done, album)),
@@ -67,6 +70,7 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
     sections = {name: (title, html) for name, (title, html) in written.items() if html}
     body = [
         f"<h1>{page.escape(config.name)}: see, name, recombine</h1>",
+        page.warnings(_warnings(run, metrics)),
         page.paragraph(_summary(config, data, done, metrics)),
         tables.main_numbers(metrics) if metrics else "",
         page.contents({name: title for name, (title, _) in sections.items()}),
@@ -114,10 +118,21 @@ def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[s
         )
     kind = described["measured_on"].replace("held_out", "held-out").replace("_", " ")
     told += (
-        f"It describes {_percent(described['accuracy'])} of the attributes of real images ({kind}) rightly. "
+        f"It describes {_percent(described['accuracy'])} of the attributes of real images ({kind}) rightly"
     )
+    if "sampled" in described:
+        exact = _percent(described["sampled"]["exact_match"])
+        told += f"; of descriptions sampled symbol by symbol, as in the paper, {exact} are right in all"
+    told += ". "
     judge = _percent(metrics["judge"]["clean_accuracy"])
     return f"{told}The judge that reads the images is right on {judge} of the attributes of real ones."
+
+
+def _warnings(run: RunFolder, metrics: Mapping[str, Any] | None) -> list[str]:
+    """What the evaluation has found, or before it the stages that are done."""
+    if metrics is not None and "warnings" in metrics:
+        return metrics["warnings"]
+    return health.warnings(earlier(run))
 
 
 def _percent(share: float) -> str:
@@ -128,13 +143,21 @@ def _measures(run: RunFolder, metrics: Mapping[str, Any], album: Album) -> str:
     folder = run.stage("evaluate")
     confusion, listed = read_json(folder / "confusion.json"), read_json(folder / "concepts.json")
     parts = [
+        tables.purposes(metrics),
         tables.accuracy(metrics),
         tables.levels(metrics),
         page.heading("By operator"),
         tables.operators(metrics),
+        tables.pairs(metrics),
         page.heading("By attribute"),
         tables.attributes(metrics),
-        tables.reading(metrics),
+        image_tables.reading(metrics),
+        page.heading("Imagined images beside real ones"),
+        page.paragraph(
+            "Accuracy and diversity are read by a judge, which gives every image one of the values that it "
+            "knows: they cannot tell the data's colours from arbitrary ones, nor see what has no name."
+        ),
+        image_tables.realism(metrics),
         page.heading("What is taken for what: test symbols"),
     ]
     drawn = album.plot(

@@ -7,10 +7,23 @@ from pipelines import page
 
 SPLITS = {
     "train_symbols": "train symbols",
+    "validation_symbols": "validation symbols",
     "test_symbols": "test symbols",
     "test_operators": "test operators",
     "held_out": "held-out combinations",
+    "held_out_pairs": "held-out pairs",
+    "held_out_pair_combinations": "combinations with a held-out pair",
 }
+PURPOSES = {
+    "train_symbols": "taught, with a few images each",
+    "validation_symbols": "never taught; what settings are chosen by, so no measure of the result",
+    "test_symbols": "never taught, and nothing is chosen by them",
+    "test_operators": "recombinations of two concepts by the learned operators; they reach test symbols",
+    "held_out": "all attributes at once; no image and no symbol of these combinations is learned from",
+    "held_out_pairs": "two values that no training image and no taught symbol has together",
+    "held_out_pair_combinations": "all attributes at once, two of them a held-out pair",
+}
+HEADLINES = ("train_symbols", "test_symbols", "test_operators")
 CODES = {
     "mig": "MIG: one latent for each factor",
     "sap": "SAP: one latent predicts each factor",
@@ -29,15 +42,27 @@ def main_numbers(metrics: Mapping[str, Any]) -> str:
     found = [
         (f"{title}, accuracy", page.number(splits[name]["accuracy_top1"]), _spread(splits[name]))
         for name, title in SPLITS.items()
-        if name in splits and name != "held_out"
+        if name in splits and name in HEADLINES
     ]
     if "held_out" in splits:
         found.append(
             ("held-out, all attributes right", page.number(splits["held_out"]["accuracy_strict"]), "")
         )
+    if "held_out_pairs" in splits:
+        found.append(
+            ("held-out pairs, both right", page.number(splits["held_out_pairs"]["accuracy_strict"]), "")
+        )
     described = metrics["img2sym"]
-    found.append(("img2sym, per attribute", page.number(described["accuracy"]), ""))
+    exact = described.get("sampled", {}).get("exact_match")
+    remark = "" if exact is None else f"sampled symbols, all right: {page.number(exact)}"
+    found.append(("img2sym, per attribute", page.number(described["accuracy"]), remark))
     return page.facts(found)
+
+
+def purposes(metrics: Mapping[str, Any]) -> str:
+    """What each list of concepts is for."""
+    rows = [[title, PURPOSES[name]] for name, title in SPLITS.items() if name in metrics["splits"]]
+    return page.words(("concepts", "what they are for"), rows)
 
 
 def _spread(split: Mapping[str, Any]) -> str:
@@ -95,7 +120,26 @@ def operators(metrics: Mapping[str, Any]) -> str:
     learned = metrics["splits"]["test_operators"]["accuracy_per_operator"]
     exact = metrics["yardsticks"]["exact_operators"]["accuracy_per_operator"]
     rows = [[name, learned[name], exact[name]] for name in learned]
-    return page.table(("top-1 accuracy", "learned", "exact"), rows)
+    by_operator = page.table(("top-1 accuracy", "learned", "exact"), rows)
+    found = [metrics["splits"]["test_operators"], metrics["yardsticks"]["exact_operators"]]
+    if "concepts_operands_taught" not in found[0]:  # evaluated by an earlier version
+        return by_operator
+    kinds = {"both operands are taught concepts": "taught", "one or none is": "other"}
+    split = [
+        [title, found[0][f"concepts_operands_{kind}"], *(f[f"accuracy_operands_{kind}"] for f in found)]
+        for title, kind in kinds.items()
+    ]
+    return by_operator + page.table(("top-1 accuracy", "triples", "learned", "exact"), split)
+
+
+def pairs(metrics: Mapping[str, Any]) -> str:
+    """Held-out pairs: the two attributes that never came together, and the whole."""
+    found = [(title, split) for title, split in _splits(metrics) if "accuracy_pair" in split]
+    if not found:
+        return ""
+    keys = ("concepts", "accuracy_pair", "accuracy_pair_strict", "accuracy_strict")
+    head = ("held-out pairs", "concepts", "its attributes", "both right", "all asked for right")
+    return page.table(head, [[title, *(split[key] for key in keys)] for title, split in found])
 
 
 def attributes(metrics: Mapping[str, Any]) -> str:
@@ -106,41 +150,19 @@ def attributes(metrics: Mapping[str, Any]) -> str:
         ("top-1 accuracy", *(title for title, _ in splits)),
         [[name, *(s["per_attribute"][name]["accuracy_top1"] for _, s in splits)] for name in names],
     )
+    varied = [(title, split) for title, split in splits if split["diversity_nats"] is not None]
     spread = page.table(
-        ("diversity, nats", *(title for title, _ in splits[:3]), "floor"),
+        ("diversity, nats", *(title for title, _ in varied), "floor"),
         [
             [
                 name,
-                *(s["per_attribute"][name]["diversity_nats"] for _, s in splits[:3]),
+                *(s["per_attribute"][name]["diversity_nats"] for _, s in varied),
                 splits[0][1]["per_attribute"][name]["diversity_floor_nats"],
             ]
             for name in names
         ],
     )
     return right + spread
-
-
-def reading(metrics: Mapping[str, Any]) -> str:
-    """Per attribute on real images: img2sym, the judge on reconstructions, the judge itself."""
-    described, judge, seen = metrics["img2sym"], metrics["judge"], metrics["vision"]
-    columns: list[tuple[str, Mapping[str, Any]]] = [
-        (f"img2sym, {_spaced(described['measured_on'])}", described["per_attribute"])
-    ]
-    if "test_images" in described:
-        columns.append(("img2sym, test images", described["test_images"]["per_attribute"]))
-    columns += [
-        (f"reconstructions, {_spaced(name)}", measured["per_attribute"]) for name, measured in seen.items()
-    ]
-    on = _spaced(judge["measured_on"])
-    columns += [
-        (f"judge, {on} images".replace("images images", "images"), judge["per_attribute"]),
-        ("judge, blurred", judge["per_attribute_blurred"]),
-    ]
-    rows = [[name, *(values[name] for _, values in columns)] for name in judge["per_attribute"]]
-    means = [sum(values.values()) / len(values) for _, values in columns]
-    return page.table(
-        ("share right", *(title for title, _ in columns)), [*rows, ["mean", *means]], "On real images."
-    )
 
 
 def disentanglement(codes: Mapping[str, Any]) -> str:
@@ -150,7 +172,7 @@ def disentanglement(codes: Mapping[str, Any]) -> str:
         [title, *(_inner(codes[who] if who else codes, key) for who in ("", "perfect", "random"))]
         for key, title in CODES.items()
     ]
-    few = f"; DCI by {_spaced(learned['estimator'])} on {learned['points']:,} and {learned['points_test']:,}"
+    few = f"; DCI by {spaced(learned['estimator'])} on {learned['points']:,} and {learned['points_test']:,}"
     left_out = codes["factors_left_out"]
     caption = (
         f"{codes['latents']} latents, means of q(z|x), against {', '.join(codes['factors'])} on "
@@ -200,5 +222,6 @@ def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return [*found[:place], exact, *found[place:]]
 
 
-def _spaced(name: str) -> str:
+def spaced(name: str) -> str:
+    """The name of a list as words."""
     return name.replace("held_out", "held-out").replace("_", " ")

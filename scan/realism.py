@@ -5,13 +5,14 @@ one of them, and what has no name is not read at all. Three measures stand besid
 
 - `ColourProbe` and `palette_distance`: how far a colour in an image is from the nearest that the data has.
 - `nearest_distance`: how far an image is from the nearest real one, in pixels.
-- `variance_within`: how much images of the same concept vary, pixel by pixel.
+- `spread`: how much images of the same concept vary, pixel by pixel.
 
 None has a scale of its own: each is to be given beside the same measure of real images.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -85,7 +86,7 @@ def nearest_distance(x: Tensor, real: Tensor) -> Tensor:
 
 
 def variance_within(x: Tensor, kept: Tensor | None = None) -> Tensor:
-    """Variance among the n images of each of S concepts, x (S, n, C, H, W): mean over their pixels, (S,).
+    """Variance of each value among the n images of each of S concepts, x (S, n, C, H, W): (S, C * H * W).
 
     Unbiased, and nan where fewer than two images are left.
 
@@ -97,6 +98,32 @@ def variance_within(x: Tensor, kept: Tensor | None = None) -> Tensor:
     weight = torch.ones_like(flat[..., :1]) if kept is None else kept.unsqueeze(-1).to(flat)
     n = weight.sum(1)
     mean = (flat * weight).sum(1) / n.clamp(min=1)
-    squares = ((flat - mean.unsqueeze(1)).square() * weight).sum(1).mean(-1)
-    n = n.squeeze(-1)
+    squares = ((flat - mean.unsqueeze(1)).square() * weight).sum(1)
     return torch.where(n > 1, squares / (n - 1).clamp(min=1), torch.nan)
+
+
+class Spread(NamedTuple):
+    """How images vary within a concept, relative to real images of it; nan where real ones do not vary."""
+
+    kept: float
+    """In [0, 1]: of the variance of real images, the share that is there pixel by pixel. A pixel that varies
+    more than in real images, as an unsteady colour does, does not make up for one that varies less."""
+    ratio: float
+    """Of the variances, summed over the pixels."""
+    concepts: int
+    """The concepts that both have at least two images of."""
+
+
+def spread(made: Tensor, real: Tensor) -> Spread:
+    """Compare variances within S concepts (S, P), as `variance_within` gives them; means over concepts.
+
+    >>> spread(torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 2.0]]))
+    Spread(kept=0.75, ratio=1.0, concepts=1)
+    """
+    known = ~(made.isnan() | real.isnan()).any(1)
+    of_made, of_real = made[known].sum(0), real[known].sum(0)
+    total = of_real.sum().item()
+    n = int(known.sum())
+    if not total > 0:
+        return Spread(math.nan, math.nan, n)
+    return Spread(torch.minimum(of_made, of_real).sum().item() / total, of_made.sum().item() / total, n)

@@ -121,7 +121,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
 
 def earlier(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """What the stages before the evaluation measured, as far as they did; a model of the user's own did not."""
+    """What the stages before the evaluation measured; one with a model of the user's own did not."""
     paths = {name: run.stage(name) / "metrics.json" for name in ("vision", "symbols", "judge")}
     return {
         name: read_json(path)

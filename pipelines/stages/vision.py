@@ -186,7 +186,7 @@ def _measure(
 
 
 def _pixels(pixels: Tensor) -> dict[str, float]:
-    """Of images uint8 (N, H, W, C): the largest deviation of a pixel among them, how many are of one colour."""
+    """Of uint8 (N, H, W, C): the largest standard deviation of a pixel, the share of images of one colour."""
     flat = pixels[torch.linspace(0, len(pixels) - 1, min(len(pixels), METRIC_IMAGES)).long()].flatten(1, 2)
     plain = (flat == flat[:, :1]).all(dim=1).all(dim=-1)
     return {
