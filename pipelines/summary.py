@@ -8,7 +8,8 @@ def summary(metrics: Mapping[str, Any]) -> str:
     """The lines, from the content of metrics.json; warnings come last."""
     lines = [_split(name, split) for name, split in metrics["splits"].items()]
     lines += _described(metrics["img2sym"])
-    lines += [_realism(name, measured) for name, measured in metrics["realism"].items()]
+    for name, measured in metrics["realism"].items():
+        lines += _realism(name, measured)
     lines.append(f"judge: clean accuracy {metrics['judge']['clean_accuracy']:.3f}")
     codes = metrics["disentanglement"]
     if "mig" in codes:
@@ -46,24 +47,22 @@ def _described(described: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _realism(name: str, measured: Mapping[str, Any]) -> str:
-    parts = [
-        f"{attribute} {_one(far['imagined'])} RGB units off the palette "
-        f"(real {_one(far['real'])}, random {_one(far['uniform_random'])})"
-        for attribute, far in (measured["off_palette"] or {}).items()
+def _realism(name: str, measured: Mapping[str, Any]) -> list[str]:
+    sure, real = measured["judge_confidence"], measured["judge_confidence_of_real"]
+    lines = [
+        f"{name}: judge's confidence {_three(sure)} (real images {_three(real)}), "
+        f"distance from real images {_three(measured['nearest_real_distance_ratio'])} of that of real ones, "
+        f"nuisance spread {_three(measured['nuisance_spread'])}"
     ]
-    parts += [
-        f"judge's confidence {_three(measured['judge_confidence'])} "
-        f"(real {_three(measured['judge_confidence_of_real'])})",
-        f"distance from real images {_three(measured['nearest_real_distance_ratio'])} of that of real ones",
-        f"nuisance spread {_three(measured['nuisance_spread'])}",
-    ]
-    return f"{name}, realism: {', '.join(parts)}"
+    if measured["off_palette"]:
+        far = [f"{a} {' / '.join(map(_whole, f.values()))}" for a, f in measured["off_palette"].items()]
+        lines.append(f"{name}: RGB units off the palette (imagined / real / random): {', '.join(far)}")
+    return lines
 
 
 def _three(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _one(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"

@@ -1,7 +1,9 @@
 """The evaluation: its numbers where they are known beforehand, and the format that others read."""
 
+import dataclasses
 import json
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,26 @@ from torch import Tensor
 
 from pipelines import config_files, datasets
 from pipelines.datasets import Data, Splits
-from pipelines.evaluation import Sizes, frequencies, jsonable, readings, score, tell
+from pipelines.devices import machine
+from pipelines.evaluation import (
+    Sizes,
+    frequencies,
+    jsonable,
+    readings,
+    score,
+    specific,
+    tell,
+    tell_operands,
+    tell_pairs,
+)
+from pipelines.real_images import true_symbols
 from pipelines.runs import RunFolder
-from pipelines.stages.evaluate import load_model, questions
+from pipelines.stages import evaluate
+from pipelines.stages.evaluate import load_model, questions, with_pairs
 from pipelines.stages.judge import fresh, lessons
 from scan.accuracy import floor_nats
 from scan.exact import OPERATORS
-from symbols import Attribute, Vocabulary
+from symbols import Attribute, Concept, Triple, Vocabulary
 from vision.data import ImageSet
 from vision.gaussian import Gaussian
 
@@ -198,7 +213,7 @@ def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -
     config, run = config_files.load(finished_run / "config.yaml"), RunFolder(finished_run)
     data, device = datasets.load(config, run), torch.device("cpu")
     model = load_model(run, data, device)
-    asked = questions(model, data)
+    asked = questions(model, data, 0)
     assert tuple(asked) == ("train_symbols", "test_symbols", "test_operators", "exact_operators", "held_out")
     for name in ("test_operators", "exact_operators"):
         q, results = asked[name]
@@ -210,3 +225,112 @@ def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -
             )
             assert torch.allclose(q.mean[row], expected.mean[0], atol=1e-5)
             assert torch.allclose(q.logvar[row], expected.logvar[0], atol=1e-5)
+
+
+def test_pairs_are_scored_on_their_own_attributes() -> None:
+    def half(z: Tensor) -> list[Tensor]:  # the second attribute is wrong in every second image
+        asked = z.round().long().clamp(min=0)
+        asked[::2, 1] = (asked[::2, 1] + 1) % 3
+        return one_hot(asked)
+
+    full = np.array([[1, 0, 1], [3, 2, 1]])
+    scores = score(gaussian(full), full, half, Sizes(10, 10))
+    outside = np.array([[True, False, True]] * 2)
+    assert tell_pairs(scores, outside) == {"accuracy_pair": 1, "accuracy_pair_strict": 1}
+    inside = np.array([[True, True, False]] * 2)
+    assert tell_pairs(scores, inside) == {"accuracy_pair": 0.75, "accuracy_pair_strict": 0.5}
+
+
+def test_operators_are_told_apart_by_whether_their_operands_were_taught() -> None:
+    scores = score(gaussian(WANTED), WANTED, perfect, Sizes(3, 3))._replace(
+        top1=np.array([1, 0.5, 0, 1, 0.2])
+    )
+    a, b, c = (Concept([("a", value)]) for value in "xyz")
+    triples = [Triple("AND", left, right, c) for left, right in ((a, b), (b, a), (a, c), (c, c), (c, a))]
+    told = tell_operands(scores, triples, (a, b))
+    assert told["accuracy_operands_taught"] == pytest.approx(0.75)
+    assert told["accuracy_operands_other"] == pytest.approx(0.4)
+    assert (told["concepts_operands_taught"], told["concepts_operands_other"]) == (2, 3)
+    assert tell_operands(scores, triples, (a, b, c))["accuracy_operands_other"] is None
+
+
+def test_a_concept_specifies_the_latents_that_differ_from_the_prior() -> None:
+    q = Gaussian(torch.tensor([[0.0, 3.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 0.0]]))
+    assert specific(q) == {"concepts": 2, "specific_latents": 0.5, "concepts_without_specific_latents": 1}
+
+
+def test_the_true_symbols_of_images_are_those_of_their_concepts() -> None:
+    words = Vocabulary(
+        (Attribute("a", ("x", "y", "z")), Attribute("b", binary=True), Attribute("c", ("p", "q")))
+    )
+    factors = np.array([[2, 1, 0], [0, 0, 1]])
+    expected = np.stack([words.encode(words.describe(row)) for row in factors]).astype(bool)
+    assert np.array_equal(true_symbols(words, factors).numpy(), expected)
+
+
+@pytest.fixture(scope="module")
+def hard(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Data, dict]:
+    """The run evaluated once more, with validation symbols and held-out pairs."""
+    run = RunFolder(shutil.copytree(finished_run, tmp_path_factory.mktemp("hard") / "run"))
+    config = config_files.load(run.path / "config.yaml")
+    data = datasets.load(config, run)
+    pairs = tuple(Concept([("wall", wall), ("shape", "hat")]) for wall in ("red", "blue"))
+    lists = dataclasses.replace(
+        data.splits, validation_symbols=data.splits.train_symbols[:5], held_out_pairs=pairs
+    )
+    changed = Data(data.images, data.vocabulary, lists)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate.datasets, "load", lambda *_, **__: changed)
+        evaluate.run(config, run, machine("cpu", quiet=True))
+    return changed, json.loads((run.path / "evaluate" / "metrics.json").read_text())
+
+
+def test_validation_symbols_and_held_out_pairs_have_columns_of_their_own(hard: tuple[Data, dict]) -> None:
+    data, found = hard
+    splits = found["splits"]
+    assert list(splits) == [*SPLITS[:1], "validation_symbols", *SPLITS[1:], *evaluate.PAIRS]
+    assert splits["validation_symbols"]["concepts"] == 5
+    assert found["realism"].keys() == {"validation_symbols", "test_symbols"}
+    pairs, whole = (splits[name] for name in evaluate.PAIRS)
+    assert pairs["concepts"] == 2
+    assert pairs["accuracy_pair"] == pytest.approx(pairs["accuracy_top1"], abs=1e-4)
+    assert pairs["accuracy_pair_strict"] == pytest.approx(pairs["accuracy_strict"], abs=1e-4)
+    assert whole["concepts"] == evaluate.PAIR_COMBINATIONS
+    assert whole["accuracy_strict"] <= whole["accuracy_pair_strict"] <= whole["accuracy_pair"]
+    assert found["img2sym"]["held_out_pairs"]["images"] == len(data.held_out_pairs) > 0
+    drawn = with_pairs(data, np.random.default_rng(0))
+    assert all(concept.level == 4 for concept in drawn)
+    for place, concept in enumerate(drawn):
+        assert set(data.splits.held_out_pairs[place % 2].items) <= set(concept.items)
+
+
+def test_img2sym_is_measured_by_both_protocols(metrics: dict) -> None:
+    described = metrics["img2sym"]
+    for told in (described, described["test_images"]):
+        sampled = told["sampled"]
+        assert told["protocol"] != sampled["protocol"]
+        assert 0 <= sampled["exact_match"] <= min(sampled["precision"], sampled["recall"]) <= 1
+        assert sampled["exact_match"] <= told["accuracy_strict"] + 0.05
+
+
+def test_realism_stands_beside_that_of_real_images(metrics: dict) -> None:
+    found = metrics["realism"]["test_symbols"]
+    assert list(found["off_palette"]) == ["wall", "floor", "object"]
+    for far in found["off_palette"].values():
+        assert far["real"] < far["uniform_random"]
+        assert far["imagined"] > 0
+    assert found["nearest_real_distance_ratio"] == pytest.approx(
+        found["nearest_real_distance"] / found["nearest_real_distance_of_real"], abs=1e-3
+    )
+    assert 0 < found["judge_confidence"] <= 1
+    assert found["nuisance_spread"] is None or 0 <= found["nuisance_spread"] <= 1
+    assert found["nuisance_level"] == 4
+
+
+def test_kl_is_that_of_standardised_codes_in_every_file(finished_run: Path, metrics: dict) -> None:
+    trained = json.loads((finished_run / "vision" / "metrics.json").read_text())
+    seen = metrics["vision"]
+    for here, there in (("test_images", "test_images"), ("held_out_combinations", "held_out")):
+        assert seen[here]["images"] == trained[there]["images"]
+        assert seen[here]["kl"] == pytest.approx(trained[there]["kl"], rel=1e-3)
+        assert seen[here]["kl_per_latent"] == pytest.approx(trained[there]["kl_per_latent"], abs=1e-3)

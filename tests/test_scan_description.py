@@ -6,7 +6,7 @@ import math
 import pytest
 import torch
 
-from scan.description import Description
+from scan.description import Description, symbol_scores
 from symbols import Attribute, Concept, Vocabulary
 
 WORDS = Vocabulary(
@@ -116,3 +116,17 @@ def test_extreme_logits_give_probabilities_not_nan() -> None:
 def test_logits_of_another_vocabulary_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\(N, 6\)"):
         Description(WORDS, torch.zeros(2, 5))
+
+
+def test_sampled_symbols_are_scored_by_exact_match_precision_and_recall() -> None:
+    truth = torch.tensor([[True, False, True, False], [False, True, False, False]])
+    right = truth.unsqueeze(1)
+    extra = right | torch.tensor([False, False, False, True])
+    fewer = right & torch.tensor([True, True, False, False])
+    assert symbol_scores(right, truth) == (1, 1, 1)
+    assert symbol_scores(extra, truth) == pytest.approx((0, 3 / 5, 1))
+    assert symbol_scores(fewer, truth) == pytest.approx((0.5, 1, 2 / 3))
+    assert symbol_scores(torch.cat((right, extra, fewer), 1), truth) == pytest.approx((0.5, 8 / 10, 8 / 9))
+    nothing = torch.zeros(1, 1, 4, dtype=torch.bool)
+    assert math.isnan(symbol_scores(nothing, truth[:1]).precision)
+    assert math.isnan(symbol_scores(right[:1], nothing[0]).recall)
