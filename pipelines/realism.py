@@ -32,6 +32,8 @@ IMAGES = 1000
 """Imagined images of a split, and at most as many real ones beside them."""
 AMONG = 5000
 """Training images among which the nearest is looked for, and on which the colour probe is fitted."""
+DUPLICATES = 0.5
+"""Median distance of real images below which most have a copy: no distance can be compared with it."""
 CONCEPTS = 40
 SAMPLES = 16
 """Concepts, and images of each, on which the variance within a concept is measured."""
@@ -99,7 +101,7 @@ def realism(
         "images": len(x),
         "nearest_real_distance": nearest,
         "nearest_real_distance_of_real": beside.nearest,
-        "nearest_real_distance_ratio": _ratio(nearest, beside.nearest),
+        "nearest_real_distance_ratio": _ratio(nearest, beside.nearest, DUPLICATES),
         "judge_confidence": float(np.mean([a for a, _ in known])) if known else None,
         "judge_confidence_of_real": float(np.mean([b for _, b in known])) if known else None,
         "judge_confidence_per_attribute": {name: {"imagined": a, "real": b} for name, a, b in named},
@@ -208,5 +210,5 @@ def _images(data: Data, rows: np.ndarray, device: torch.device) -> Tensor:
     return to_unit(data.images.images[torch.from_numpy(rows)].to(device))
 
 
-def _ratio(value: float, beside: float) -> float | None:
-    return value / beside if beside > 0 else None
+def _ratio(value: float, beside: float, least: float = 0.0) -> float | None:
+    return value / beside if beside > least else None

@@ -88,7 +88,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say("evaluate: disentanglement")
     vision = load_vision(run, data, device)
     codes, matrices = disentanglement(vision, data.images, config.seed, device)
-    metrics = {
+    measured = {
         "format": FORMAT,
         "splits": {name: scores for name, scores in told.items() if name != "exact_operators"},
         "yardsticks": {"exact_operators": told["exact_operators"]},
@@ -110,9 +110,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "precision": config.vision.precision,
         "seconds": _seconds(run, time.monotonic() - began),
     }
-    metrics["warnings"] = health.warnings({**earlier(run), "evaluate": jsonable(metrics)})
+    metrics = jsonable(measured)
+    metrics["warnings"] = health.warnings({**earlier(run), "evaluate": metrics})
     folder = run.stage("evaluate")
-    write_json(folder / "metrics.json", jsonable(metrics))
+    write_json(folder / "metrics.json", metrics)
     write_json(folder / "confusion.json", tables)
     write_json(folder / "concepts.json", jsonable(listed, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
