@@ -54,6 +54,7 @@ class Valleys:
 
 def best(folder: Path, make: Valleys, starts: int = 4) -> tuple[nn.Module, Trained]:
     with RunFolder(folder) as run:
+        run.begin("vision", {})
         return learn_best(make, settings(starts), run, "vision", QUIET)
 
 
@@ -70,6 +71,7 @@ def test_the_start_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: Pat
     assert trained.last["loss"] == pytest.approx(-10, abs=5)
     assert [line["step"] for line in log(tmp_path / "all")] == list(range(1, 31))
     assert sorted(p.name for p in (tmp_path / "all" / "vision").iterdir()) == [
+        "inputs.json",
         "log.jsonl",
         "starts.json",
         "state",
