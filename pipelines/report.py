@@ -229,7 +229,7 @@ def _training(run: RunFolder, done: Sequence[str], album: Album) -> str:
 
 def _log(path: Path) -> list[dict[str, float]]:
     try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
+        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except ValueError as error:
         raise RunError(f"{path} is damaged (not whole JSON lines)") from error
 

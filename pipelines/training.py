@@ -213,7 +213,7 @@ def _cut(log: Path, size: int) -> None:
 
 
 def _last_line(log: Path) -> dict[str, float]:
-    lines = log.read_text().splitlines() if log.exists() else []
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
     line = json.loads(lines[-1]) if lines else {}
     return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
 
