@@ -34,9 +34,14 @@ def shortened(text: str, most: int = 80) -> str:
     """Text as an error message quotes it: without its middle where it is long.
 
     >>> shortened("ice lolly, ice lolly", most=11)
-    'ice ... lly'
+    'ice ...olly'
     """
     return text if len(text) <= most else f"{text[: (most - 3) // 2]}...{text[-((most - 2) // 2) :]}"
+
+
+def quoted(value: object) -> str:
+    """`repr` of anything as an error message quotes it."""
+    return shortened(repr(value))
 
 
 class VocabularyError(ValueError):
@@ -63,9 +68,7 @@ def check_name(name: object, what: str) -> str:
     """
     if not isinstance(name, str):
         kind = type(name).__name__
-        raise VocabularyError(
-            f"{what} must be a string, not {shortened(repr(name))} ({kind}): quote it in YAML"
-        )
+        raise VocabularyError(f"{what} must be a string, not {quoted(name)} ({kind}): quote it in YAML")
     if not name or name != " ".join(name.split()):
         raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
     if len(name) > LONGEST_NAME:

@@ -23,7 +23,7 @@ from symbols.vocabulary import Vocabulary, did_you_mean, listing, spelling
 
 MAX_OPERATORS = 100
 """Operators and parentheses of an expression, hence also its depth."""
-MAX_LENGTH = 10_000
+MAX_LENGTH = 50_000
 """Characters of an expression."""
 MOST_STOPS = 4
 """Words such as "and" that a misspelt name may run past."""
@@ -44,7 +44,7 @@ class ExpressionError(ValueError):
 
     @property
     def caret(self) -> str:
-        """The text, or what is around the place in a long one, and below it a line that points at the place."""
+        """The text, or of a long one what is around the place, and below it a line that points at it."""
         first = max(0, min(self.start - SHOWN // 3, len(self.text) - SHOWN))
         shown = self.text[first : first + SHOWN]
         before = "..." if first else ""

@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symbols.concepts import Concept, Item, VocabularyError, check_name, shortened
+from symbols.concepts import Concept, Item, VocabularyError, check_name, quoted, shortened
 
 YES = "yes"
 LARGEST_KEY = 2**62
@@ -78,11 +78,11 @@ class Attribute:
             )
         if not isinstance(self.binary, bool):
             raise VocabularyError(
-                f'attribute "{self.name}": binary must be true or false, not {shortened(repr(self.binary))}'
+                f'attribute "{self.name}": binary must be true or false, not {quoted(self.binary)}'
             )
         if isinstance(self.values, str) or not isinstance(self.values, Sequence):
             raise VocabularyError(
-                f'attribute "{self.name}": values must be a list of strings, not {shortened(repr(self.values))}'
+                f'attribute "{self.name}": values must be a list of strings, not {quoted(self.values)}'
             )
         values = tuple(check_name(value, f'value of "{self.name}"') for value in self.values)
         if self.binary and values not in ((), (YES,)):
@@ -282,16 +282,12 @@ class Vocabulary:
         _check_keys(data, ("attributes", "aliases"), "a vocabulary")
         listed, aliases = data.get("attributes"), data.get("aliases") or {}
         if not isinstance(listed, Sequence) or isinstance(listed, str):
-            raise VocabularyError(
-                f"attributes must be a list of {{name, values}}, not {shortened(repr(listed))}"
-            )
+            raise VocabularyError(f"attributes must be a list of {{name, values}}, not {quoted(listed)}")
         if not isinstance(aliases, Mapping):
-            raise VocabularyError(f"aliases must map names to concepts, not {shortened(repr(aliases))}")
+            raise VocabularyError(f"aliases must map names to concepts, not {quoted(aliases)}")
         for name, concept in aliases.items():
             if not isinstance(concept, Mapping):
-                raise VocabularyError(
-                    f'alias "{name}" must map attributes to values, not {shortened(repr(concept))}'
-                )
+                raise VocabularyError(f'alias "{name}" must map attributes to values, not {quoted(concept)}')
         for entry in listed:
             _check_keys(entry, ("name", "values", "binary"), "an attribute")
         attributes = (Attribute(e.get("name"), e.get("values") or (), e.get("binary", False)) for e in listed)
@@ -344,9 +340,7 @@ class Vocabulary:
 
 def _check_keys(data: object, known: tuple[str, ...], what: str) -> None:
     if not isinstance(data, Mapping):
-        raise VocabularyError(
-            f"{what} must be a mapping with {', '.join(known)}, not {shortened(repr(data))}"
-        )
+        raise VocabularyError(f"{what} must be a mapping with {', '.join(known)}, not {quoted(data)}")
     for key in data:
         if key not in known:
-            raise VocabularyError(f"{what} has no key {shortened(repr(key))}{did_you_mean(str(key), known)}")
+            raise VocabularyError(f"{what} has no key {quoted(key)}{did_you_mean(str(key), known)}")
