@@ -265,12 +265,12 @@ class Operators(Learning):
 class Judge(Learning):
     """The classifier that reads imagined images."""
 
-    steps: Count = 2_500
-    batch: Batch = 128
+    steps: Count = 3_000
+    batch: Batch = 64
     lr: Positive = 3e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
-    warmup: Natural = 500
-    images: Many = 30_000
+    warmup: Natural = 60
+    images: Many = 20_000
     """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
     precision: Precision = "auto"
 

@@ -40,12 +40,16 @@ class Data:
     vocabulary: Vocabulary
     splits: Splits
 
+    def may_be_learned_from(self, factors: np.ndarray) -> np.ndarray:
+        """Which of N images (N, A) show neither a held-out combination nor a held-out pair: bool (N,)."""
+        held_out = self.vocabulary.shows_any(factors, self.splits.held_out)
+        return ~held_out & ~shows_pair(self.vocabulary, factors, self.splits.held_out_pairs)
+
     @cached_property
     def train(self) -> np.ndarray:
         """Indices of the images that may be trained on: neither of a held-out combination, nor with a
         held-out pair, nor test images."""
-        allowed = ~self.vocabulary.shows_any(self.images.factors, self.splits.held_out)
-        allowed[self.held_out_pairs] = False
+        allowed = self.may_be_learned_from(self.images.factors)
         allowed[self.splits.test_images] = False
         return np.flatnonzero(allowed)
 
@@ -147,8 +151,10 @@ def vocabulary(config: Config, image_set: ImageSet) -> Vocabulary:
         raise UsageError(f"data: {error}") from error
 
 
-def record(config: Config, run: RunFolder, machine: Machine) -> dict[str, Any]:
+def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = False) -> dict[str, Any]:
     """The content of `data.json`: what is there when it answers this config and this data, else newly drawn.
+
+    With `fresh` it is newly drawn whatever is there.
 
     Raises:
         UsageError: When the data cannot be loaded or split.
@@ -156,7 +162,7 @@ def record(config: Config, run: RunFolder, machine: Machine) -> dict[str, Any]:
     """
     asked = config.model_dump(mode="json", include={"data", "splits", "seed"})
     path = run.path / "data.json"
-    if path.exists():
+    if path.exists() and not fresh:
         found = read_json(path)
         check_format(found, path)
         rendered = isinstance(config.data, RoomsData)

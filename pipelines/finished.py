@@ -14,6 +14,7 @@ from torch import Tensor
 import scan
 from pipelines.errors import RunError, UsageError
 from pipelines.files import read_json, write_bytes, write_json
+from pipelines.run_contents import is_run
 from pipelines.runs import check_format
 from pipelines.sheets import WHITE, png
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
@@ -115,16 +116,32 @@ def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int 
     """Write images (N, C, H, W) in [0, 1] as one PNG, enlarged for the eye, with a JSON file beside it.
 
     Raises:
-        UsageError: When the name is not that of a .png file.
+        UsageError: When the name is not that of a .png file, or something that is not such a picture's would
+            be overwritten.
         RunError: When it cannot be written.
     """
+    _check_free(check_png(path))
     images = to_bytes(x)
     scale = max(1, SHOWN_PIXELS // max(images.shape[-2:]))
     large = images.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     grid = make_grid(large, columns=min(columns, len(images)), padding=2 * scale, background=WHITE)
-    write_bytes(check_png(path), png(grid))
+    write_bytes(path, png(grid))
     told = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
     write_json(path.with_suffix(".json"), told)
+
+
+def _check_free(path: Path) -> None:
+    """Refuse to overwrite a file of a run, or a JSON file that `write_grid` has not written."""
+    if path.exists() and any(is_run(folder) for folder in path.absolute().parents):
+        raise UsageError(f"-o {path}: that is a file of a run, choose another name")
+    about = path.with_suffix(".json")
+    if about.exists():
+        try:
+            ours = {"images", "columns", "enlarged"} <= read_json(about).keys()
+        except RunError:
+            ours = False
+        if not ours:
+            raise UsageError(f"-o {path}: {about.name} would be overwritten, choose another name")
 
 
 def check_png(path: Path) -> Path:

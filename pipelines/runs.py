@@ -22,6 +22,7 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pipelines.errors import RunError, UsageError
 from pipelines.files import explain, read_json, sha256, write_json
+from pipelines.run_contents import check_run_folder, leftovers
 
 FORMAT = 3
 """Version of the run folder's layout, written into `data.json` and every `done.json`."""
@@ -102,6 +103,17 @@ def differences(before: Inputs, now: Inputs, *, most: int = 3) -> str:
     return ", ".join(words) + (f" and {len(changed) - most} more" if len(changed) > most else "")
 
 
+def _remove(path: Path) -> None:
+    """Remove a file, a link (not what it leads to), or a folder with all that is in it."""
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot remove {path}: {explain(error)}") from error
+
+
 class RunFolder:
     """A run folder, locked for this process while it is used as a context manager.
 
@@ -116,13 +128,18 @@ class RunFolder:
     def __enter__(self) -> Self:
         if self.path.exists() and not self.path.is_dir():
             raise UsageError(f"{self.path} is a file, not a run folder")
+        check_run_folder(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+            self._lock = os.open(
+                self.path / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644
+            )
         except OSError as error:
             raise RunError(f"cannot use {self.path} as a run folder: {explain(error)}") from error
         try:
             self._take(self._lock)
+            for leftover in leftovers(self.path):
+                _remove(leftover)
         except BaseException:
             self._release()
             raise
@@ -160,16 +177,19 @@ class RunFolder:
         return self.path / name
 
     def discard(self, stage: str) -> None:
-        """Remove a stage's folder and all it made."""
+        """Remove a stage's folder and all it made; of a link to a folder elsewhere, the link alone."""
         assert self._lock is not None, "only the process that holds the lock may discard"
-        try:
-            # First: a kill in the middle must not leave a model that looks like the user's own.
-            (self.stage(stage) / OWN_MODEL).unlink(missing_ok=True)
-            shutil.rmtree(self.stage(stage))
-        except FileNotFoundError:
+        folder = self.stage(stage)
+        if not folder.exists() and not folder.is_symlink():
             return
-        except OSError as error:
-            raise RunError(f"cannot remove {self.stage(stage)}: {explain(error)}") from error
+        if not folder.is_symlink():
+            # At once: a kill in the middle must not leave a model that looks like the user's own.
+            draft = folder.with_name(f".{stage}.discarded")
+            try:
+                folder = folder.rename(draft)
+            except OSError as error:
+                raise RunError(f"cannot remove {folder}: {explain(error)}") from error
+        _remove(folder)
 
     def status(self, stage: str, inputs: Inputs) -> Status:
         """Where `stage` stands with regard to `inputs`.
@@ -207,7 +227,7 @@ class RunFolder:
 
     def begin(self, stage: str, inputs: Inputs) -> None:
         """Note what a stage is about to be made from, and throw away what was made from anything else."""
-        if self.status(stage, inputs).kind != "partial":
+        if self.status(stage, inputs).kind != "partial" or self.stage(stage).is_symlink():
             self.discard(stage)
             write_json(self.stage(stage) / "inputs.json", dict(inputs))
 
@@ -218,7 +238,15 @@ class RunFolder:
             (self.stage(stage) / leftover).unlink(missing_ok=True)
 
     def adopt(self, stage: str) -> None:
-        """Accept the model that the user put into a stage's folder as that stage's result."""
+        """Accept the model that the user put into a stage's folder as that stage's result.
+
+        Raises:
+            RunError: When the folder is a link: the receipt would be written elsewhere.
+        """
+        if self.stage(stage).is_symlink():
+            raise RunError(
+                f"{self.stage(stage)} is a link to a folder without done.json: copy the model into the run"
+            )
         self._receipt(stage, {}, (OWN_MODEL,), 0.0, own=True)
 
     def _receipt(

@@ -18,6 +18,8 @@ SHIFT = 1 / 16
 CONTRAST = 0.05
 BRIGHTNESS = 0.02
 NOISE = 0.03
+MIDDLE, SPREAD = 0.5, 0.25
+"""About the mean and the standard deviation of pixels, so that the network sees values around 0."""
 
 
 class Judge(nn.Module):
@@ -35,8 +37,8 @@ class Judge(nn.Module):
         shape: Sequence[int],
         sizes: Sequence[int],
         *,
-        widths: Sequence[int] = (32, 64, 128),
-        hidden: int = 256,
+        widths: Sequence[int] = (32, 32, 64),
+        hidden: int = 128,
     ) -> None:
         super().__init__()
         self.sizes = tuple(sizes)
@@ -46,7 +48,7 @@ class Judge(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the logits (B, V_a) of each attribute for images x (B, C, H, W) in [0, 1]."""
-        h = self.hidden(self.convolutions(x)).relu()
+        h = self.hidden(self.convolutions((x - MIDDLE) / SPREAD)).relu()
         return self.heads(h).float().split(self.sizes, dim=-1)
 
     def probabilities(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -18,7 +18,7 @@ from pipelines.runs import FORMAT, RunFolder
 TINY = """
 name: tiny
 data: {kind: npz, path: SET}
-splits: {held_out: 5, test_images: 10, train_symbols: 20, test_symbols: 5, test_operators: 5}
+splits: {held_out: 5, test_images: 10, train_symbols: 20, test_symbols: 5, validation_symbols: 5, test_operators: 5}
 vision: {steps: 2, batch: 4, latents: 2, hidden: 4, widths: [4], precision: fp32}
 symbols: {steps: 2, examples: 1, hidden: [4]}
 operators: {steps: 2, triples: 20, hidden: [4]}

@@ -16,7 +16,7 @@ from tiny_set import write_npz
 CONFIG = """
 name: tiny
 data: {kind: npz, path: SET}
-splits: {held_out: 5, test_images: 20, train_symbols: 20, test_symbols: 10, test_operators: 10}
+splits: {held_out: 5, test_images: 20, train_symbols: 20, test_symbols: 10, validation_symbols: 10, test_operators: 10}
 dae: {steps: 150, batch: 8, code: 8, widths: [8, 8], checkpoint_seconds: 0.03}
 vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstruction: perceptual,
          layer: bottleneck, checkpoint_seconds: 0.03, starts: 3, start_steps: 40}

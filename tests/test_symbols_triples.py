@@ -4,17 +4,20 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from vocabularies import MIXED, ROOMS, SMALL, SPRITES, chi_square, generator, reaches
+from vocabularies import FACES, MIXED, ROOMS, SMALL, SPRITES, chi_square, generator, reaches
 
 from symbols import (
     OPERATORS,
     Attribute,
     Concept,
+    ShortageError,
+    Unseen,
     Vocabulary,
     concepts_at,
     held_out_concepts,
     novel_concepts,
     operator_triples,
+    training_concepts,
 )
 
 
@@ -25,6 +28,7 @@ def test_triples_follow_their_rules(vocabulary: Vocabulary) -> None:
     exclude = novel_concepts(vocabulary, 3 if vocabulary is MIXED else 200, rng, known=(), held_out=held_out)
     triples = operator_triples(vocabulary, 3000, rng, held_out=held_out, exclude=exclude)
     assert all(reaches(triple) for triple in triples)
+    assert not any(t.result in (t.left, t.right) for t in triples)
     assert not {c for t in triples for c in (t.left, t.right, t.result)} & set(held_out)
     assert not {t.result for t in triples} & set(exclude)
     assert chi_square(Counter(t.op for t in triples).values()) < 4
@@ -71,3 +75,44 @@ def test_impossible_triples_are_refused() -> None:
     unreachable = [concept for level in (1, 2, 3) for concept in concepts_at(SMALL, level)]
     with pytest.raises(ValueError, match="exclusions leave too little"):
         operator_triples(SMALL, 1, generator(), held_out=(), exclude=unreachable)
+
+
+@pytest.mark.parametrize("vocabulary", [ROOMS, SPRITES], ids=["rooms", "sprites"])
+def test_half_of_the_triples_have_taught_inputs_only_where_there_are_as_many(vocabulary: Vocabulary) -> None:
+    taught = training_concepts(vocabulary, 133, generator(1), held_out=())
+    wanted = novel_concepts(vocabulary, 200, generator(2), known=taught, held_out=())
+    triples = operator_triples(vocabulary, 120, generator(), held_out=(), results=wanted, taught=taught)
+    kinds = Counter((t.op, t.left in taught and t.right in taught) for t in triples)
+    assert all(reaches(triple) for triple in triples)
+    assert not any(t.result in (t.left, t.right) for t in triples)
+    assert {t.result for t in triples} <= set(wanted)
+    assert len(set(triples)) == 120
+    assert all(kinds[op, kind] >= 5 for op in OPERATORS for kind in (True, False))
+    assert 45 <= sum(kinds[op, True] for op in OPERATORS) <= 70
+
+
+def test_no_more_distinct_triples_than_there_are() -> None:
+    two = Vocabulary((Attribute("wall", ("red", "blue")), Attribute("shape", ("hat", "lolly"))))
+    wanted = [two.concept({"wall": "red", "shape": "hat"})]
+    split = {two.concept({"wall": "red"}), two.concept({"shape": "hat"})}
+    triples = operator_triples(two, 2, generator(), held_out=(), results=wanted)
+    assert [{t.left, t.right} for t in triples] == [split, split]
+    with pytest.raises(ShortageError, match="found 2 of 3") as raised:
+        operator_triples(two, 3, generator(), held_out=(), results=wanted)
+    assert raised.value.most == 2
+
+
+def test_an_operator_that_can_reach_nothing_is_left_out() -> None:
+    two = Vocabulary((Attribute("smiling", binary=True), Attribute("hat", binary=True)))
+    triples = operator_triples(two, 50, generator(), held_out=())
+    assert {t.op for t in triples} == {"AND", "IGNORE"}  # IN COMMON would give back an operand
+
+
+def test_triples_of_forty_attributes_mention_what_images_show() -> None:
+    shown = generator().integers(0, 2, (60, 40))
+    unseen = Unseen(FACES, shown=shown)
+    triples = operator_triples(FACES, 150, generator(), held_out=unseen)
+    assert all(reaches(triple) for triple in triples)
+    assert all(FACES.matches(shown, c).any() for t in triples for c in (t.left, t.right, t.result))
+    assert {t.op for t in triples} == set(OPERATORS)
+    assert max(t.result.level for t in triples) > 15

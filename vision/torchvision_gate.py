@@ -4,8 +4,8 @@ The ordinary torchvision wheel is a CUDA build. Beside a CPU-only torch its comp
 its import fails with "operator torchvision::nms does not exist", since it describes operators which that
 part would have defined (pytorch/vision issues 9077, 9085, 9086). Nothing of what we use needs them. So on
 exactly that error `load` forgets the half-imported modules, defines the two missing operators by their
-signatures, notes it in the log (level info), and imports again. With matching wheels the first import succeeds and
-none of this happens.
+signatures, notes it in the log (level info), and imports again. With matching wheels the first import
+succeeds and none of this happens.
 
 After such a repair `utils`, `transforms`, `datasets` and `models` work; `ops.nms`, `ops.deform_conv2d` and
 all of `io` do not: image files are read and written with Pillow.

@@ -18,7 +18,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="only these stages (dae, vision, symbols, operators, judge, evaluate, report)",
     )
-    parser.add_argument("--run-dir", type=Path, metavar="DIR", help="where to work (default: runs/NAME)")
+    parser.add_argument(
+        "--run-dir",
+        type=_folder,
+        metavar="DIR",
+        help="where to work: a new folder, an empty one, or a run's, whose stages with changed settings are "
+        "made again (default: runs/NAME, where a finished run with other settings is kept and the command "
+        "refused)",
+    )
     parser.add_argument(
         "--set",
         action="append",
@@ -33,6 +40,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="throw away what these stages (or all) made, and start over; by default a run resumes",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
+
+
+def _folder(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
+    return Path(text)
 
 
 def main(options: argparse.Namespace) -> None:
@@ -52,13 +65,14 @@ def main(options: argparse.Namespace) -> None:
         here = machine(options.device, quiet=options.quiet)
         over = options.fresh and not options.stages
         config = precision.settle(config, here, None if over else path)
+        # Whatever can be wrong with the request is found before anything is removed.
+        record = datasets.record(config, run, here, fresh=over)
+        config = datasets.with_sizes(config, record)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
-            if not options.stages:
-                (path / "data.json").unlink(missing_ok=True)
+        elif options.run_dir is None and not options.stages:
+            stages.check_same(config, record, run)
         stages.adopt(config, run)
-        record = datasets.record(config, run, here)
-        config = datasets.with_sizes(config, record)
         stages.check_predecessors(options.stages, config, record, run)
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())

@@ -201,6 +201,24 @@ def check_names(names: Sequence[str], config: Config) -> None:
             raise UsageError(f"no stage '{name}' in this run{hint}")
 
 
+def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> None:
+    """Refuse to make a finished run again with other settings where the user named neither it nor a stage.
+
+    Raises:
+        UsageError: With what differs, and what to type.
+    """
+    there = enabled(config)
+    if not all((run.stage(name) / "done.json").exists() for name in there):
+        return
+    for name in there:
+        status = run.status(name, inputs(name, config, record, run))
+        if status.kind == "changed" and name != "report":
+            raise UsageError(
+                f"{run.path} holds a finished run with other settings ({status.why}): name another folder "
+                f"by --run-dir; or --run-dir {run.path} makes again what differs, --fresh all of it"
+            )
+
+
 def check_predecessors(
     names: Sequence[str], config: Config, record: Mapping[str, Any], run: RunFolder
 ) -> None:

@@ -1,8 +1,8 @@
 """Judge: a classifier trained on real images alone, by which imagined ones are read.
 
-Where the set can be rendered it learns from fresh images of all combinations, held-out ones included: it is
-to know the world better than the model that it judges. Otherwise it learns from the training images. Every
-image it sees is disturbed as a decoder might disturb it (`scan.judge.augment`).
+Where the set can be rendered it learns from fresh images, otherwise from the training images; like every
+stage, from none of a held-out combination or pair. Every image it sees is disturbed as a decoder might
+disturb it (`scan.judge.augment`).
 
 How far it can be trusted is measured on images that it never saw, whose factors are known exactly, as they
 are and disturbed.
@@ -55,13 +55,25 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
 def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
     """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
-    return fresh(data.images, n, rng) if data.images.render else data.images.subset(data.train)
+    if data.images.render is None:
+        return data.images.subset(data.train)
+    factors = _uniform(data.images, n, rng)
+    while (hidden := ~data.may_be_learned_from(factors)).any():
+        factors[hidden] = _uniform(data.images, int(hidden.sum()), rng)
+    return _rendered(data.images, factors, rng)
 
 
 def fresh(image_set: ImageSet, n: int, rng: np.random.Generator) -> ImageSet:
     """n newly rendered images, every factor uniform over its values."""
+    return _rendered(image_set, _uniform(image_set, n, rng), rng)
+
+
+def _uniform(image_set: ImageSet, n: int, rng: np.random.Generator) -> np.ndarray:
+    return np.stack([rng.integers(0, values, n) for values in image_set.sizes], axis=1)
+
+
+def _rendered(image_set: ImageSet, factors: np.ndarray, rng: np.random.Generator) -> ImageSet:
     assert image_set.render is not None, "only a rendered set has fresh images"
-    factors = np.stack([rng.integers(0, values, n) for values in image_set.sizes], axis=1)
     return dataclasses.replace(image_set, images=image_set.render(factors, rng), factors=factors)
 
 
