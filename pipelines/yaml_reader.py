@@ -96,7 +96,7 @@ class _Reader:
                 case yaml.DocumentStartEvent():
                     documents += 1
                     if documents > 1:
-                        raise YAMLError(_at(event.start_mark, "a second document, expected one"))
+                        raise YAMLError(_at(event, "a second document, expected one"))
                 case yaml.ScalarEvent():
                     value = _Value(_scalar(event, as_key=self.expects_key()), 1, 0)
                     self.note(event.anchor, value)
@@ -116,9 +116,9 @@ class _Reader:
     def begin(self, event: yaml.CollectionStartEvent) -> None:
         _check_tag(event)
         if self.expects_key():
-            raise YAMLError(_at(event.start_mark, "a key must be a word"))
+            raise YAMLError(_at(event, "a key must be a word"))
         if len(self.open) == MOST_LEVELS:
-            raise YAMLError(_at(event.start_mark, f"more than {MOST_LEVELS} levels of sections and lists"))
+            raise YAMLError(_at(event, f"more than {MOST_LEVELS} levels of sections and lists"))
         self.note(event.anchor, None)  # an alias inside of what it names
         content: dict[Hashable, Any] | list[Any] = {} if isinstance(event, yaml.MappingStartEvent) else []
         self.open.append(_Collection(content, event.anchor, []))
@@ -128,7 +128,8 @@ class _Reader:
         content = done.content
         if isinstance(content, dict):
             for merged in done.merged:
-                content = {**merged, **content}
+                for key, inner in merged.items():
+                    content.setdefault(key, inner)
         value = _Value(content, done.values, done.levels)
         self.note(done.anchor, value)
         self.add(value, event)
@@ -138,15 +139,14 @@ class _Reader:
             self.anchors[anchor] = value
 
     def named(self, event: yaml.AliasEvent) -> _Value:
-        if event.anchor not in self.anchors:
-            raise YAMLError(_at(event.start_mark, f"*{shortened(event.anchor)} stands for nothing above it"))
-        value = self.anchors[event.anchor]
+        name = str(event.anchor)
+        if name not in self.anchors:
+            raise YAMLError(_at(event, f"*{shortened(name)} stands for nothing above it"))
+        value = self.anchors[name]
         if value is None:
-            raise YAMLError(
-                _at(event.start_mark, f"*{shortened(event.anchor)} stands inside of what it names")
-            )
+            raise YAMLError(_at(event, f"*{shortened(name)} stands inside of what it names"))
         if self.expects_key() and isinstance(value.content, dict | list):
-            raise YAMLError(_at(event.start_mark, "a key must be a word"))
+            raise YAMLError(_at(event, "a key must be a word"))
         return value
 
     def add(self, value: _Value, event: yaml.Event) -> None:
@@ -158,16 +158,14 @@ class _Reader:
         into.values += value.values
         into.levels = max(into.levels, value.levels + 1)
         if into.values > MOST_VALUES:
-            raise YAMLError(_at(event.start_mark, f"more than {MOST_VALUES:,} values"))
+            raise YAMLError(_at(event, f"more than {MOST_VALUES:,} values"))
         if len(self.open) + value.levels > MOST_LEVELS:
-            raise YAMLError(_at(event.start_mark, f"more than {MOST_LEVELS} levels of sections and lists"))
+            raise YAMLError(_at(event, f"more than {MOST_LEVELS} levels of sections and lists"))
         if isinstance(into.content, list):
             into.content.append(value.content)
         elif not into.has_key:
             if value.content in into.content:
-                raise YAMLError(
-                    _at(event.start_mark, f"key '{shortened(str(value.content))}' is given twice")
-                )
+                raise YAMLError(_at(event, f"key '{shortened(str(value.content))}' is given twice"))
             into.key, into.has_key = value.content, True
         elif into.key is _Merge:
             into.merged += _merged(value.content, event)
@@ -179,9 +177,9 @@ class _Reader:
 
 def _merged(content: object, event: yaml.Event) -> list[dict[Hashable, Any]]:
     """The sections that the value of `<<` stands for."""
-    sections = content if isinstance(content, list) else [content]
+    sections: list[Any] = content if isinstance(content, list) else [content]
     if not all(isinstance(section, dict) for section in sections):
-        raise YAMLError(_at(event.start_mark, "<< takes a section, or a list of them"))
+        raise YAMLError(_at(event, "<< takes a section, or a list of them"))
     return sections
 
 
@@ -195,10 +193,11 @@ def _scalar(event: yaml.ScalarEvent, *, as_key: bool) -> object:
     return _WORDS.get(event.value, event.value)
 
 
-def _check_tag(event: yaml.NodeEvent) -> None:
+def _check_tag(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
     if event.tag not in (None, "!", _STRING):
-        raise YAMLError(_at(event.start_mark, f"the tag {shortened(event.tag)} is not one of a config"))
+        raise YAMLError(_at(event, f"the tag {shortened(event.tag)} is not one of a config"))
 
 
-def _at(mark: yaml.Mark, message: str) -> str:
+def _at(event: yaml.Event, message: str) -> str:
+    mark: Any = event.start_mark
     return f"line {mark.line + 1}: {message}"

@@ -62,7 +62,7 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
         ValueError: for an unknown kind, encoder or decoder, with the nearest valid name, and for a key that
             is missing or unknown.
     """
-    kind = spec.get("kind")
+    kind: Any = spec.get("kind")
     _check_known(kind, KINDS, "kind of model")
     arguments = {key: value for key, value in spec.items() if key != "kind"}
     try:

@@ -24,7 +24,7 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines import figures, finished
-    from pipelines.errors import UsageError
+    from pipelines.errors import RunError, UsageError
     from pipelines.files import read_json
     from pipelines.runs import RunFolder
     from pipelines.stages.learning import load
@@ -48,7 +48,12 @@ def main(options: argparse.Namespace) -> None:
     measured = run.stage("vision") / "metrics.json"
     nats = torch.ones(vision.latents)  # of the user's own model nothing is known
     if measured.exists():
-        nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"])
+        try:
+            nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"], dtype=torch.float32)
+        except (KeyError, TypeError, ValueError):
+            raise RunError(f"{measured} is damaged (no test_images.kl_per_latent)") from None
+        if nats.shape != (vision.latents,):
+            raise RunError(f"{measured}: kl_per_latent is not of the {vision.latents} latents of the model")
     sheet = figures.traversals(vision, nats, start, columns=options.columns)
     about = {"title": sheet.title, "rows": sheet.rows, "values": sheet.columns, **sheet.about}
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
