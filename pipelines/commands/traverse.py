@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import LARGEST_SEED, Command, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="PNG", default=Path("traversals.png"), help="the picture"
     )
     parser.add_argument("--image", type=Path, help="start from this image (default: the middle of the prior)")
-    parser.add_argument("--columns", type=int, default=11, help="values of each latent (default: 11)")
-    parser.add_argument("--seed", type=int, help="start from a draw of the prior with this seed")
+    parser.add_argument("--columns", type=whole(200), default=11, help="values of each latent (default: 11)")
+    parser.add_argument(
+        "--seed", type=whole(LARGEST_SEED), help="start from a draw of the prior with this seed"
+    )
 
 
 def main(options: argparse.Namespace) -> None:
