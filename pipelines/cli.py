@@ -5,10 +5,12 @@ usage errors are instant. Errors are one line; `--debug` shows where they come f
 """
 
 import argparse
+import io
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import NoReturn
 
 from pipelines.commands import (
     Command,
@@ -22,8 +24,11 @@ from pipelines.commands import (
     sym2img,
     traverse,
 )
-from pipelines.errors import InterruptedRun, RunError, UsageError, printable
+from pipelines.errors import InterruptedRun, RunError, UsageError, printable, shortened
 from pipelines.files import explain
+
+LONGEST_LINE = 1_000
+"""Characters of a line on stderr, whatever a message quotes."""
 
 COMMANDS: dict[str, Command] = {
     "run": run.COMMAND,
@@ -40,6 +45,7 @@ COMMANDS: dict[str, Command] = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code: 0 fine, 1 failed, 2 wrong request, 130 interrupted."""
+    _escape_what_cannot_be_encoded()
     options = parse(arguments)
     try:
         COMMANDS[options.command].main(options)
@@ -53,20 +59,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as head, had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        return _end(f"error: {where}{explain(error)}", 1, debug=options.debug)
+    except (OSError, MemoryError, RecursionError) as error:
+        return _end(f"error: {_reason(error)}", 1, debug=options.debug)
     except Exception as error:  # the last line of defence: whatever it is, the user gets one line
-        what = " ".join(str(error).split())
+        if "allocate memory" in str(error) or type(error).__name__ == "OutOfMemoryError":  # torch's own
+            return _end(f"error: {_reason(MemoryError())}", 1, debug=options.debug)
+        what = shortened(" ".join(str(error).split()), LONGEST_LINE // 2)
         return _end(f"error: {type(error).__name__}: {what} (--debug shows where)", 1, debug=options.debug)
     return 0
+
+
+def _reason(error: OSError | MemoryError | RecursionError) -> str:
+    """What the machine could not do, in words for a user."""
+    if isinstance(error, MemoryError):
+        return "not enough memory: ask for fewer or smaller images, a smaller batch or narrower networks"
+    if isinstance(error, RecursionError):
+        return "something that was read is nested too deeply"
+    where = f"{shortened(str(error.filename))}: " if error.filename else ""
+    return f"{where}{explain(error)}"
 
 
 def _end(message: str, code: int, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
-    print(f"scan: {printable(message, lines=True)}", file=sys.stderr)
+    lines = (shortened(line, LONGEST_LINE) for line in message.splitlines())
+    print(f"scan: {printable(chr(10).join(lines), lines=True)}", file=sys.stderr)
     return code
+
+
+def _escape_what_cannot_be_encoded() -> None:
+    """Let no name or value end a command because the terminal's encoding lacks its letters."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -75,17 +100,25 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options, rest = top.parse_known_args(arguments)
     trailing = COMMANDS[options.command].trailing
     if rest and (not trailing or any(word.startswith("-") for word in rest)):
-        top.error(f"unrecognised: {' '.join(rest)} (see scan {options.command} --help)")
+        top.error(f"unrecognised: {shortened(' '.join(rest))} (see scan {options.command} --help)")
     if rest:
         setattr(options, trailing, [*vars(options)[trailing], *rest])
     return options
 
 
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors quote little of what they refuse."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the program with a usage error."""
+        super().error(shortened(message, LONGEST_LINE // 2))
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument("--debug", action="store_true", help="show a traceback with an error")
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="scan",
         description="See, name, recombine: visual concepts from images and words.",
         epilog="example: scan run rooms-mini",

@@ -11,18 +11,26 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pipelines.config_values import (
     SIDES,
+    Batch,
     Count,
+    Few,
     Flag,
+    Many,
     Natural,
     NonNegative,
     Place,
     Positive,
     Real,
+    Seed,
     Size,
     Text,
+    Units,
     Whole,
     Widths,
 )
+
+MOST_BYTES = 2**36
+"""Of rendered images, which stay in memory while a run works on them."""
 
 
 class Section(BaseModel):
@@ -39,8 +47,18 @@ class RoomsData(Section):
 
     kind: Literal["rooms"]
     size: Annotated[Whole, Field(ge=SIDES[0], le=SIDES[1])] = 32
-    images: Count = 50_000
+    images: Many = 50_000
     aliases: Aliases = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_memory(self) -> Self:
+        need = self.images * 3 * self.size**2
+        if need > MOST_BYTES:
+            raise ValueError(
+                f"{self.images:,} images of {self.size}x{self.size} pixels take {need / 2**30:,.0f} GiB, "
+                f"at most {MOST_BYTES / 2**30:.0f} are held in memory"
+            )
+        return self
 
 
 class NpzData(Section):
@@ -137,7 +155,7 @@ class Learning(Section):
     """What every training has."""
 
     steps: Count
-    batch: Count
+    batch: Batch
     lr: Positive
     decay: Literal["constant", "linear", "cosine"] = "constant"
     warmup: Natural = 0
@@ -152,9 +170,9 @@ class DAE(Learning):
     """The denoising autoencoder; its colour space is that of the vision model."""
 
     steps: Count = 200_000
-    batch: Count = 100
+    batch: Batch = 100
     lr: Positive = 1e-3
-    code: Count = 100
+    code: Units = 100
     widths: Widths = (32, 32, 64, 64)
     bound: Literal["tanh", "linear"] = "linear"
     precision: Precision = "auto"
@@ -164,22 +182,22 @@ class Vision(Learning):
     """The beta-VAE, or with a DAE and reconstruction "perceptual" the beta-VAE_DAE."""
 
     steps: Count = 10_000
-    batch: Count = 100
+    batch: Batch = 100
     lr: Positive = 1e-4
     kind: Literal["vae", "layered_vae"] = "vae"
     """The paper's networks, or a decoder that paints flat layers through masks (`vision.layered`)."""
-    latents: Count | None = None
+    latents: Few | None = None
     """By default 32; a layered VAE has `where` and one for each channel of each layer."""
-    where: Count = 12
+    where: Few = 12
     """Of a layered VAE: how many latents place the layers; the others colour them."""
     where_weight: Positive = 1.0
     """Of a layered VAE: what a nat of these costs, in nats of the others."""
-    layers: Count = 8
+    layers: Few = 8
     """Of a layered VAE."""
     masks: Literal["convolutional", "additive"] = "convolutional"
     """Of a layered VAE: whether the latents that place layers act together, or each adds what it has to."""
     widths: Widths = (32, 32, 64, 64)
-    hidden: Count = 256
+    hidden: Units = 256
     activation: Literal["relu", "elu"] = "relu"
     colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
     precision_limit: Annotated[Real, Field(gt=1)] | None = None
@@ -199,7 +217,7 @@ class Vision(Learning):
     independence: NonNegative = 0.0
     """Of a layered VAE: weight of `vision.penalties.dependence` between its two groups of latents."""
     precision: Precision = "auto"
-    starts: Count = 1
+    starts: Few = 1
     """Initialisations to try (`pipelines.stages.starts`)."""
     start_steps: Count = 400
     """After how many steps the better half of them goes on; then it is twice as many, and so on."""
@@ -215,7 +233,7 @@ class Symbols(Learning):
     """SCAN."""
 
     steps: Count = 4_000
-    batch: Count = 64
+    batch: Batch = 64
     lr: Positive = 1e-2
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     weight_decay: NonNegative = 0.0
@@ -224,7 +242,7 @@ class Symbols(Learning):
     """Of experts: what it costs a symbol to have an opinion on a latent, in nats over all training pairs. The
     price rises from 0 over the first half of the steps."""
     hidden: Widths = (100,)
-    examples: Count = 10
+    examples: Few = 10
     """Images of each training concept."""
     beta: NonNegative = 1.0
     grounding: Positive = 10.0
@@ -235,11 +253,11 @@ class Operators(Learning):
     """The recombination operators."""
 
     steps: Count = 4_000
-    batch: Count = 128
+    batch: Batch = 128
     lr: Positive = 3e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     hidden: Widths = (64, 64)
-    triples: Count = 4_000
+    triples: Many = 4_000
     """How many (operator, left, right, result) to learn from."""
     direction: Literal["forward", "reverse"] = "forward"
 
@@ -248,11 +266,11 @@ class Judge(Learning):
     """The classifier that reads imagined images."""
 
     steps: Count = 3_000
-    batch: Count = 64
+    batch: Batch = 64
     lr: Positive = 3e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     warmup: Natural = 60
-    images: Count = 20_000
+    images: Many = 20_000
     """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
     precision: Precision = "auto"
 
@@ -260,9 +278,9 @@ class Judge(Learning):
 class Evaluate(Section):
     """The sizes of the evaluation; how many symbols a split has is in `splits`."""
 
-    images_per_symbol: Count = 64
+    images_per_symbol: Many = 64
     """Images of each concept, for accuracy."""
-    diversity_images: Count = 200
+    diversity_images: Many = 200
     """Images of each concept that leaves attributes open, for diversity; never fewer than the above."""
 
 
@@ -270,7 +288,7 @@ class Config(Section):
     """A run."""
 
     name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-    seed: Natural = 0
+    seed: Seed = 0
     data: Data
     splits: Splits = Splits()
     dae: DAE | None = None

@@ -1,19 +1,24 @@
 """From a YAML file and `--set a.b=value` to a checked `Config`; errors are one line and name file and key."""
 
 import difflib
-import typing
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from pipelines import yaml_reader
+from pipelines.assignments import Assignment, apply, literals, parse, sections_at, sections_of
 from pipelines.config import Config
 from pipelines.config_values import spelled
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, shortened
 
 SHIPPED = Path(__file__).parent / "configs"
+MOST_BYTES = 4 * 2**20
+"""Of a config file."""
 
 
 def shipped_names() -> list[str]:
@@ -30,8 +35,9 @@ def find(name: str) -> Path:
     if name in shipped_names():
         return SHIPPED / f"{name}.yaml"
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):
         return path
+    name = shortened(name)
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise UsageError(f"config file {name} does not exist")
     choices = shipped_names()
@@ -43,20 +49,21 @@ def find(name: str) -> Path:
 def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     """Read and check a config file, with `a.b=value` assignments on top.
 
+    What these leave out of the file, for another kind of a section, is said on stderr.
+
     Raises:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """
     where = path.name if path.parent == SHIPPED else str(path)
-    raw = _parse(path.read_text(), where)
-    assigned = {}
-    for assignment in assignments:
-        key, value = _assignment(assignment)
-        _assign(raw, key, value, assignment)
-        assigned[key] = assignment
+    given = parse(assignments)
+    raw, notes = apply(_parse(_text(path, where), where), given)
     try:
-        return Config.model_validate(raw)
+        config = Config.model_validate(raw)
     except ValidationError as error:
-        raise UsageError(_first_line(error, where, assigned)) from None
+        raise UsageError(_first_line(error, where, given)) from None
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
+    return config
 
 
 def dump(config: Config) -> str:
@@ -64,63 +71,28 @@ def dump(config: Config) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice."""
-
-
-def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    for index, key in enumerate(keys):
-        if key in keys[:index]:
-            line = node.value[index][0].start_mark.line + 1
-            raise UsageError(f"line {line}: key '{key}' is given twice")
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+def _text(path: Path, where: str) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"{where} has more than {MOST_BYTES // 2**20} MiB: it is no config")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{where}: not text in UTF-8 (byte {error.start})") from None
+    except OSError as error:
+        raise UsageError(f"{where}: cannot be read ({error.strerror or error})") from None
 
 
 def _parse(text: str, where: str) -> dict[str, Any]:
     try:
-        raw = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f" line {mark.line + 1}" if mark is not None else ""
-        raise UsageError(
-            f"{where}{line}: not valid YAML ({getattr(error, 'problem', None) or error})"
-        ) from None
-    except UsageError as error:
-        raise UsageError(f"{where} {error}") from None
+        raw = yaml_reader.read(text)
+    except yaml_reader.YAMLError as error:
+        raise UsageError(f"{where}: {error}") from None
     if not isinstance(raw, dict):
         raise UsageError(f"{where}: expected sections such as data and vision, got {spelled(raw)}")
     return raw
 
 
-def _assignment(text: str) -> tuple[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not all(key.split(".")):
-        raise UsageError(f"--set {text}: expected key=value, e.g. vision.steps=2000")
-    try:
-        return key, yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise UsageError(f"--set {text}: '{value}' is not a YAML value") from None
-
-
-def _assign(raw: dict[str, Any], dotted: str, value: object, assignment: str) -> None:
-    *sections, last = dotted.split(".")
-    for section in sections:
-        inner = raw.setdefault(section, {})
-        if inner is None:
-            inner = raw[section] = {}
-        if not isinstance(inner, dict):
-            raise UsageError(f"--set {assignment}: {section} is {spelled(inner)}, not a section")
-        raw = inner
-    if last == "kind" and raw.get("kind") != value:
-        raw.clear()  # the keys of another kind do not apply
-    raw[last] = value
-
-
-def _first_line(error: ValidationError, where: str, assigned: Mapping[str, str]) -> str:
+def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignment]) -> str:
     problems = error.errors(include_url=False)
     first = problems[0]
     keys, model = _walk(first["loc"])
@@ -134,9 +106,12 @@ def _first_line(error: ValidationError, where: str, assigned: Mapping[str, str])
             message = "must be set"
         case "literal_error":
             choices = first["ctx"]["expected"].replace("' or '", "', '").strip("'").split("', '")
-            message = f"{spelled(value)} is none of {', '.join(choices)}{_hint(str(value), choices)}"
+            message = (
+                f"{spelled(value)} is none of {', '.join(choices)}{_hint(shortened(str(value)), choices)}"
+            )
         case "union_tag_invalid":
-            choices, tag = first["ctx"]["expected_tags"].strip("'").split("', '"), first["ctx"]["tag"]
+            choices = first["ctx"]["expected_tags"].strip("'").split("', '")
+            tag = shortened(str(first["ctx"]["tag"]))
             message = f"kind '{tag}' is none of {', '.join(choices)}{_hint(tag, choices)}"
         case "union_tag_not_found":
             message = (
@@ -151,20 +126,20 @@ def _first_line(error: ValidationError, where: str, assigned: Mapping[str, str])
         case _:
             message = f"{first['msg'][0].lower()}{first['msg'][1:]}, got {spelled(value)}"
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return f"{source}: {dotted}{': ' if dotted else ''}{message}{more}"
+    return f"{source}: {shortened(dotted)}{': ' if dotted else ''}{message}{more}"
 
 
-def _source(dotted: str, assigned: Mapping[str, str], *, missing: bool) -> str | None:
+def _source(dotted: str, assigned: Sequence[Assignment], *, missing: bool) -> str | None:
     """The last assignment that could be to blame for a key, or for one that is missing beside what it set."""
     section = f"{dotted.rpartition('.')[0]}."
     blamed = [
-        text
-        for key, text in assigned.items()
-        if f"{dotted}.".startswith(f"{key}.")
-        or key.startswith(f"{dotted}.")
-        or (missing and key.startswith(section))
+        one.source
+        for one in assigned
+        if f"{dotted}.".startswith(f"{one.key}.")
+        or one.key.startswith(f"{dotted}.")
+        or (missing and one.key.startswith(section))
     ]
-    return f"--set {blamed[-1]}" if blamed else None
+    return blamed[-1] if blamed else None
 
 
 def _walk(location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
@@ -176,9 +151,9 @@ def _walk(location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
     model: type[BaseModel] = Config
     members: list[type[BaseModel]] = [Config]
     for depth, part in enumerate(location):
-        chosen = [m for m in members if "kind" in m.model_fields and part in _literals(m, "kind")]
+        chosen = [m for m in members if "kind" in m.model_fields and part in literals(m, "kind")]
         is_last = depth == len(location) - 1
-        if chosen and not is_last:
+        if chosen and (not is_last or len(members) > 1):
             model, members = chosen[0], [chosen[0]]
             continue
         keys.append(str(part))
@@ -186,30 +161,23 @@ def _walk(location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
             model = members[0]
         field = model.model_fields.get(str(part))
         if field is not None:
-            members = _sections(field.annotation)
+            members = sections_of(field.annotation)
     return keys, model
-
-
-def _literals(model: type[BaseModel], name: str) -> tuple[Any, ...]:
-    return typing.get_args(model.model_fields[name].annotation)
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """The sections inside an annotation, e.g. of `DAE | None`."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [section for part in typing.get_args(annotation) for section in _sections(part)]
 
 
 def _nearest_key(keys: Sequence[str], model: type[BaseModel]) -> str:
     *sections, last = keys
+    others = [section for section in sections_at(sections) if last in section.model_fields]
+    if others:
+        kind, other = literals(model, "kind")[0], literals(others[0], "kind")[0]
+        return f" of kind {kind}, it is one of kind {other}"
     close = difflib.get_close_matches(last, list(model.model_fields), n=1)
     if close:
         return f"; did you mean {'.'.join([*sections, close[0]])}?"
     elsewhere = [
         f"{name}.{last}"
         for name, field in Config.model_fields.items()
-        if any(last in section.model_fields for section in _sections(field.annotation))
+        if any(last in section.model_fields for section in sections_of(field.annotation))
     ]
     if elsewhere:
         return f"; did you mean {' or '.join(elsewhere)}?"

@@ -1,27 +1,36 @@
 """What a single setting may be: numbers, text, sizes, each with an error that says what was expected."""
 
+import math
 import os
 import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.errors import printable, shortened
+
 SIDES = 8, 512
 """The least and the most pixels of a side."""
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
+"""What text may spell: decimal numbers, and the infinities and NaN of YAML, which no setting takes."""
+DIGITS = 30
+"""The most of a whole number; Python takes quadratic time to read and write longer ones."""
 
 
 def _real(value: object) -> object:
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
-        return float(value)
+        return float(re.sub(r"\.(?=[in])", "", value.strip().lower()))
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, got {spelled(value)}")
-    return float(value)
+    return float(value) if isinstance(value, float) or abs(value) < 10**DIGITS else math.inf
 
 
 def _whole(value: object) -> object:
+    digits = value.strip() if isinstance(value, str) else ""
+    if re.fullmatch(r"[+-]?\d+", digits, re.ASCII) and len(digits) <= DIGITS:
+        return int(digits)  # not by way of a float, which has 53 bits
     number = _real(value) if isinstance(value, str) else value
-    if isinstance(number, float) and number.is_integer():
+    if isinstance(number, float) and number.is_integer() and abs(number) < 10.0**DIGITS:
         return int(number)
     if isinstance(number, bool) or not isinstance(number, int):
         raise ValueError(f"expected a whole number, got {spelled(value)}")
@@ -33,6 +42,8 @@ def _text(value: object) -> object:
         raise ValueError(f"expected text, got {spelled(value)} (YAML reads yes, no, on, off so: quote it)")
     if not isinstance(value, str):
         raise ValueError(f"expected text, got {spelled(value)}")
+    if value != printable(value, lines=True):
+        raise ValueError(f"expected text without control characters, got {spelled(value)}")
     return value
 
 
@@ -67,10 +78,11 @@ def spelled(value: object) -> str:
     if isinstance(value, bool):
         return f"the boolean {str(value).lower()}"
     if isinstance(value, str):
-        return f"the text '{value}'"
+        shown = shortened(value)
+        return shown if NUMBER.fullmatch(value.strip()) else f"the text '{shown}'"
     if isinstance(value, dict):
         return "a section"
-    return "a list" if isinstance(value, list) else repr(value)
+    return "a list" if isinstance(value, list | tuple) else shortened(repr(value))
 
 
 Real = Annotated[float, BeforeValidator(_real), Field(allow_inf_nan=False)]
@@ -80,9 +92,17 @@ Place = Annotated[str, BeforeValidator(_place)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
 Positive = Annotated[Real, Field(gt=0)]
 NonNegative = Annotated[Real, Field(ge=0)]
-Count = Annotated[Whole, Field(ge=1)]
-Natural = Annotated[Whole, Field(ge=0)]
+Count = Annotated[Whole, Field(ge=1, le=10**9)]
+Natural = Annotated[Whole, Field(ge=0, le=10**9)]
+Seed = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
+Many = Annotated[Whole, Field(ge=1, le=10**7)]
+"""Of what a run draws by the thousands: images, triples."""
+Batch = Annotated[Whole, Field(ge=1, le=2**16)]
+Few = Annotated[Whole, Field(ge=1, le=1024)]
+"""Of what a run has some tens: latents, layers, starts."""
+Units = Annotated[Whole, Field(ge=1, le=2**14)]
+"""The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 """(height, width) in pixels; a single number is a side."""
 Flag = Annotated[bool, Field(strict=True)]
-Widths = tuple[Count, ...]
+Widths = Annotated[tuple[Units, ...], Field(max_length=16)]

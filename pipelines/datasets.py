@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from pipelines.config import Config, FolderData, NpzData, RoomsData
 from pipelines.devices import Machine
-from pipelines.errors import RunError, UsageError
+from pipelines.errors import RunError, UsageError, shortened
 from pipelines.files import read_json
 from pipelines.randomness import generator
 from pipelines.runs import FORMAT, RunFolder, check_format
@@ -226,8 +226,18 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     image_set = images(config, quiet=quiet)
     if image_set.sha256() != content["sha256"]:
         raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
+    try:
+        return _recorded(content, image_set)
+    except (ValueError, TypeError, IndexError) as error:
+        raise RunError(f"{path} is damaged ({shortened(str(error))})") from error
+
+
+def _recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
+    """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
     words = Vocabulary.from_dict(content["vocabulary"])
     lists = content["splits"]
+    if max(lists["test_images"], default=0) >= len(image_set):
+        raise ValueError(f"test_images: there are {len(image_set)} images")
     return Data(
         image_set,
         words,

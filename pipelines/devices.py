@@ -99,7 +99,7 @@ def _older_capabilities() -> dict[str, bool]:
 def cpu_name() -> str:
     """The processor's model name, or its architecture where that cannot be read."""
     try:
-        with open("/proc/cpuinfo") as file:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
             for line in file:
                 key, _, value = line.partition(":")
                 if key.strip() == "model name" and value.strip():
@@ -127,7 +127,7 @@ def usable_cores() -> int:
     except AttributeError:  # not on this platform
         cores = os.cpu_count() or 1
     try:
-        with open("/sys/fs/cgroup/cpu.max") as file:
+        with open("/sys/fs/cgroup/cpu.max", encoding="utf-8") as file:
             quota, period = file.read().split()
         return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
     except (OSError, ValueError):

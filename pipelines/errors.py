@@ -36,3 +36,19 @@ def _escaped(character: str) -> str:
 
 
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+
+QUOTED = 100
+"""Characters of one piece of a user's input that a message quotes at most; few messages quote two."""
+
+
+def shortened(text: str, most: int = QUOTED) -> str:
+    """Text as a message quotes it: printable, and without its middle where it is long.
+
+    >>> shortened("a" * 50 + "b" * 50, most=20)
+    'aaaaaaaa...bbbbbbbbb'
+    """
+    shown = printable(text if len(text) <= most else text[:most] + text[-most:])
+    if len(shown) <= most:
+        return shown
+    kept = most - 3
+    return f"{shown[: kept // 2]}...{shown[len(shown) - (kept - kept // 2) :]}"

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pipelines import records
 from pipelines.errors import RunError
 
 
@@ -69,17 +70,48 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read one of our JSON objects.
 
     Raises:
-        RunError: When the file is missing, truncated or not an object.
+        RunError: When the file is missing, truncated, not an object, not what `records` expects of a file of
+            its name, or not the one that the receipt beside it lists.
     """
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        raise RunError(f"{path} is missing") from None
-    except (ValueError, UnicodeDecodeError):
-        raise RunError(f"{path} is damaged (not whole JSON)") from None
+    content = _parsed(path, _content(path))
     if not isinstance(content, dict):
         raise RunError(f"{path} is damaged (not a JSON object)")
+    if found := records.damage(path.name, content):
+        raise RunError(f"{path} is damaged ({found})")
     return content
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Read a file with a JSON object in every line.
+
+    Raises:
+        RunError: As `read_json`.
+    """
+    lines = [_parsed(path, line) for line in _content(path).splitlines()]
+    if not all(isinstance(line, dict) for line in lines):
+        raise RunError(f"{path} is damaged (not a JSON object in every line)")
+    return lines
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file, checked against the receipt in its folder where that lists it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing") from None
+    receipt = path.with_name("done.json")
+    if path != receipt and receipt.is_file():
+        expected = read_json(receipt).get("files", {}).get(path.name)
+        if expected not in (None, hashlib.sha256(content).hexdigest()):
+            raise RunError(f"{path} is not the file that this run wrote (truncated or altered)")
+    return content
+
+
+def _parsed(path: Path, content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise RunError(f"{path} is damaged (not whole JSON)") from None
 
 
 def sha256(path: Path) -> str:

@@ -3,10 +3,8 @@
 It shows whatever stages are done: a section that needs more is left out.
 """
 
-import json
 import platform
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +16,9 @@ from pipelines.config import Config
 from pipelines.datasets import Data
 from pipelines.devices import Machine, usable_cores
 from pipelines.disentanglement import by_kl
-from pipelines.errors import RunError
 from pipelines.evaluation import reader
 from pipelines.figures import Imagination
-from pipelines.files import read_json, write_json
+from pipelines.files import read_json, read_lines, write_json
 from pipelines.randomness import derive
 from pipelines.runs import RunFolder
 from pipelines.stages.evaluate import earlier, load_judge
@@ -219,19 +216,12 @@ def _training(run: RunFolder, done: Sequence[str], album: Album) -> str:
     parts = []
     for name in done:
         log = run.stage(name) / "log.jsonl"
-        lines = _log(log) if log.exists() else []
+        lines = read_lines(log) if log.exists() else []
         if lines:
             about = {"title": f"Training of {name}", "x": "step", "source": f"{name}/log.jsonl"}
             drawn = album.plot(f"training_{name}", plots.curves(lines), about)
             parts += [page.heading(name), page.plot(drawn, f"Training curves of {name}")]
     return "\n".join(parts)
-
-
-def _log(path: Path) -> list[dict[str, float]]:
-    try:
-        return [json.loads(line) for line in path.read_text().splitlines()]
-    except ValueError as error:
-        raise RunError(f"{path} is damaged (not whole JSON lines)") from error
 
 
 def _run(config: Config, run: RunFolder, done: Sequence[str]) -> str:

@@ -22,10 +22,8 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pipelines.errors import RunError, UsageError
 from pipelines.files import explain, read_json, sha256, write_json
+from pipelines.records import FORMAT as FORMAT
 from pipelines.run_contents import check_run_folder, leftovers
-
-FORMAT = 3
-"""Version of the run folder's layout, written into `data.json` and every `done.json`."""
 
 OWN_MODEL = "model.safetensors"
 LOCK_SECONDS = 0.5

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.files import explain, flush, write_bytes
+from pipelines.files import explain, flush, read_lines, write_bytes
 
 STATE, LOG = "state", "log.jsonl"
 """The files of a training in its folder."""
@@ -215,8 +215,8 @@ def _cut(log: Path, size: int) -> None:
 
 
 def _last_line(log: Path) -> dict[str, float]:
-    lines = log.read_text().splitlines() if log.exists() else []
-    line = json.loads(lines[-1]) if lines else {}
+    lines = read_lines(log) if log.exists() else []
+    line = lines[-1] if lines else {}
     return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
 
 
@@ -254,11 +254,18 @@ def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) ->
         content = torch.load(state, map_location="cpu", weights_only=True)
         module.load_state_dict(content["module"])
         optimiser.load_state_dict(content["optimiser"])
+        _check_moments(optimiser)
         sums = {name: value.to(device) for name, value in content["sums"].items()}
+        at = _Progress(content["step"], sums, content["count"], content["log_bytes"], content["seconds"])
+        if not all(isinstance(n, int) and n >= 0 for n in (at.step, at.count, at.log_bytes)):
+            raise ValueError("a step, count or size that is not a natural number")
     except (
         zipfile.BadZipFile,
         pickle.UnpicklingError,
+        AttributeError,
+        IndexError,
         RuntimeError,
+        TypeError,
         ValueError,
         KeyError,
         EOFError,
@@ -266,4 +273,12 @@ def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) ->
         raise RunError(
             f"{state} is not a state of this stage (truncated or altered); redo with --fresh"
         ) from error
-    return _Progress(content["step"], sums, content["count"], content["log_bytes"], content["seconds"])
+    return at
+
+
+def _check_moments(optimiser: torch.optim.Optimizer) -> None:
+    """Refuse moments of other shapes than their weights: torch does not, and a fused step would crash."""
+    for weight, moments in optimiser.state.items():
+        for name, value in moments.items():
+            if isinstance(value, Tensor) and value.ndim and value.shape != weight.shape:
+                raise ValueError(f"{name} is {tuple(value.shape)}, its weight {tuple(weight.shape)}")

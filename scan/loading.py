@@ -8,6 +8,7 @@ its done.json, and refuses by name whatever it cannot trust.
 
 import hashlib
 import json
+import reprlib
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -82,15 +83,9 @@ def _model(stage: Path, build: Callable[[Mapping[str, Any]], nn.Module], kind: t
     if (stage / "done.json").exists():
         _check_digest(path, _read(stage / "done.json", "the stage is not finished"))
     try:
-        state, spec = weights.load(path)
+        model, _ = weights.rebuild(path, build)
     except weights.WeightsError as error:
         raise RunError(str(error)) from error
-    try:
-        model = build(spec)
-        model.load_state_dict(state)
-    except (ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        raise RunError(f"{path}: does not fit this version of the program ({reason})") from error
     if not isinstance(model, kind):
         raise RunError(f"{path}: holds a {type(model).__name__}, expected a {kind.__name__}")
     return model
@@ -128,10 +123,12 @@ def _read(path: Path, when_missing: str) -> dict[str, Any]:
         raise RunError(f"{path}: not found; {when_missing}") from error
     except OSError as error:
         raise RunError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RunError(f"{path}: damaged, it is not JSON ({error})") from error
     if not isinstance(content, dict):
         raise RunError(f"{path}: damaged, it is not a JSON object")
     if content.get("format") != FORMAT:
-        raise RunError(f"{path}: run format {content.get('format')!r}, this program reads {FORMAT}")
+        raise RunError(
+            f"{path}: run format {reprlib.repr(content.get('format'))}, this program reads {FORMAT}"
+        )
     return content

@@ -10,6 +10,7 @@ weights:
 
 import difflib
 import inspect
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,10 +35,8 @@ def scan(
     The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons.
     """
     decoder = encoder if decoder is None else decoder
-    if encoder not in ENCODERS:
-        raise ValueError(f"unknown symbol encoder {encoder!r}{_nearest(encoder, ENCODERS)}")
-    if decoder not in DECODERS:
-        raise ValueError(f"unknown symbol decoder {decoder!r}{_nearest(decoder, DECODERS)}")
+    _check_known(encoder, ENCODERS, "symbol encoder")
+    _check_known(decoder, DECODERS, "symbol decoder")
     return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
 
 
@@ -50,6 +49,9 @@ DECODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
     "experts": lambda latents, symbols, hidden: ExpertSymbolDecoder(latents, symbols),
 }
 
+LONGEST_REASON = 200
+"""Characters that an error quotes of a specification."""
+
 KINDS: Mapping[str, Callable[..., nn.Module]] = {"scan": scan, "operators": Operators, "judge": Judge}
 
 
@@ -60,17 +62,31 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
         ValueError: for an unknown kind, encoder or decoder, with the nearest valid name, and for a key that
             is missing or unknown.
     """
-    kind = str(spec.get("kind"))
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind of model {kind!r}{_nearest(kind, KINDS)}")
+    kind: Any = spec.get("kind")
+    _check_known(kind, KINDS, "kind of model")
     arguments = {key: value for key, value in spec.items() if key != "kind"}
     try:
         inspect.signature(KINDS[kind]).bind(**arguments)
     except TypeError as error:
-        raise ValueError(f"the specification of a {kind} model does not fit: {error}") from error
+        reason = str(error)[:LONGEST_REASON]
+        raise ValueError(f"the specification of a {kind} model does not fit: {reason}") from error
+    for key, value in arguments.items():
+        _check_sizes(key, value, kind)
     return KINDS[kind](**arguments)
 
 
-def _nearest(name: str, known: Mapping[str, object]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
+    if not isinstance(name, str) or name not in known:
+        shown = reprlib.repr(name)
+        near = difflib.get_close_matches(shown.strip("'"), known, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+        raise ValueError(f"unknown {what} {shown}{hint}")
+
+
+def _check_sizes(key: str, value: Any, kind: str) -> None:
+    """Raise ValueError where a size is not a positive integer, or a list not one of these."""
+    sizes = value if isinstance(value, list | tuple) else [value]
+    if key in ("encoder", "decoder"):
+        return
+    if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+        raise ValueError(f"{key} of a {kind} model is made of positive integers, got {reprlib.repr(value)}")

@@ -22,9 +22,26 @@ OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 Item = tuple[str, str]
 
+LONGEST_NAME = 200
+"""Characters of an attribute, a value or an alias."""
+
 _INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
 """Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what
 follows; not the joiners that some scripts and emoji need."""
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Text as an error message quotes it: without its middle where it is long.
+
+    >>> shortened("ice lolly, ice lolly", most=11)
+    'ice ...olly'
+    """
+    return text if len(text) <= most else f"{text[: (most - 3) // 2]}...{text[-((most - 2) // 2) :]}"
+
+
+def quoted(value: object) -> str:
+    """`repr` of anything as an error message quotes it."""
+    return shortened(repr(value))
 
 
 class VocabularyError(ValueError):
@@ -37,8 +54,8 @@ class ConflictError(ValueError):
     def __init__(self, first: Item, second: Item) -> None:
         self.first, self.second = first, second
         super().__init__(
-            f'"{first[0]}: {first[1]}" and "{second[0]}: {second[1]}" exclude each other: '
-            f'a concept gives one value to "{first[0]}"'
+            f'"{shortened(": ".join(first))}" and "{shortened(": ".join(second))}" exclude each other: '
+            f'a concept gives one value to "{shortened(first[0])}"'
         )
 
 
@@ -51,11 +68,15 @@ def check_name(name: object, what: str) -> str:
     """
     if not isinstance(name, str):
         kind = type(name).__name__
-        raise VocabularyError(f"{what} must be a string, not {name!r} ({kind}): quote it in YAML")
+        raise VocabularyError(f"{what} must be a string, not {quoted(name)} ({kind}): quote it in YAML")
     if not name or name != " ".join(name.split()):
-        raise VocabularyError(f"{what} is {str(name)!r}: empty, or with stray white space")
+        raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
+    if len(name) > LONGEST_NAME:
+        raise VocabularyError(
+            f'{what} "{shortened(name)}" has {len(name):,} characters, at most {LONGEST_NAME} are a name'
+        )
     if _INVISIBLE.search(name):
-        raise VocabularyError(f"{what} is {str(name)!a}: it has a character that cannot be seen")
+        raise VocabularyError(f"{what} is {shortened(str(name))!a}: it has a character that cannot be seen")
     return str(name)
 
 
@@ -80,7 +101,7 @@ class Concept:
 
     def __init__(self, items: Mapping[str, str] | Iterable[Item] = (), order: tuple[str, ...] = ()) -> None:
         if isinstance(items, str):
-            raise VocabularyError(f"{items!r} is text: read it with parse(text, vocabulary)")
+            raise VocabularyError(f"{shortened(items)!r} is text: read it with parse(text, vocabulary)")
         values: dict[str, str] = {}
         for name, value in items.items() if isinstance(items, Mapping) else items:
             name = check_name(name, "attribute")
@@ -88,7 +109,8 @@ class Concept:
             if values.setdefault(name, value) != value:
                 raise ConflictError((name, values[name]), (name, value))
         names = [name for name in order if name in values]
-        names += [name for name in values if name not in names]
+        known = set(names)
+        names += [name for name in values if name not in known]
         self._items: tuple[Item, ...] = tuple((name, values[name]) for name in names)
         self._order = order
         # The set rather than its hash: hashes of strings differ between processes, and concepts are pickled.

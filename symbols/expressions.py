@@ -15,14 +15,23 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
-from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
+from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply, shortened
 from symbols.vocabulary import Vocabulary, did_you_mean, listing, spelling
 
 MAX_OPERATORS = 100
+"""Operators and parentheses of an expression, hence also its depth."""
+MAX_LENGTH = 50_000
+"""Characters of an expression."""
+MOST_STOPS = 4
+"""Words such as "and" that a misspelt name may run past."""
+SHOWN = 100
+"""Characters of an expression that an error shows, around the place."""
 
 _OPERATOR = re.compile(r"(?<![\w-])(?:(and)|(in[\s_]+common)|(ignore))(?![\w-])", re.IGNORECASE)
+_SPACE = re.compile(" *")
 _DELIMITER = re.compile(rf"[(),]|{_OPERATOR.pattern}|\Z", re.IGNORECASE)
 
 
@@ -35,8 +44,14 @@ class ExpressionError(ValueError):
 
     @property
     def caret(self) -> str:
-        """The text, and below it a line that points at the place."""
-        return f"{self.text}\n{' ' * self.start}{'^' * max(1, self.end - self.start)}"
+        """The text, or of a long one what is around the place, and below it a line that points at it."""
+        first = max(0, min(self.start - SHOWN // 3, len(self.text) - SHOWN))
+        shown = self.text[first : first + SHOWN]
+        before = "..." if first else ""
+        after = "..." if first + SHOWN < len(self.text) else ""
+        indent = " " * (len(before) + self.start - first)
+        marks = "^" * max(1, min(self.end, first + len(shown)) - self.start)
+        return f"{before}{shown}{after}\n{indent}{marks}"
 
 
 @dataclass(frozen=True)
@@ -116,6 +131,9 @@ class _Parser:
 
     def __init__(self, text: str, vocabulary: Vocabulary) -> None:
         self.text, self.vocabulary = re.sub(r"\s", " ", text), vocabulary
+        if len(text) > MAX_LENGTH:
+            message = f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}"
+            raise ExpressionError(message, self.text, MAX_LENGTH, MAX_LENGTH + 1)
         self.phrases = _phrases(vocabulary)
         self.operators = 0
         self.advance(0)
@@ -166,7 +184,7 @@ class _Parser:
         written, concepts = found
         if len(concepts) > 1:
             candidates = listing([str(concept) for concept in concepts])
-            message = f'"{written.rstrip()}" is ambiguous, it may mean {candidates}'
+            message = f'"{shortened(written.rstrip())}" is ambiguous, it may mean {candidates}'
             raise self.error(message, self.position, written)
         self.advance(self.position + len(written))
         return concepts[0]
@@ -186,7 +204,8 @@ class _Parser:
         return self.text[self.position : self.position + 1]
 
     def advance(self, position: int) -> None:
-        self.position = len(self.text) - len(self.text[position:].lstrip())
+        match = _SPACE.match(self.text, position)
+        self.position = match.end() if match else position
 
     def count(self, sign: str) -> None:
         self.operators += 1
@@ -201,7 +220,7 @@ class _Parser:
         found = re.compile(r"\w+|.").match(self.text, self.position)
         assert found is not None, "nothing is misplaced at the end"
         hint = "write AND to join what is in parentheses" if found[0] == "," else _expected(found[0])
-        return self.error(f'"{found[0]}" is out of place: {hint}', self.position, found[0])
+        return self.error(f'"{shortened(found[0])}" is out of place: {hint}', self.position, found[0])
 
     def unknown(self) -> ExpressionError:
         """The error for no name at this place: the most specific reason that applies."""
@@ -215,7 +234,7 @@ class _Parser:
             or self.misspelt(stops, cutoff=0.85)
             or self.no_operator(written)
             or self.misspelt(stops, cutoff=0.6)
-            or self.error(f'unknown name "{written}"', start, written)
+            or self.error(f'unknown name "{shortened(written)}"', start, written)
         )
 
     def wrong_value(self, written: str) -> ExpressionError | None:
@@ -226,31 +245,38 @@ class _Parser:
         attribute = known.get(spelling(head))
         if attribute is None:
             near = did_you_mean(head, self.vocabulary.names) if rest else ""
-            return self.error(f'unknown attribute "{head}"{near}', self.position, head) if near else None
+            return (
+                self.error(f'unknown attribute "{shortened(head)}"{near}', self.position, head)
+                if near
+                else None
+            )
         if not value:
             example = f"{attribute.name}: {attribute.values[0]}"
-            return self.error(f'"{head}" needs a value, such as "{example}"', self.position, head)
+            return self.error(
+                f'"{shortened(head)}" needs a value, such as "{shortened(example)}"', self.position, head
+            )
         near = did_you_mean(value, attribute.values) or f": it has {listing(attribute.values)}"
-        message = f'attribute "{attribute.name}" has no value "{value}"{near}'
+        message = f'attribute "{shortened(attribute.name)}" has no value "{shortened(value)}"{near}'
         return self.error(message, self.position + written.rindex(value), value)
 
     def misspelt(self, stops: list[re.Match[str]], cutoff: float) -> ExpressionError | None:
         """The error for a name that is near a known one; the name may run past words such as "and"."""
-        for stop in stops:
+        for stop in stops[:MOST_STOPS]:
             written = self.text[self.position : stop.start()].rstrip()
             if near := did_you_mean(written, self.phrases.names, cutoff):
-                return self.error(f'unknown name "{written}"{near}', self.position, written)
+                return self.error(f'unknown name "{shortened(written)}"{near}', self.position, written)
             if len(written) > 2 * self.phrases.longest:
                 break
         return None
 
     def no_operator(self, written: str) -> ExpressionError | None:
         """The error for a known name with a word after it that is no operator."""
-        for space in reversed(list(re.finditer(r"\s+", written))):
+        spaces = list(islice(re.finditer(r"\s+", written), self.phrases.longest))  # no name has as many
+        for space in reversed(spaces):
             if self.phrases.read(written[: space.start()]):
                 rest = written[space.end() :]
                 word = rest.split()[0]
-                message = f'"{word}" is out of place: {_expected(rest)}'
+                message = f'"{shortened(word)}" is out of place: {_expected(rest)}'
                 return self.error(message, self.position + space.end(), word)
         return None
 

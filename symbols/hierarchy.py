@@ -13,7 +13,7 @@ from itertools import combinations, product
 
 import networkx as nx
 
-from symbols.concepts import Concept
+from symbols.concepts import Concept, Item
 from symbols.ranks import level_counts
 from symbols.vocabulary import Vocabulary
 
@@ -59,28 +59,38 @@ def hierarchy(concepts: Iterable[Concept]) -> nx.DiGraph:
     graph = nx.DiGraph()
     for concept in ordered:
         graph.add_node(concept, level=concept.level)
-    for concept in ordered:
-        for parent in _most_specific(_above(concept, graph, ordered)):
-            graph.add_edge(parent, concept)
+    above = _above(ordered)
+    for place, concept in enumerate(ordered):
+        left = above[place]
+        while left:  # the last of them is one of the most specific; those above it are implied
+            parent = left.bit_length() - 1
+            graph.add_edge(ordered[parent], concept)
+            left &= ~(above[parent] | 1 << parent)
     return graph
 
 
-def _above(concept: Concept, graph: nx.DiGraph, ordered: Sequence[Concept]) -> list[Concept]:
-    """The nodes superordinate to a concept, the most specific first."""
-    if 2**concept.level > len(ordered):
-        return [other for other in reversed(ordered) if other.is_superordinate_to(concept)]
-    subsets = (
-        Concept(items) for k in reversed(range(concept.level)) for items in combinations(concept.items, k)
-    )
-    return [subset for subset in subsets if subset in graph]
-
-
-def _most_specific(above: Sequence[Concept]) -> list[Concept]:
-    parents: list[Concept] = []
-    for candidate in above:
-        if not any(candidate.is_superordinate_to(parent) for parent in parents):
-            parents.append(candidate)
-    return parents
+def _above(ordered: Sequence[Concept]) -> list[int]:
+    """Of each concept, given by level, the set of those that are superordinate to it: a bit for each."""
+    places = {concept: place for place, concept in enumerate(ordered)}
+    saying: dict[Item, int] = {}
+    for place, concept in enumerate(ordered):
+        for item in concept.items:
+            saying[item] = saying.get(item, 0) | 1 << place
+    found = []
+    for place, concept in enumerate(ordered):
+        above = 0
+        if 2**concept.level <= len(saying):
+            for level in range(concept.level):
+                for items in combinations(concept.items, level):
+                    above |= 1 << places.get(Concept(items), place)
+        else:
+            said = set(concept.items)
+            for item, others in saying.items():
+                if item not in said:
+                    above |= others
+            above = ~above
+        found.append(above & ((1 << place) - 1))
+    return found
 
 
 def to_node_link(graph: nx.DiGraph) -> dict[str, object]:

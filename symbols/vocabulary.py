@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symbols.concepts import Concept, Item, VocabularyError, check_name
+from symbols.concepts import Concept, Item, VocabularyError, check_name, quoted, shortened
 
 YES = "yes"
 LARGEST_KEY = 2**62
@@ -45,12 +45,14 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """
     by_spelling = {spelling(candidate): candidate for candidate in known}
     near = difflib.get_close_matches(spelling(name), by_spelling, n=1, cutoff=cutoff)
-    return f'; did you mean "{by_spelling[near[0]]}"?' if near else ""
+    return f'; did you mean "{shortened(by_spelling[near[0]])}"?' if near else ""
 
 
 def listing(names: Sequence[str], most: int = 8) -> str:
     """Names for an error message, cut where the list gets long."""
-    return ", ".join(names[:most]) + (f", ... ({len(names)} in all)" if len(names) > most else "")
+    return ", ".join(map(shortened, names[:most])) + (
+        f", ... ({len(names)} in all)" if len(names) > most else ""
+    )
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,11 @@ class Attribute:
             )
         if not isinstance(self.binary, bool):
             raise VocabularyError(
-                f'attribute "{self.name}": binary must be true or false, not {self.binary!r}'
+                f'attribute "{self.name}": binary must be true or false, not {quoted(self.binary)}'
             )
         if isinstance(self.values, str) or not isinstance(self.values, Sequence):
             raise VocabularyError(
-                f'attribute "{self.name}": values must be a list of strings, not {self.values!r}'
+                f'attribute "{self.name}": values must be a list of strings, not {quoted(self.values)}'
             )
         values = tuple(check_name(value, f'value of "{self.name}"') for value in self.values)
         if self.binary and values not in ((), (YES,)):
@@ -280,12 +282,12 @@ class Vocabulary:
         _check_keys(data, ("attributes", "aliases"), "a vocabulary")
         listed, aliases = data.get("attributes"), data.get("aliases") or {}
         if not isinstance(listed, Sequence) or isinstance(listed, str):
-            raise VocabularyError(f"attributes must be a list of {{name, values}}, not {listed!r}")
+            raise VocabularyError(f"attributes must be a list of {{name, values}}, not {quoted(listed)}")
         if not isinstance(aliases, Mapping):
-            raise VocabularyError(f"aliases must map names to concepts, not {aliases!r}")
+            raise VocabularyError(f"aliases must map names to concepts, not {quoted(aliases)}")
         for name, concept in aliases.items():
             if not isinstance(concept, Mapping):
-                raise VocabularyError(f'alias "{name}" must map attributes to values, not {concept!r}')
+                raise VocabularyError(f'alias "{name}" must map attributes to values, not {quoted(concept)}')
         for entry in listed:
             _check_keys(entry, ("name", "values", "binary"), "an attribute")
         attributes = (Attribute(e.get("name"), e.get("values") or (), e.get("binary", False)) for e in listed)
@@ -307,11 +309,15 @@ class Vocabulary:
             raise VocabularyError(f'attribute "{name}" has no value "{value}"{near}')
         return self._positions[item]
 
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self.names)}
+
     def _place(self, name: str) -> int:
-        if name not in self.names:
+        if name not in self._places:
             near = did_you_mean(name, self.names) or f": there are {listing(self.names)}"
             raise VocabularyError(f'unknown attribute "{name}"{near}')
-        return self.names.index(name)
+        return self._places[name]
 
     def _checked(self, factors: ArrayLike) -> NDArray[np.int64]:
         rows = np.asarray(factors)
@@ -334,7 +340,7 @@ class Vocabulary:
 
 def _check_keys(data: object, known: tuple[str, ...], what: str) -> None:
     if not isinstance(data, Mapping):
-        raise VocabularyError(f"{what} must be a mapping with {', '.join(known)}, not {data!r}")
+        raise VocabularyError(f"{what} must be a mapping with {', '.join(known)}, not {quoted(data)}")
     for key in data:
         if key not in known:
-            raise VocabularyError(f"{what} has no key {key!r}{did_you_mean(str(key), known)}")
+            raise VocabularyError(f"{what} has no key {quoted(key)}{did_you_mean(str(key), known)}")

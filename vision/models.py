@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import reprlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
@@ -37,6 +38,10 @@ class VisionModel(Protocol):
         """Codes (B, latents) to images (B, C, H, W) in [0, 1]."""
         ...
 
+
+SIZES = ("latents", "where", "layers", "hidden", "code")
+LISTS = ("shape", "widths")
+"""Arguments that are a positive integer, and those that are a list of them."""
 
 COLOURS: dict[str, Colour] = {"rgb": RGB(), "hsv": HSV(), "hsv_cyclic": CyclicHSV()}
 
@@ -163,17 +168,34 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
     full = {"kind": kind, **defaults, **filled, **given}
     if "shape" not in full:
         raise ValueError(f"the specification of a {kind} needs a shape [C, H, W]")
+    for key, value in full.items():
+        _check_type(key, value, kind)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in full.items()}
 
 
+def _check_type(key: str, value: Any, kind: str) -> None:
+    """Raise ValueError where a size is not a positive integer, or a list not one of these."""
+    if key in SIZES and not _is_count(value):
+        raise ValueError(f"{key} of a {kind} is a positive integer, got {reprlib.repr(value)}")
+    if key in LISTS and not (isinstance(value, Sequence) and all(map(_is_count, value))):
+        raise ValueError(f"{key} of a {kind} is a list of positive integers, got {reprlib.repr(value)}")
+    if key == "precision_limit" and not (value is None or isinstance(value, int | float)):
+        raise ValueError(f"{key} of a {kind} is a number or null, got {reprlib.repr(value)}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 def _choose(choices: Mapping[str, Any], name: Any, what: str) -> Any:
-    if name not in choices:
+    if not isinstance(name, str) or name not in choices:
         raise ValueError(
-            f"unknown {what} {name!r}{_suggestion(name, choices)}: choose from {', '.join(choices)}"
+            f"unknown {what} {reprlib.repr(name)}{_suggestion(name, choices)}: "
+            f"choose from {', '.join(choices)}"
         )
     return choices[name]
 
 
 def _suggestion(name: Any, choices: Collection[str]) -> str:
-    close = difflib.get_close_matches(str(name), choices, n=1)
+    close = difflib.get_close_matches(reprlib.repr(name).strip("'"), choices, n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""

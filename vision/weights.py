@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import safetensors
 import safetensors.torch
@@ -24,6 +24,13 @@ from torch import Tensor, nn
 
 FORMAT = "scan-concepts"
 VERSION = 1
+DTYPES = (torch.float32, torch.int64, torch.int32, torch.uint8, torch.bool)
+"""Of the tensors in a file."""
+LONGEST_SPEC = 100_000
+LONGEST_REASON = 200
+"""Characters of a specification, and of what an error quotes of the file."""
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class WeightsError(ValueError):
@@ -57,10 +64,53 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror or error})") from error
     except safetensors.SafetensorError as error:
-        raise WeightsError(f"{path}: truncated or not a model file ({error})") from error
+        raise WeightsError(
+            f"{path}: truncated or not a model file ({str(error)[:LONGEST_REASON]})"
+        ) from error
+    for name, tensor in state.items():
+        if tensor.dtype not in DTYPES:
+            raise WeightsError(f"{path}: holds weights of {tensor.dtype}, expected float32 ({name})")
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise WeightsError(f"{path}: holds weights that are infinite or not a number ({name})")
     if _digest(state, about["spec"]) != about["sha256"]:
         raise WeightsError(f"{path}: altered after it was written (it does not match its digest)")
     return state, about["spec"]
+
+
+def rebuild(
+    path: str | os.PathLike[str], build: Callable[[Mapping[str, Any]], M]
+) -> tuple[M, dict[str, Any]]:
+    """The module in a file that `save` wrote, on the CPU, and its specification.
+
+    The module is first built without memory, and the shapes are compared, so that a specification of other or
+    of enormous sizes is refused before anything of that size exists.
+
+    Args:
+        build: Makes the module of a specification.
+
+    Raises WeightsError as `load`, and for a specification that describes no module, or not these weights.
+    """
+    state, spec = load(path)
+    try:
+        with torch.device("meta"):
+            planned = build(spec)
+    except Exception as error:  # whatever a foreign specification leads to
+        reason = " ".join(str(error).split())[:LONGEST_REASON]
+        raise WeightsError(
+            f"{path}: its specification describes no model of this version ({reason})"
+        ) from error
+    shapes = {name: tuple(tensor.shape) for name, tensor in planned.state_dict().items()}
+    for name in (*shapes, *state):
+        found = tuple(state[name].shape) if name in state else "not there"
+        expected = shapes.get(name, "none")
+        if found != expected:
+            raise WeightsError(
+                f"{path}: does not fit its specification "
+                f"({name[:LONGEST_REASON]} is {found}, expected {expected})"
+            )
+    module = build(spec)
+    module.load_state_dict(state)
+    return module, spec
 
 
 def restore(path: str | os.PathLike[str], module: nn.Module) -> dict[str, Any]:
@@ -104,16 +154,19 @@ def _about(path: str | os.PathLike[str], metadata: Mapping[str, str]) -> dict[st
     if FORMAT not in metadata:
         raise WeightsError(f"{path}: not a model file of {FORMAT}")
     try:
-        about: dict[str, Any] = json.loads(metadata[FORMAT])
-    except ValueError as error:
+        about: Any = json.loads(metadata[FORMAT])
+    except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: altered after it was written ({error})") from error
+    if not isinstance(about, dict):
+        raise WeightsError(f"{path}: altered after it was written (no specification)")
+    if len(metadata[FORMAT]) > LONGEST_SPEC:
+        raise WeightsError(f"{path}: has a specification of more than {LONGEST_SPEC:,} characters")
     if about.get("version") != VERSION:
-        raise WeightsError(
-            f"{path}: format version {about.get('version')}, this program reads version {VERSION}"
-        )
+        found = str(about.get("version"))[:LONGEST_REASON]
+        raise WeightsError(f"{path}: format version {found}, this program reads version {VERSION}")
     if not isinstance(about.get("spec"), dict) or "sha256" not in about:
         raise WeightsError(f"{path}: altered after it was written (it lacks a specification or a digest)")
-    return about
+    return dict(about)
 
 
 def _digest(state: Mapping[str, Tensor], spec: Mapping[str, Any]) -> str:

@@ -4,8 +4,41 @@ Each exports a `COMMAND` and imports nothing slow at the top: what it needs, its
 """
 
 import argparse
+import math
+import re
 from collections.abc import Callable
 from typing import NamedTuple
+
+from pipelines.errors import shortened
+
+LARGEST_SEED = 2**63 - 1
+MOST_SHOWN = 4096
+"""Images of a picture."""
+
+
+def whole(most: int) -> Callable[[str], int]:
+    """The type of a command-line argument that is a whole number of at most `most`, whatever its sign."""
+
+    def read(text: str) -> int:
+        digits = text.strip()
+        if not re.fullmatch(r"[+-]?[0-9]{1,30}", digits) or abs(int(digits)) > most:
+            raise argparse.ArgumentTypeError(
+                f"expected a whole number of at most {most}, got {shortened(text)}"
+            )
+        return int(digits)
+
+    return read
+
+
+def real(text: str) -> float:
+    """The type of a command-line argument that is a finite number."""
+    try:
+        number = float(text) if "_" not in text else math.nan
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"expected a number, got {shortened(text)}")
+    return number
 
 
 class Command(NamedTuple):

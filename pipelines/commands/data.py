@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import MOST_SHOWN, Command, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -11,7 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="NAME", help="name of a shipped config, or path of a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
     parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="the sheet (default: NAME.png)")
-    parser.add_argument("-n", type=int, default=64, help="images on the sheet (default: 64)")
+    parser.add_argument("-n", type=whole(MOST_SHOWN), default=64, help="images on the sheet (default: 64)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

@@ -22,7 +22,7 @@ def main(options: argparse.Namespace) -> None:
     path = finished.folder(options.run)
     run.again(path, ["evaluate"], options)
     metrics = path / "evaluate" / "metrics.json"
-    print(metrics.read_text().strip() if options.json else metrics)
+    print(metrics.read_text(encoding="utf-8").strip() if options.json else metrics)
 
 
 COMMAND = Command(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import LARGEST_SEED, Command, real, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,10 +14,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--json", action="store_true", help="print JSON, with the probability of every symbol"
     )
     parser.add_argument(
-        "--threshold", type=float, default=0.5, help="from which probability a concept holds (default: 0.5)"
+        "--threshold",
+        type=real,
+        default=0.5,
+        help="from which probability a concept holds (default: 0.5)",
     )
     parser.add_argument(
-        "--seed", type=int, help="describe a sample of q(z|x), drawn with this seed, instead of its mean"
+        "--seed",
+        type=whole(LARGEST_SEED),
+        help="describe a sample of q(z|x), drawn with this seed, instead of its mean",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.commands import Command
+from pipelines.commands import Command, real, whole
 from pipelines.metric_names import METRICS, chosen, meaning
 
 if TYPE_CHECKING:
@@ -42,13 +42,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help=f"names with commas between them, or all: {', '.join(METRICS)} (default: the quick ones)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.add_argument("--seed", type=int, default=0, help="of the split, the draws and the learners")
     parser.add_argument(
-        "--test-share", type=float, default=0.33, help="share to test on, without a test part (default: 0.33)"
+        "--seed", type=whole(2**32 - 1), default=0, help="of the split, the draws and the learners"
+    )
+    parser.add_argument(
+        "--test-share",
+        type=real,
+        default=0.33,
+        help="share to test on, without a test part (default: 0.33)",
     )
     parser.add_argument(
         "--points",
-        type=int,
+        type=whole(10**9),
         help=f"fit on at most so many and test on half as many (default: all of FILE, {RUN_POINTS} of a run)",
     )
 

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import LARGEST_SEED, MOST_SHOWN, Command, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,11 +14,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="EXPRESSION",
         help="a concept; may use AND, IN COMMON, IGNORE (the learned operators) and parentheses",
     )
-    parser.add_argument("-n", type=int, default=16, help="number of images (default: 16)")
+    parser.add_argument("-n", type=whole(MOST_SHOWN), default=16, help="number of images (default: 16)")
     parser.add_argument(
         "-o", "--output", type=Path, metavar="PNG", help="the picture (default: named after the expression)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="other seeds give other images (default: 0)")
+    parser.add_argument(
+        "--seed", type=whole(LARGEST_SEED), default=0, help="other seeds give other images (default: 0)"
+    )
 
 
 def main(options: argparse.Namespace) -> None:

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import LARGEST_SEED, Command, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -13,8 +13,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", type=Path, metavar="PNG", default=Path("traversals.png"), help="the picture"
     )
     parser.add_argument("--image", type=Path, help="start from this image (default: the middle of the prior)")
-    parser.add_argument("--columns", type=int, default=11, help="values of each latent (default: 11)")
-    parser.add_argument("--seed", type=int, help="start from a draw of the prior with this seed")
+    parser.add_argument("--columns", type=whole(200), default=11, help="values of each latent (default: 11)")
+    parser.add_argument(
+        "--seed", type=whole(LARGEST_SEED), help="start from a draw of the prior with this seed"
+    )
 
 
 def main(options: argparse.Namespace) -> None:
@@ -24,7 +26,7 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines import figures, finished
-    from pipelines.errors import UsageError
+    from pipelines.errors import RunError, UsageError
     from pipelines.files import read_json
     from pipelines.runs import RunFolder
     from pipelines.stages.learning import load
@@ -48,7 +50,12 @@ def main(options: argparse.Namespace) -> None:
     measured = run.stage("vision") / "metrics.json"
     nats = torch.ones(vision.latents)  # of the user's own model nothing is known
     if measured.exists():
-        nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"])
+        try:
+            nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"], dtype=torch.float32)
+        except (KeyError, TypeError, ValueError):
+            raise RunError(f"{measured} is damaged (no test_images.kl_per_latent)") from None
+        if nats.shape != (vision.latents,):
+            raise RunError(f"{measured}: kl_per_latent is not of the {vision.latents} latents of the model")
     sheet = figures.traversals(vision, nats, start, columns=options.columns)
     about = {"title": sheet.title, "rows": sheet.rows, "values": sheet.columns, **sheet.about}
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)

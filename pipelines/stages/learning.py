@@ -83,13 +83,9 @@ def load(
     """
     path = run.stage(stage) / OWN_MODEL
     try:
-        state, spec = weights.load(path)
-        module = build(spec)
-        module.load_state_dict(state)
+        module, _ = weights.rebuild(path, build)
     except weights.WeightsError as error:
         raise RunError(str(error)) from error
-    except (ValueError, TypeError, RuntimeError) as error:
-        raise RunError(f"{path}: {' '.join(str(error).split())}") from error
     if not isinstance(module, kind):
         raise RunError(f"{path}: holds a {type(module).__name__}, expected a {kind.__name__}")
     return place(module, device).eval().requires_grad_(False)

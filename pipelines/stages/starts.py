@@ -8,7 +8,6 @@ the same batches and the same noise, so their losses differ by what they have fo
 shown.
 """
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +18,7 @@ from torch import nn
 
 from pipelines.config import Vision
 from pipelines.devices import Machine
-from pipelines.files import read_json, write_json
+from pipelines.files import read_json, read_lines, write_json
 from pipelines.runs import RunFolder
 from pipelines.stages.learning import learn
 from pipelines.training import LOG, STATE, Loss, Trained, take_over
@@ -107,7 +106,7 @@ def _plan(settings: Vision) -> Iterator[tuple[int, int]]:
 
 def _loss_up_to(step: int, folder: Path) -> float:
     """The mean loss of the last quarter of the steps up to `step`; the training may have gone on since."""
-    lines = map(json.loads, (folder / LOG).read_text().splitlines())
+    lines = read_lines(folder / LOG)
     return fmean(line["loss"] for line in lines if 0.75 * step < line["step"] <= step)
 
 
