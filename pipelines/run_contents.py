@@ -5,11 +5,11 @@ stage folder is a run's when it holds the notes of a stage, or the user's own mo
 process left are a run's too; the next process that holds the lock removes them.
 """
 
+import json
 import re
 from pathlib import Path
 
-from pipelines.errors import RunError, UsageError
-from pipelines.files import read_json
+from pipelines.errors import UsageError
 
 STAGES = ("dae", "vision", "symbols", "operators", "judge", "evaluate", "report")
 FILES = (".lock", "config.yaml", "data.json", "report.html")
@@ -43,9 +43,10 @@ def check_run_folder(path: Path) -> None:
 def is_run(path: Path) -> bool:
     """Whether a folder holds the `data.json` of a run, of whatever format version."""
     try:
-        return {"format", "asked", "splits"} <= read_json(path / "data.json").keys()
-    except (RunError, OSError):
+        content = json.loads((path / "data.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
         return False
+    return isinstance(content, dict) and {"format", "asked", "splits"} <= content.keys()
 
 
 def is_stage(folder: Path) -> bool:
