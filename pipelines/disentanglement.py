@@ -3,7 +3,8 @@
 A code is the mean of q(z|x). Rendered sets give fresh images of all combinations, others a draw of their own
 images, whether they were trained on or not: the model never saw a factor. Beside the model stand, on the same
 points, a perfect code (the factors' indices themselves) and a random one (standard normal, as wide as the
-model's), since neither scores 1 or 0 in every metric.
+model's), since neither scores 1 or 0 in every metric. Where latents are averaged over, those that do not
+differ from the prior are left out: the posterior says which, its codes do not.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ from tqdm import tqdm
 from pipelines.randomness import derive, generator
 from pipelines.runs import versions
 from pipelines.stages.judge import fresh
-from pipelines.stages.vision import encode
+from pipelines.stages.vision import ACTIVE, encode
 from vision.data import ImageSet
 from vision.gaussian import kl_from_prior
 from vision.metrics import (
@@ -56,7 +57,7 @@ class Encoded(NamedTuple):
     names: tuple[str, ...]
     """The factors that vary; the columns of `parts`."""
     left_out: tuple[str, ...]
-    """Factors with a single value among the first points to fit on."""
+    """Factors with a single value among the first points to fit on, or to test on."""
     images: str
     """Which images, in words."""
 
@@ -87,13 +88,14 @@ def encoded(
     if total < 6:
         raise MetricError(f"{total} images are too few")
     z, v, fit = np.concatenate(codes), np.concatenate(factors), total * 2 // 3
-    varies = (v[: min(fit, FEWEST)] != v[0]).any(axis=0)  # so that it does in the part for DCI, too
+    head = v[: min(fit, FEWEST)], v[fit : fit + FEWEST // 2]  # so that it does in the parts for DCI, too
+    varies = np.logical_and(*((part != part[0]).any(axis=0) for part in head))
     if not varies.any():
         raise MetricError("no factor of the images varies")
-    v = v[:, varies]
+    v, kl = v[:, varies], np.concatenate(nats).mean(axis=0)
     return Encoded(
-        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive(seed, "disentanglement")),
-        np.concatenate(nats).mean(axis=0),
+        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive(seed, "disentanglement"), kl > ACTIVE),
+        kl,
         tuple(name for name, keep in zip(images.names, varies, strict=True) if keep),
         tuple(name for name, keep in zip(images.names, varies, strict=True) if not keep),
         "fresh images of all combinations" if order is None else "images of the data set",
@@ -122,9 +124,11 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
     rng = np.random.default_rng(parts.seed)
     noise = [rng.standard_normal(part.shape) for part in (parts.codes, parts.codes_test)]
     perfect = parts._replace(
-        codes=parts.factors.astype(np.float64), codes_test=parts.factors_test.astype(np.float64)
+        codes=parts.factors.astype(np.float64),
+        codes_test=parts.factors_test.astype(np.float64),
+        active=None,
     )
-    random = parts._replace(codes=noise[0], codes_test=noise[1])
+    random = parts._replace(codes=noise[0], codes_test=noise[1], active=None)
     few = _dci_points(parts)
     scores, matrices = scored(parts, few)
     told = {
@@ -136,6 +140,7 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         "points": len(parts.codes),
         "points_test": len(parts.codes_test),
         "latents": parts.codes.shape[1],
+        "latents_active": int((found.nats > ACTIVE).sum()),
         "factors": {n: len(np.unique(c)) for n, c in zip(found.names, parts.factors.T, strict=True)},
         "factors_left_out": list(found.left_out),
         "bins": BINS,
@@ -148,7 +153,7 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores of a code, and the matrices (D, K) that they are read from."""
-    codes, factors, codes_test, factors_test, seed = parts
+    codes, factors, codes_test, factors_test, seed, active = parts
     predicted = sap_matrix(codes, factors, codes_test, factors_test)
     few, some = dci_points, max(dci_points // 2, 2)
     estimator: Estimator = "gradient_boosting" if compiled() else "random_forest"
@@ -158,7 +163,7 @@ def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any
     scores = {
         "mig": float(mig_per_factor(codes, factors, bins=BINS).mean()),
         "modularity": modularity(codes, factors, bins=BINS),
-        "modularity_live": modularity(codes, factors, bins=BINS, live_only=True),
+        "modularity_live": modularity(codes, factors, bins=BINS, live_only=True, active=active),
         "sap": float(gaps(predicted, axis=0).mean()),
         "dci": {
             **{name: getattr(learned, name) for name in learned._fields if name != "importance"},

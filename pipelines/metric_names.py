@@ -4,6 +4,7 @@ instant; `vision.metrics` has the formulas, `docs/metrics.md` what fools each.""
 from typing import NamedTuple
 
 BINS = 20
+DEAD = "dead latents: by KL in a run, constant ones in a file"
 
 
 class Metric(NamedTuple):
@@ -26,10 +27,10 @@ class Meaning(NamedTuple):
 
 METRICS: dict[str, Metric] = {
     "mig": Metric(f"bins {BINS}"),
-    "mig_sup": Metric(f"bins {BINS}"),
+    "mig_sup": Metric(f"bins {BINS}, {DEAD}"),
     "jemmig": Metric(f"bins {BINS}"),
     "dcimig": Metric(f"bins {BINS}"),
-    "modularity": Metric(f"bins {BINS}"),
+    "modularity": Metric(f"bins {BINS}, {DEAD}"),
     "explicitness": Metric("logistic regression, C 1"),
     "sap": Metric("linear classifier, C 0.01"),
     "sap_continuous": Metric("squared correlation"),
@@ -37,7 +38,7 @@ METRICS: dict[str, Metric] = {
     "dci_random_forest": Metric("random forest (scikit-learn), seed {seed}", quick=False),
     "dci_lasso": Metric("lasso, alpha 0.02", quick=False),
     "dci_lightgbm": Metric("lightgbm, seed {seed}", quick=False),
-    "irs": Metric(f"quantile 0.99, bins {BINS}"),
+    "irs": Metric(f"quantile 0.99, bins {BINS}, {DEAD}"),
     "mcc": Metric("Pearson correlation"),
     "infomec": Metric("10 neighbours, seed {seed}"),
     "unsupervised": Metric(f"bins {BINS}, Wasserstein normalised"),
@@ -50,14 +51,14 @@ MEANINGS: dict[str, Meaning] = {
     "jemmig": Meaning("higher", "all spread and mixed", "one latent per factor, pure"),
     "dcimig": Meaning("higher", "no factor is held", "one latent per factor, pure"),
     "modularity": Meaning("higher", "latents mix factors (noise: ~0.6)", "one factor per latent"),
-    "modularity_live": Meaning("higher", "the same without dead latents", "one factor per latent"),
+    "modularity_live": Meaning("higher", "latents mix factors (dead ones left out)", "one factor per latent"),
     "explicitness": Meaning("higher", "(chance is 0.5)", "factors linearly readable"),
     "sap": Meaning("higher", "no latent ahead of the next", "one latent predicts each factor"),
     "dci_disentanglement": Meaning("higher", "latents mix factors", "one factor per latent"),
     "dci_completeness": Meaning("higher", "factors spread over latents", "one latent per factor"),
     "dci_informativeness": Meaning("higher", "all wrong (chance: 1/values)", "every factor predicted"),
     "irs": Meaning("higher", "any factor moves a latent", "one factor moves each latent"),
-    "irs_num_active": Meaning("", "(latents that vary)", ""),
+    "irs_num_active": Meaning("", "(latents that take part)", ""),
     "mcc": Meaning("higher", "no correlation", "one latent per factor, affine"),
     "infom": Meaning("higher", "latents mix factors", "one factor per latent"),
     "infoe": Meaning("higher", "factors not readable", "factors linearly readable"),

@@ -48,7 +48,7 @@ FAST: dict[str, Callable[[Data], float]] = {
     "wasserstein": lambda d: gaussian_wasserstein_correlation(d[0]),
     "latent_information": lambda d: latent_mutual_information(d[0]),
 }
-ANY_LABELS = [name for name in FAST if name not in ("sap_continuous", "mcc", "irs")]
+ANY_LABELS = [name for name in FAST if name not in ("sap_continuous", "mcc")]
 
 
 def with_codes(data: Data, change: Callable[[np.ndarray], np.ndarray]) -> Data:

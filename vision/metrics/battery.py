@@ -7,7 +7,7 @@ for name, score in BATTERY.items():
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vision.metrics.arrays import Floats, Integers
+from vision.metrics.arrays import Booleans, Floats, Integers
 from vision.metrics.correlation import gaussian_total_correlation, gaussian_wasserstein_correlation
 from vision.metrics.dci import Estimator, dci
 from vision.metrics.downstream import Downstream, downstream
@@ -21,13 +21,18 @@ from vision.metrics.sap import sap
 
 
 class Parts(NamedTuple):
-    """Codes (N, D) and factors (N, K) to fit on, a test part (M, D), (M, K), and a seed."""
+    """Codes (N, D) and factors (N, K) to fit on, a test part (M, D), (M, K), a seed, and `active` (D,).
+
+    `active` marks the latents that differ from their prior, where that is known: the codes of a VAE do not
+    show it (see `modularity`). It is for the scores that average over latents: mig_sup, modularity_live, irs.
+    """
 
     codes: Floats
     factors: Integers
     codes_test: Floats
     factors_test: Integers
     seed: int = 0
+    active: Booleans | None = None
 
 
 Scores = dict[str, float]
@@ -44,7 +49,7 @@ def _infomec(parts: Parts) -> Scores:
 
 
 def _irs(parts: Parts) -> Scores:
-    result = irs(parts.codes, parts.factors)
+    result = irs(parts.codes, parts.factors, active=parts.active)
     return {"irs": result.score, "irs_num_active": float(result.num_active)}
 
 
@@ -57,12 +62,12 @@ def _downstream(result: Downstream) -> Scores:
 
 BATTERY: dict[str, Callable[[Parts], Scores]] = {
     "mig": lambda p: {"mig": mig(p.codes, p.factors)},
-    "mig_sup": lambda p: {"mig_sup": mig_sup(p.codes, p.factors)},
+    "mig_sup": lambda p: {"mig_sup": mig_sup(p.codes, p.factors, active=p.active)},
     "jemmig": lambda p: {"jemmig": jemmig(p.codes, p.factors)},
     "dcimig": lambda p: {"dcimig": dcimig(p.codes, p.factors)},
     "modularity": lambda p: {
         "modularity": modularity(p.codes, p.factors),
-        "modularity_live": modularity(p.codes, p.factors, live_only=True),
+        "modularity_live": modularity(p.codes, p.factors, live_only=True, active=p.active),
     },
     "explicitness": lambda p: {
         f"explicitness_{part}": value for part, value in explicitness(*p[:4])._asdict().items()

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from vision.metrics.arrays import Floats, Integers, MetricError, Single, Unsigned
+from vision.metrics.arrays import Floats, Integers, Single, Unsigned, standardised
+from vision.metrics.linear import many_values
 
 STAGES, RATE = 100, 0.1
 
@@ -36,11 +37,11 @@ def boost(codes: Floats, factors: Integers, codes_test: Floats, *, seed: int = 0
     """Fit one boosted classifier per column of `factors` (N, K) on `codes` (N, D); predict `codes_test`.
 
     Importances are the decreases of squared error by latent, each column summing to 1, or 0 where no tree
-    could cut.
+    could cut. Trees work in single precision and make no cuts between values closer than 1e-7, so latents are
+    standardised first: an offset or a unit would decide which values are told apart.
     """
-    largest = np.finfo(np.float32).max
-    if max(np.abs(codes).max(), np.abs(codes_test).max()) > largest:
-        raise MetricError(f"boosted trees work in single precision: a code is beyond {largest:.1e}")
+    largest = float(np.finfo(np.float32).max)
+    codes, codes_test = (np.clip(part, -largest, largest) for part in standardised(codes, codes_test))
     if not compiled():
         return _with_sklearn(codes, factors, codes_test, seed)
     x = np.ascontiguousarray(codes.T, dtype=np.float32)
@@ -91,7 +92,8 @@ def _with_sklearn(codes: Floats, factors: Integers, codes_test: Floats, seed: in
     random = np.random.RandomState(seed)
     importance, predicted, predicted_test = [], [], []
     for values in factors.T:
-        model = GradientBoostingClassifier(random_state=random).fit(codes, values)
+        with many_values():
+            model = GradientBoostingClassifier(random_state=random).fit(codes, values)
         importance.append(model.feature_importances_)
         predicted.append(model.predict(codes))
         predicted_test.append(model.predict(codes_test))

@@ -23,9 +23,9 @@ lists them), which is what chance gives on average.
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numba import njit
 
 from vision.metrics.arrays import Floats, Integers, Single, Unsigned
+from vision.metrics.compiling import compiled
 
 # values closer than this are not separated: scikit-learn's threshold, in single precision too
 GAP = np.float32(1e-7)
@@ -36,7 +36,7 @@ WORTH_SHARING = 1 << 20  # trees x points x latents of a stage that outweigh wak
 BLOCK = 1024  # points whose class probabilities are computed together: they stay in the cache
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _shuffle(latents, state):  # type: ignore[no-untyped-def]
     """Shuffle the order in which latents are tried, in place: the first of those that tie makes the cut."""
     for last in range(len(latents) - 1, 0, -1):
@@ -48,7 +48,7 @@ def _shuffle(latents, state):  # type: ignore[no-untyped-def]
     return state
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _scan(points, residual, x, total, best):  # type: ignore[no-untyped-def]
     """Best cut of points sorted by x: score, size of the left part (0: none beats best), its residual sum."""
     count = len(points)
@@ -78,7 +78,7 @@ def _scan(points, residual, x, total, best):  # type: ignore[no-untyped-def]
     return best_left, cut_left, sum_left
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _partition(points, right, out, middle):  # type: ignore[no-untyped-def]
     """Stable partition of points into out: those that go left from 0, those that go right from middle."""
     low, high, one = np.uint64(0), np.uint64(middle), np.uint64(1)
@@ -90,7 +90,7 @@ def _partition(points, right, out, middle):  # type: ignore[no-untyped-def]
         low += one - side
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-untyped-def]
     """Let a latent, which sorts the points of a node, compete for the node's `cut`, a row of the tree."""
     if len(points) < 2:
@@ -111,7 +111,7 @@ def _try(points, latent, x, residual, total, cut, rivals):  # type: ignore[no-un
     cut[TIES], rivals[0] = 1, latent
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
     """Send every point of the level that begins at node `first` to its child: 2 place + right."""
     for point in range(len(place)):
@@ -121,7 +121,7 @@ def _send(x, tree, first, place, right):  # type: ignore[no-untyped-def]
         place[point] = 2 * place[point] + side
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _cut_nodes(order, x, residual, state, tree, rivals, place, right, buffer, spare):  # type: ignore[no-untyped-def]
     """Grow one tree of depth 3 and leave each point's leaf in place; returns the random state."""
     points = len(residual)
@@ -160,7 +160,7 @@ def _cut_nodes(order, x, residual, state, tree, rivals, place, right, buffer, sp
     return state
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _leaf_values(residual, place, scale):  # type: ignore[no-untyped-def]
     """One Newton step per leaf: scale * sum r / sum p (1 - p), where |r| is p or 1 - p."""
     above, below = np.zeros(LEAVES), np.zeros(LEAVES)
@@ -175,7 +175,7 @@ def _leaf_values(residual, place, scale):  # type: ignore[no-untyped-def]
     return values
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _predict(x, tree, values, raw):  # type: ignore[no-untyped-def]
     """Add the tree's values to raw (M,) at the points x (D, M)."""
     for point in range(len(raw)):
@@ -186,7 +186,7 @@ def _predict(x, tree, values, raw):  # type: ignore[no-untyped-def]
         raw[point] += values[node - NODES]
 
 
-@njit(cache=True, error_model="numpy")
+@compiled()
 def _credit(tree, rivals, points, importance):  # type: ignore[no-untyped-def]
     """Add the decrease of squared error at each cut to the importance (D,) of the latents that tie for it."""
     sizes = np.zeros(2 * NODES + 1)
@@ -200,7 +200,7 @@ def _credit(tree, rivals, points, importance):  # type: ignore[no-untyped-def]
             sizes[2 * node + 2] = sizes[node] - tree[node, COUNT]
 
 
-@njit(cache=True, error_model="numpy", nogil=True)
+@compiled(nogil=True)
 def _grow_trees(worker, workers, x, order, x_test, residual, raw, raw_test, states, importance, buffer, rate):  # type: ignore[no-untyped-def]
     """Grow the trees worker, worker + workers, ...; add them to raw scores and importances."""
     trees, points = raw.shape

@@ -11,25 +11,31 @@ variance, or a code that ignores its input, has none of either.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, check_codes
+from vision.metrics.arrays import Floats, centred, check_codes
+
+SINGULAR = 1e-12
+"""Largest eigenvalue of a correlation matrix that counts as 0: a latent that the others determine to within
+1e-6 of its deviation, which is what rounding to single precision leaves, counts as determined."""
 
 
 def total_correlation_of(covariance: Floats) -> float:
     """Total correlation in nats of N(0, covariance) for `covariance` (D, D).
 
-    Dimensions of zero variance are independent of everything and left out. A singular covariance (a
-    duplicated latent) gives inf; one that is singular up to rounding (one-hot latents) gives inf or a value
-    above 10 that rounding decides.
+    Dimensions of zero variance are independent of everything and left out. A covariance that is singular up
+    to the rounding of single precision (a duplicated latent, one-hot latents, a sum of others) gives inf.
 
     >>> round(total_correlation_of(np.array([[1.0, 0.5], [0.5, 1.0]])), 6)
     0.143841
     """
     variances = np.diag(covariance)
     live = variances > 0
-    sign, logdet = np.linalg.slogdet(covariance[np.ix_(live, live)])
-    if sign <= 0:
+    if not live.any():
+        return 0.0
+    scale = np.sqrt(variances[live])
+    eigenvalues = np.linalg.eigvalsh(covariance[np.ix_(live, live)] / scale / scale[:, None])
+    if eigenvalues[0] <= SINGULAR:
         return float("inf")
-    return float(0.5 * (np.log(variances[live]).sum() - logdet))
+    return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
 
 
 def wasserstein_correlation_of(covariance: Floats, *, normalised: bool = False) -> float:
@@ -43,20 +49,22 @@ def wasserstein_correlation_of(covariance: Floats, *, normalised: bool = False) 
     eigenvalues = np.linalg.eigvalsh(scale[:, None] * covariance * scale)
     trace = float(np.trace(covariance))
     distance = 2.0 * trace - 2.0 * float(np.sqrt(np.maximum(eigenvalues, 0.0)).sum())
+    distance = max(0.0, distance)
     if not normalised:
         return distance
     return distance / trace if trace > 0 else 0.0
 
 
 def _covariance(codes: ArrayLike) -> Floats:
-    return np.atleast_2d(np.cov(check_codes(codes), rowvar=False))
+    offset = centred(check_codes(codes))
+    return offset.T @ offset / (len(offset) - 1)
 
 
 def gaussian_total_correlation(codes: ArrayLike) -> float:
     """Total correlation of a Gaussian fitted to `codes` (N, D), in nats; 0: uncorrelated, no upper bound.
 
-    Constant latents are left out (the reference gives NaN); all constant: 0. Singular covariance:
-    `total_correlation_of`.
+    Constant latents are left out (the reference gives NaN); all constant: 0. Where a latent is a linear
+    function of others up to rounding, or there are no more points than latents, the fit is singular: inf.
 
     >>> gaussian_total_correlation([[0, 0], [0, 1], [1, 0], [1, 1]])
     0.0

@@ -15,8 +15,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_split
+from vision.metrics.arrays import (
+    Floats,
+    Integers,
+    MetricError,
+    check_count,
+    check_split,
+    heights,
+    standardised,
+)
 from vision.metrics.boosting import Boosted, boost
+from vision.metrics.linear import many_values
 
 Estimator = Literal["gradient_boosting", "random_forest", "lasso", "lightgbm"]
 
@@ -47,8 +56,7 @@ def purity(matrix: Floats) -> Floats:
 
 def _weighted(scores: Floats, weights: Floats) -> float:
     total = weights.sum()
-    weights = weights / total if total > 0 else np.full(len(scores), 1.0 / len(scores))
-    return float((scores * weights).sum())
+    return float((scores * weights).sum() / total) if total > 0 else 0.0
 
 
 def disentanglement_of(importance: Floats) -> float:
@@ -63,7 +71,7 @@ def disentanglement_of(importance: Floats) -> float:
 
 
 def completeness_of(importance: Floats) -> float:
-    """Completeness of an importance matrix (D, K), columns weighted by their share; a single latent: 1.
+    """Completeness of an importance matrix (D, K), columns weighted by their share; a single used latent: 1.
 
     >>> round(completeness_of(np.vstack([np.eye(5), np.eye(5)])), 5)
     0.69897
@@ -87,7 +95,8 @@ def dci(
     "lasso" the absolute weights of an L1 linear regression on the factor's index over standardised codes, the
     test score then being R^2. `seed` decides ties and bootstraps. Disentanglement and completeness lie in
     0..1; informativeness is accuracy, chance 1/V. A code that tells nothing has importances 0 and both scores
-    0. A value that only the test part has counts as wrong.
+    0. A value that only the test part has counts as wrong; a factor with a single value there is refused. No
+    learner sees the units of a latent: all are standardised by the training part.
     Fails: does not punish a wide dense code (64 random mixtures of 4 factors: 0.93), nor two factors merged
     in one latent beyond 1/K; the choice of learner moves every score.
 
@@ -96,6 +105,7 @@ def dci(
     >>> round(result.disentanglement, 6), round(result.completeness, 6), result.informativeness_test
     (1.0, 1.0, 1.0)
     """
+    seed = check_count("seed", seed, 0)
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
     if values.shape[1] < 2:
         raise MetricError("dci compares factors: at least 2 are needed")
@@ -114,6 +124,7 @@ def dci(
 def _classified(estimator: str, train: Floats, values: Integers, test: Floats, seed: int) -> Boosted:
     if estimator == "gradient_boosting":
         return boost(train, values, test, seed=seed)
+    train, test = standardised(train, test)
     if estimator == "random_forest":
         from sklearn.ensemble import RandomForestClassifier
 
@@ -130,8 +141,9 @@ def _classified(estimator: str, train: Floats, values: Integers, test: Floats, s
         raise MetricError(
             f"estimator={estimator!r} is none of gradient_boosting, random_forest, lasso, lightgbm"
         )
-    for model, column in zip(models, values.T, strict=True):
-        model.fit(train, column)
+    with many_values():
+        for model, column in zip(models, values.T, strict=True):
+            model.fit(train, column)
     importance = np.stack([np.asarray(model.feature_importances_, dtype=np.float64) for model in models], 1)
     total = importance.sum(0)
     return Boosted(
@@ -147,11 +159,8 @@ def _lasso(
     """Absolute weights (D, K) and mean R^2 on both parts, standardised by the training part."""
     from sklearn.linear_model import Lasso
 
-    mean, deviation = train.mean(0), train.std(0)
-    deviation = np.where(deviation > 0, deviation, 1.0)
-    train, test = (train - mean) / deviation, (test - mean) / deviation
-    centre, spread = values.mean(0), values.std(0)
-    target, target_test = (values - centre) / spread, (values_test - centre) / spread
+    train, test = standardised(train, test)
+    target, target_test = standardised(heights(values), heights(values_test, values.min(0)))
     model = Lasso(alpha=alpha).fit(train, target)
     weights = np.atleast_2d(model.coef_)
     error = ((model.predict(train).reshape(target.shape) - target) ** 2).mean(0)

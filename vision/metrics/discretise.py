@@ -9,7 +9,7 @@ the difference between neighbours (20 bins cap the MIG of a perfect code for dSp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Integers, MetricError, check_codes
+from vision.metrics.arrays import Integers, MetricError, check_codes, check_count, varies
 
 
 def discretise(codes: ArrayLike, bins: int = 20) -> Integers:
@@ -22,17 +22,12 @@ def discretise(codes: ArrayLike, bins: int = 20) -> Integers:
     [0, 0, 1, 1, 2, 2]
     """
     array = check_codes(codes)
-    if bins < 2:
-        raise MetricError(f"bins={bins}: at least 2 are needed")
+    bins = check_count("bins", bins, 2)
     if len(array) < bins:
         raise MetricError(f"{len(array)} points are fewer than the {bins} bins")
-    low, high = array.min(0), array.max(0)
-    constant = low == high
-    low, high = np.where(constant, low - 0.5, low), np.where(constant, high + 0.5, high)
-    edges = np.linspace(low, high, bins + 1)  # (bins + 1, D)
-    index = np.empty(array.shape, dtype=np.int64)
-    for column in range(
-        array.shape[1]
-    ):  # the search is against the edges themselves: no rounding at the borders
+    edges = np.linspace(array.min(0), array.max(0), bins + 1)  # (bins + 1, D)
+    index = np.full(array.shape, bins // 2, dtype=np.int64)
+    # the search is against the edges themselves: no rounding at the borders
+    for column in np.flatnonzero(varies(array)):
         index[:, column] = np.searchsorted(edges[:-1, column], array[:, column], side="right") - 1
     return index

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_split
+from vision.metrics.arrays import Floats, Integers, MetricError, check_count, check_split, varies
 from vision.metrics.boosting import boost
 from vision.metrics.linear import classifier
 
@@ -23,7 +23,7 @@ Learner = Literal["logistic_regression", "gradient_boosting"]
 class Downstream(NamedTuple):
     """Mean test accuracy (S,) per training size, in 0..1, and per factor (S, K).
 
-    `efficiency` is accuracy(100) / accuracy(largest size); NaN if 100 is not among the sizes.
+    `efficiency` is accuracy(100) / accuracy(largest size); NaN if 100 is not among them, or the latter is 0.
     """
 
     accuracy: Floats
@@ -47,19 +47,19 @@ def downstream(
     `sizes` defaults to those of 10, 100, 1000 and 10000 that the training part holds. The logistic regression
     chooses its C among ten in 1e-4..1e4 by 5-fold cross-validation (unshuffled folds; the first best); where
     a fold would lack classes it is scored on those it has. A training part with one class predicts that
-    class. Chance is 1/V.
+    class, one without a latent that varies its commonest. Chance is 1/V.
 
     >>> codes = np.arange(40.0)[:, None] % 2
     >>> downstream(codes, codes, codes, codes, sizes=(20, 40)).accuracy.tolist()
     [1.0, 1.0]
     """
+    seed = check_count("seed", seed, 0)
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
     if learner not in ("logistic_regression", "gradient_boosting"):
         raise MetricError(f"learner={learner!r} must be logistic_regression or gradient_boosting")
-    chosen = (
-        tuple(sizes) if sizes is not None else tuple(n for n in (10, 100, 1000, 10000) if n <= len(train))
-    )
-    if not chosen or min(chosen) < 5 or max(chosen) > len(train):
+    asked = [n for n in (10, 100, 1000, 10000) if n <= len(train)] if sizes is None else sizes
+    chosen = tuple(check_count("sizes", size, 5) for size in asked)
+    if not chosen or max(chosen) > len(train):
         raise MetricError(f"sizes={chosen} must lie between 5 and the {len(train)} training points")
     rows = np.empty((len(chosen), values.shape[1]))
     for row, size in enumerate(chosen):
@@ -68,13 +68,19 @@ def downstream(
             rows[row, factor] = (predicted == values_test[:, factor]).mean()
     accuracy = rows.mean(1)
     at = dict(zip(chosen, accuracy, strict=True))
-    efficiency = float(at[100] / at[max(chosen)]) if 100 in at else float("nan")
+    known = 100 in at and at[max(chosen)] > 0
+    efficiency = float(at[100] / at[max(chosen)]) if known else float("nan")
     return Downstream(accuracy, rows, chosen, efficiency)
 
 
 def _predict(learner: Learner, codes: Floats, values: Integers, test: Floats, seed: int) -> Integers:
     if (values == values[0]).all():
         return np.full(len(test), values[0])
+    live = varies(codes)
+    if not live.any():
+        known, counts = np.unique(values, return_counts=True)
+        return np.full(len(test), known[counts.argmax()])
+    codes, test = codes[:, live], test[:, live]  # the regression's own intercept is enough
     if learner == "gradient_boosting":
         return boost(codes, values[:, None], test, seed=seed).predicted_test[:, 0]
     return _cross_validated(codes, values).predict(test)

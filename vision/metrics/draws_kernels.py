@@ -1,10 +1,11 @@
 """Reading bounded integers from a stream of 32-bit words, compiled; `vision.metrics.draws` says why."""
 
 import numpy as np
-from numba import njit
+
+from vision.metrics.compiling import compiled
 
 
-@njit(cache=True)
+@compiled()
 def _mask(top):  # type: ignore[no-untyped-def]
     """The least 2^b - 1 that is not below top."""
     mask = np.uint32(0)
@@ -13,7 +14,7 @@ def _mask(top):  # type: ignore[no-untyped-def]
     return mask
 
 
-@njit(cache=True)
+@compiled()
 def _next(words, position, top, mask):  # type: ignore[no-untyped-def]
     """The next integer in 0..top and the position after it; a position beyond the end means that words ran
     out."""
@@ -27,7 +28,7 @@ def _next(words, position, top, mask):  # type: ignore[no-untyped-def]
     return np.uint32(0), len(words) + 1
 
 
-@njit(cache=True)
+@compiled()
 def fill(words, sizes, fixed, factors):  # type: ignore[no-untyped-def]
     """Fill `fixed` (R,) and `factors` (R, P, B, K) from `words`; returns how many were used, -1 if too
     few."""

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_split
+from vision.metrics.arrays import Floats, Integers, MetricError, check_split, standardised, varies
 from vision.metrics.linear import classifier
 
 
@@ -41,7 +41,9 @@ def _separability(model: LogisticRegression, codes: Floats, values: Integers, fa
     positive = (values[:, None] == model.classes_).astype(np.float64)
     seen = (positive.sum(0) > 0) & (positive.sum(0) < len(positive))
     if not seen.any():
-        raise MetricError(f"factor {factor} has one class in the test part: no ROC curve can be drawn")
+        raise MetricError(
+            f"factor {factor}: the test part has no value of the training part, no ROC curve can be drawn"
+        )
     return float(area_under_roc(probabilities[:, seen], positive[:, seen]).mean())
 
 
@@ -53,21 +55,18 @@ def explicitness(
     Constant latents carry nothing and are dropped (the reference divides by their zero deviation and raises);
     with no latent left both scores are 0.5. A value of the training part that the test part lacks is left out
     of its mean; one that only the test part has counts as a miss for the others. Raises `MetricError` if a
-    factor has one class in the test part. scikit-learn's `LogisticRegression()` with its defaults (L2, C=1,
-    lbfgs) is the classifier.
+    factor has a single value in the test part, or none that the training part has. scikit-learn's
+    `LogisticRegression()` with its defaults (L2, C=1, lbfgs) is the classifier.
 
     >>> codes = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     >>> explicitness(codes, codes > 0, codes, codes > 0)
     Explicitness(train=1.0, test=1.0)
     """
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
-    live = np.ptp(train, axis=0) > 0
-    mean, deviation = train[:, live].mean(0), train[:, live].std(0)
-    train, test = (train[:, live] - mean) / deviation, (test[:, live] - mean) / deviation
+    live = varies(train)
+    train, test = standardised(train[:, live], test[:, live])
     scores = np.full((values.shape[1], 2), 0.5)
     for factor in range(values.shape[1]):
-        if (values_test[:, factor] == values_test[0, factor]).all():
-            raise MetricError(f"factor {factor} has one class in the test part: no ROC curve can be drawn")
         if live.any():
             model = classifier(train, values[:, factor])
             scores[factor, 0] = _separability(model, train, values[:, factor], factor)

@@ -18,7 +18,15 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 from sklearn.metrics import log_loss
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_pair, dense
+from vision.metrics.arrays import (
+    Floats,
+    Integers,
+    MetricError,
+    check_count,
+    check_pair,
+    dense,
+    standardised,
+)
 from vision.metrics.information import factor_entropies, information_with
 from vision.metrics.linear import classifier
 
@@ -50,6 +58,7 @@ def infomec(
     >>> round(result.infom, 6), round(result.infoc, 6), result.infoe > 0.9
     (1.0, 1.0, True)
     """
+    neighbours, seed = check_count("neighbours", neighbours, 1), check_count("seed", seed, 0)
     checked, values = check_pair(codes, factors)
     if values.shape[1] < 2:
         raise MetricError("infomec compares factors: at least 2 are needed")
@@ -60,7 +69,7 @@ def infomec(
     nmi = np.zeros((values.shape[1], checked.shape[1]))
     if not active.any():
         return InfoMEC(0.0, 0.0, 0.0, nmi, active)
-    standard = (checked - checked.mean(0)) / np.where(width > 0, checked.std(0), 1.0)
+    (standard,) = standardised(checked)
     information = _plug_in if discrete else _from_neighbours
     nmi = information(standard, values, neighbours, seed) / factor_entropies(values)[:, None]
     nmi[:, ~active] = 0.0
@@ -106,6 +115,8 @@ def _ross(x: Floats, label: Integers, values: int, neighbours: int) -> float:
     order = np.argsort(x, kind="stable")
     groups = np.split(x[order][np.argsort(label[order], kind="stable")], np.cumsum(np.bincount(label))[:-1])
     groups = [group for group in groups if len(group) > 1]  # a value seen once has no neighbour
+    if not groups:
+        return 0.0
     every = np.sort(np.concatenate(groups))
     total = 0.0
     for group in groups:

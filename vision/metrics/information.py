@@ -9,7 +9,7 @@ with p the empirical frequencies. The estimate is biased upwards by about (bins 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vision.metrics.arrays import Floats, Integers, check_codes, check_pair, dense
+from vision.metrics.arrays import Floats, Integers, check_codes, check_count, check_pair, dense
 from vision.metrics.discretise import discretise
 
 
@@ -59,6 +59,7 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
     [[0.6931, 0.0], [0.0, 0.6931]]
     """
     checked, values = check_pair(codes, factors)
+    bins = check_count("bins", bins, 2)
     binned = discretise(checked, bins)
     return np.stack([information_with(binned, bins, *dense(column)) for column in values.T], axis=1)
 
@@ -72,6 +73,7 @@ def latent_mutual_information(codes: ArrayLike, *, bins: int = 20) -> float:
     >>> float(np.round(latent_mutual_information([[0, 0], [1, 1], [0, 0], [1, 1]], bins=2), 4))
     0.6931
     """
+    bins = check_count("bins", bins, 2)
     binned = discretise(check_codes(codes), bins)
     latents = binned.shape[1]
     if latents < 2:

@@ -9,9 +9,19 @@ latent's score is its best factor's, and the total weights each latent by its la
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_pair, dense
+from vision.metrics.arrays import (
+    Booleans,
+    Floats,
+    Integers,
+    MetricError,
+    centred,
+    check_active,
+    check_count,
+    check_pair,
+    dense,
+)
 from vision.metrics.discretise import discretise
 
 
@@ -26,22 +36,28 @@ class InterventionalRobustness(NamedTuple):
     score: float
     matrix: Floats
     num_active: int
-    active: NDArray[np.bool_]
+    active: Booleans
     per_latent: Floats
-    parents: NDArray[np.int64]
+    parents: Integers
     max_deviations: Floats
 
 
 def irs(
-    codes: ArrayLike, factors: ArrayLike, *, quantile: float = 0.99, bins: int | None = 20
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    quantile: float = 0.99,
+    bins: int | None = 20,
+    active: ArrayLike | None = None,
 ) -> InterventionalRobustness:
     """Interventional robustness score of `codes` (N, D) for `factors` (N, K).
 
-    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges factors with more values
-    into that many groups, as the reference does; None keeps every value. Score 1: each latent is fixed by one
-    factor whatever the others do; 0: some other factor moves each latent over its whole range. `num_active`
-    counts the latents with non-zero variance (the reference reports a sum of their values). All latents
-    constant: score 0, `num_active` 0.
+    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges neighbouring values of
+    factors that have more into that many groups, as the reference does; None keeps every value. Where
+    nothing is merged, neither the names of the values nor their order matter. `active` (D,) leaves out more
+    latents than those that do not vary (see `modularity`). Score 1: each latent is fixed by one factor
+    whatever the others do; 0: some other factor moves each latent over its whole range. `num_active` counts
+    the latents that took part (the reference reports a sum of their values). None: score 0, `num_active` 0.
     Fails: the weights carry units, so a latent on a large scale decides the score; one outlier moves the
     maximum; with few points per group the quantile shrinks and the score grows (pure noise scores about
     0.31); duplicates are free.
@@ -54,29 +70,36 @@ def irs(
     checked, values = check_pair(codes, factors)
     if not 0.0 < quantile <= 1.0:
         raise MetricError(f"quantile={quantile} must be in (0, 1]")
-    active = checked.var(0) > 0
-    live = checked[:, active]
-    if not active.any():
+    count = None if bins is None else check_count("bins", bins, 2)
+    taking_part = check_active(active, checked)
+    live = centred(checked[:, taking_part])
+    if not taking_part.any():
         empty, none = np.zeros(0), np.zeros(0, dtype=np.int64)
-        return InterventionalRobustness(0.0, np.zeros((0, values.shape[1])), 0, active, empty, none, empty)
-    groups = values if bins is None else discretise(values, bins)
-    largest = np.abs(live - live.mean(0)).max(0)
+        matrix = np.zeros((0, values.shape[1]))
+        return InterventionalRobustness(0.0, matrix, 0, taking_part, empty, none, empty)
+    largest = np.abs(live).max(0)
     matrix = np.empty((live.shape[1], values.shape[1]))
     for factor in range(values.shape[1]):
-        matrix[:, factor] = 1.0 - _spread_within(live, groups[:, factor], quantile) / largest
+        matrix[:, factor] = 1.0 - _spread_within(live, _groups(values[:, factor], count), quantile) / largest
     scores = matrix.max(1)
     return InterventionalRobustness(
         float(np.average(scores, weights=largest)),
         matrix,
-        int(active.sum()),
-        active,
+        int(taking_part.sum()),
+        taking_part,
         scores,
         matrix.argmax(1),
         largest,
     )
 
 
-def _spread_within(codes: Floats, labels: NDArray[np.int64], quantile: float) -> Floats:
+def _groups(values: Integers, bins: int | None) -> Integers:
+    """Groups (N,) of one factor's values: by rank, so that a gap between two values merges no others."""
+    rank, count = dense(values)
+    return rank if bins is None or count <= bins else discretise(rank[:, None], bins)[:, 0]
+
+
+def _spread_within(codes: Floats, labels: Integers, quantile: float) -> Floats:
     """Quantile of the distance from the group's mean, averaged over the groups; (D,)."""
     group, count = dense(labels)
     total = np.zeros(codes.shape[1])

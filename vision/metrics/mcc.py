@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_pair
+from vision.metrics.arrays import Floats, Integers, MetricError, centred, check_pair, heights
 
 
 class Correlation(NamedTuple):
@@ -38,7 +38,7 @@ def mcc(
     checked, values = check_pair(codes, factors)
     if method not in ("pearson", "spearman"):
         raise MetricError(f"method={method!r} must be pearson or spearman")
-    numbers = values.astype(np.float64)
+    numbers = heights(values)
     if method == "spearman":
         checked, numbers = rankdata(checked, axis=0), rankdata(numbers, axis=0)
     matrix = np.abs(_unit(checked).T @ _unit(numbers))
@@ -50,6 +50,6 @@ def mcc(
 
 def _unit(array: Floats) -> Floats:
     """Centred columns of length 1; constant ones become 0."""
-    centred = array - array.mean(0)
-    length = np.sqrt((centred**2).sum(0))
-    return centred / np.where(length > 0, length, 1.0)
+    offset = centred(array)
+    length = np.sqrt((offset**2).sum(0))
+    return offset / np.where(length > 0, length, 1.0)

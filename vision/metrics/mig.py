@@ -15,9 +15,11 @@ than bins.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_pair
+from vision.metrics.arrays import Floats, MetricError, check_active, check_pair
 from vision.metrics.discretise import discretise
 from vision.metrics.information import factor_entropies, latent_entropies, mutual_information
+
+TIE = 1e-12  # nats: latents closer than this differ by rounding in what they know of a factor
 
 
 def gaps(matrix: Floats, axis: int) -> Floats:
@@ -50,11 +52,13 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     return float(mig_per_factor(codes, factors, bins=bins).mean())
 
 
-def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
+def mig_sup(
+    codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, active: ArrayLike | None = None
+) -> float:
     """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020).
 
-    Between 0 and 1; 1: every latent knows one factor completely and no other. Constant latents are left out
-    of the mean (0 if all are constant).
+    Between 0 and 1; 1: every latent knows one factor completely and no other. The mean is over the latents
+    that vary and that `active` (D,), where given, marks: see `modularity`. 0 if there are none.
     Fails: duplicated latents are free, and a noisy live latent lowers the mean.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -62,7 +66,7 @@ def mig_sup(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     1.0
     """
     checked, values = check_pair(codes, factors)
-    live = np.ptp(checked, axis=0) > 0
+    live = check_active(active, checked)
     if not live.any():
         return 0.0
     normalised = mutual_information(checked[:, live], values, bins=bins) / factor_entropies(values)
@@ -76,6 +80,9 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     Between 0 and 1; 1: z* and v_k determine each other and no second latent knows v_k; 0: as many joint
     states as possible, no gap. A latent with noise inside a factor value, or with two factors merged, loses
     what it adds to the joint entropy.
+    Fails: a constant code does not score 0. Where no latent knows v_k, z* is the one of least entropy, and a
+    constant one has none to punish: log bins / (H(v_k) + log bins), which is 0.68 for 20 bins and 4 equal
+    values, where noise that fills all bins scores 0. Read it beside `mig`.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> jemmig(factors, factors, bins=2)
@@ -85,8 +92,9 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     matrix = mutual_information(checked, values, bins=bins)
     of_factor = factor_entropies(values)
     of_latent = latent_entropies(discretise(checked, bins), bins)
-    best, top = matrix.argmax(0), matrix.max(0)
-    joint = of_factor + of_latent[best] - top
+    top = matrix.max(0)
+    tied = matrix >= top - TIE
+    joint = of_factor + np.where(tied, of_latent[:, None], np.inf).min(0) - top
     return float(np.mean(1.0 - (joint - gaps(matrix, axis=0)) / (of_factor + np.log(bins))))
 
 
@@ -124,12 +132,22 @@ def modularity_per_latent(matrix: Floats) -> Floats:
     return np.where(top > 0, 1.0 - rest / (np.where(top > 0, top, 1.0) * (matrix.shape[1] - 1)), 0.0)
 
 
-def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, live_only: bool = False) -> float:
+def modularity(
+    codes: ArrayLike,
+    factors: ArrayLike,
+    *,
+    bins: int = 20,
+    live_only: bool = False,
+    active: ArrayLike | None = None,
+) -> float:
     """Modularity, mean_j 1 - sum_{k != k*} I_jk^2 / (I_jk*^2 (K - 1)) (Ridgeway & Mozer 2018, eq. 2).
 
     Between 0 and 1; 1: each latent informs on one factor at most; 0: every latent informs on all factors
     alike. A latent without information counts as 0, as in disentanglement_lib, so 6 dead latents of 10 cap
     the score at 0.4; `live_only` leaves such latents out (0 if none is left).
+    The codes alone show only constant latents to be dead. The mean of a VAE's latent whose posterior is the
+    prior still moves by some 0.02, and bins as wide as its range find information in that: give `active`
+    (D,), True for the latents with a mean KL from the prior above, say, 0.1 nats, and no other takes part.
     Fails: pure noise scores about 0.57 because the bias of I differs between factors, a rotated code 0.90.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -137,8 +155,11 @@ def modularity(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, live_onl
     >>> modularity(dead, factors, bins=2), modularity(dead, factors, bins=2, live_only=True)
     (0.5, 1.0)
     """
-    matrix = mutual_information(codes, factors, bins=bins)
+    checked, values = check_pair(codes, factors)
+    matrix = mutual_information(checked, values, bins=bins)
     scores = modularity_per_latent(matrix)
+    counted = np.ones(len(scores), dtype=bool) if active is None else check_active(active, checked)
     if live_only:
-        scores = scores[matrix.max(1) > 0]
+        counted &= matrix.max(1) > 0
+    scores = scores[counted]
     return float(scores.mean()) if len(scores) else 0.0

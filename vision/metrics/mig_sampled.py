@@ -19,10 +19,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vision.metrics.arrays import Floats, MetricError, check_factors, dense
+from vision.metrics.arrays import LARGEST, Floats, MetricError, check_count, check_factors, dense, numbers
 from vision.metrics.mig import gaps
 
 BLOCK = 1 << 24  # densities evaluated at once
+WIDEST = 230.0
+"""Of a log-variance, in absolute value: beyond, the density leaves the range of doubles."""
 
 
 class SampledGap(NamedTuple):
@@ -45,13 +47,14 @@ def mig_sampled(
     The points should cover the factor grid evenly (a whole data set): values count alike in the conditional
     entropy. One sample per point is drawn; entropies use at most `samples` of them. `generator` must live
     where the tensors do. Score 1: for each factor one latent determines it and no other knows it; 0: no gap.
+    Raises `MetricError` for shapes that differ, numbers that are not finite, log-variances beyond 230 either
+    way, and tensors that require a gradient.
 
     >>> mean, seeded = torch.tensor([[-100.0, 0.0], [100.0, 0.0]]), torch.Generator().manual_seed(0)
     >>> round(mig_sampled(mean, torch.zeros(2, 2), [[0], [1]], generator=seeded).score, 4)
     1.0
     """
-    mu = torch.as_tensor(mean).double()
-    spread = torch.as_tensor(logvar).double().to(mu.device)
+    mu, spread = _posterior(mean, logvar)
     noise = torch.randn(mu.shape, generator=generator, dtype=torch.float64, device=mu.device)
     return gap_of_samples(mu, spread, mu + (0.5 * spread).exp() * noise, factors, samples=samples)
 
@@ -60,10 +63,13 @@ def gap_of_samples(
     mean: Tensor, logvar: Tensor, z: Tensor, factors: ArrayLike, *, samples: int = 10000
 ) -> SampledGap:
     """The gap for given samples `z` (N, D), row n drawn from posterior n; see `mig_sampled`."""
-    if mean.ndim != 2 or mean.shape != logvar.shape or mean.shape != z.shape:
-        raise MetricError(f"mean {tuple(mean.shape)} and logvar {tuple(logvar.shape)} must both be (N, D)")
-    if not (torch.isfinite(mean).all() and torch.isfinite(logvar).all()):
-        raise MetricError("mean or logvar holds a value that is not finite")
+    mean, logvar = _posterior(mean, logvar)
+    z = _tensor(z, "z").to(mean.device)
+    if z.shape != mean.shape:
+        raise MetricError(
+            f"z has shape {tuple(z.shape)}, mean {tuple(mean.shape)}: one sample a point is needed"
+        )
+    samples = check_count("samples", samples, 1)
     values = check_factors(factors, len(mean))
     marginal = _entropy(mean, logvar, z, samples)
     information = np.empty((mean.shape[1], values.shape[1]))
@@ -79,6 +85,33 @@ def gap_of_samples(
         information[:, factor] = (marginal - conditional).clamp(min=0).cpu().numpy()
         scores.append(gaps(information[:, factor : factor + 1], axis=0)[0] / math.log(size))
     return SampledGap(float(np.mean(scores)), information)
+
+
+def _posterior(mean: ArrayLike | Tensor, logvar: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
+    """Means and log-variances (N, D) in double precision on the device of the means."""
+    mu = _tensor(mean, "mean")
+    spread = _tensor(logvar, "logvar", WIDEST).to(mu.device)
+    if mu.ndim != 2 or mu.shape != spread.shape or 0 in mu.shape:
+        raise MetricError(
+            f"mean {tuple(mu.shape)} and logvar {tuple(spread.shape)} must both be (N, D), neither of them 0"
+        )
+    return mu, spread
+
+
+def _tensor(values: ArrayLike | Tensor, name: str, largest: float = LARGEST) -> Tensor:
+    """Double precision, where the values live if they are a tensor."""
+    if isinstance(values, Tensor):
+        if values.requires_grad:
+            raise MetricError(f"{name} requires a gradient: pass {name}.detach()")
+        if values.is_complex():
+            raise MetricError(f"{name} must hold real numbers, not {values.dtype}")
+        tensor = values.double()
+    else:
+        tensor = torch.from_numpy(np.array(numbers(values, name), dtype=np.float64))
+    if not (tensor.abs() <= largest).all():
+        wrong = tensor[~(tensor.abs() <= largest)][0].item()
+        raise MetricError(f"{name} holds {wrong}: finite numbers within {largest:g} of 0 are expected")
+    return tensor
 
 
 def _entropy(mean: Tensor, logvar: Tensor, z: Tensor, samples: int) -> Tensor:

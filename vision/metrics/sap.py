@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, Integers, check_pair, check_split, dense
+from vision.metrics.arrays import Floats, Integers, centred, check_pair, check_split, dense, heights, varies
 from vision.metrics.mig import gaps
 
 STEPS = 100
@@ -156,10 +156,10 @@ def sap_matrix(
 def sap_matrix_continuous(codes: ArrayLike, factors: ArrayLike) -> Floats:
     """Squared correlation (D, K) of each latent with each factor; a constant latent scores 0."""
     checked, values = check_pair(codes, factors)
-    latents, targets = checked - checked.mean(0), values - values.mean(0)
-    scale = (latents**2).sum(0)[:, None] * (targets**2).sum(0)
-    live = checked.var(0, ddof=1) > 1e-12
-    return np.where(live[:, None], (latents.T @ targets) ** 2 / np.where(live[:, None], scale, 1.0), 0.0)
+    live = varies(checked)
+    latents, targets = centred(checked), centred(heights(values))
+    latents = latents / np.where(live, np.sqrt((latents**2).sum(0)), 1.0)
+    return (latents.T @ (targets / np.sqrt((targets**2).sum(0)))) ** 2
 
 
 def sap(
@@ -172,7 +172,8 @@ def sap(
 ) -> float:
     """SAP score: mean over factors of the gap between the best and the second best latent.
 
-    `codes` (N, D), `factors` (N, K) train the predictors, the test part (M, D), (M, K) scores them;
+    `codes` (N, D), `factors` (N, K) train the predictors, the test part (M, D), (M, K), in
+    which every factor must vary, too, scores them;
     `continuous` uses the squared correlation on the training part. Between 0 and 1; 0: two latents predict
     every factor equally well, or none does.
     Fails: a linear one-vs-rest classifier on one number cannot pick a middle value, so a perfect code scores

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_codes
+from vision.metrics.arrays import Floats, MetricError, check_codes, check_count, check_sizes, real, varies
 from vision.metrics.draws import Random, draw_factors, integers
 from vision.metrics.votes import Encode
 
@@ -48,20 +48,22 @@ def sparse_change(
     >>> sparse_change(lambda v: v, (3, 4), rng=np.random.RandomState(0)).mean
     1.0
     """
-    if min(sizes) < 1 or max(sizes) < 2 or moves < 2:
-        raise MetricError(
-            f"sizes={tuple(sizes)}, moves={moves}: a factor with 2 values and 2 moves are needed"
-        )
+    moves, sizes = check_count("moves", moves, 2), check_sizes(sizes, 1)
+    if max(sizes) < 2:
+        raise MetricError(f"sizes={sizes}: no factor can move, 2 values are needed")
+    if not threshold >= 0:
+        raise MetricError(f"threshold={threshold} must be 0 or more")
     per_factor = np.full(len(sizes), np.nan)
     starts = [draw_factors(rng, sizes, moves) for _ in sizes]
     before = [check_codes(encode(start)) for start in starts]
-    scale = np.concatenate(before).std(0)
+    everywhere = np.concatenate(before)
+    live, scale = varies(everywhere), everywhere.std(0)
     for factor, size in enumerate(sizes):
         if size > 1:
             moved = starts[factor].copy()
             moved[:, factor] = (moved[:, factor] + 1 + integers(rng, size - 1, moves)) % size
             change = np.abs(check_codes(encode(moved)) - before[factor])
-            per_factor[factor] = ((change > threshold * scale) & (scale > 0)).sum(1).mean()
+            per_factor[factor] = ((change > threshold * scale) & live).sum(1).mean()
     return SparseChange(float(np.nanmean(per_factor)), per_factor)
 
 
@@ -81,11 +83,12 @@ def traversal_purity(judged: ArrayLike, *, categorical: Sequence[int] = ()) -> P
     >>> traversal_purity(judged).per_latent.tolist()
     [1.0, 0.5]
     """
-    array = np.asarray(judged, dtype=np.float64)
-    if array.ndim != 4 or array.shape[2] < 2:
+    array = real(judged, "judged")
+    if array.ndim != 4 or array.shape[2] < 2 or 0 in array.shape:
         raise MetricError(f"judged must have shape (D, S, T >= 2, K), not {array.shape}")
-    if not np.isfinite(array).all():
-        raise MetricError("judged holds a value that is not finite")
+    for factor in categorical:
+        if check_count("categorical", factor, 0) >= array.shape[3]:
+            raise MetricError(f"categorical={factor}: the factors are 0 to {array.shape[3] - 1}")
     reach = np.ptp(array, axis=2).max((0, 1))  # (K,)
     variation = np.abs(np.diff(array, axis=2)) / np.where(reach > 0, reach, 1.0)
     for factor in categorical:

@@ -4,9 +4,9 @@ For every ordered pair of models a similarity matrix R >= 0 of their latents on 
 
     UDR_ab = 1/2 ( mean over columns of max^2 / sum  +  mean over rows of max^2 / sum )        (0/0 = 0)
 
-over the informative latents, those with mean KL from the prior above a threshold. A model's score is the
-median over the other models. The paper pools rows and columns over d_a + d_b instead, which differs where
-unlike numbers are informative.
+over the informative latents, those that vary and have a mean KL from the prior above a threshold. A model's
+score is the median over the other models. The paper pools rows and columns over d_a + d_b instead, which
+differs where unlike numbers are informative.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,15 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_codes
+from vision.metrics.arrays import (
+    Floats,
+    Integers,
+    MetricError,
+    check_codes,
+    numbers,
+    standardised,
+    varies,
+)
 
 Method = Literal["spearman", "lasso"]
 Pooling = Literal["reference", "paper"]
@@ -84,16 +92,16 @@ def udr(
     checked = [check_codes(code, f"codes[{index}]") for index, code in enumerate(codes)]
     informative = []
     for index, (code, nats) in enumerate(zip(checked, kl, strict=True)):
-        mean_kl = np.asarray(nats, dtype=np.float64)
+        mean_kl = numbers(nats, f"kl[{index}]").astype(np.float64)
         if mean_kl.shape != (code.shape[1],) or len(code) != len(checked[0]) or np.isnan(mean_kl).any():
             raise MetricError(
                 f"model {index}: codes {code.shape} and kl {mean_kl.shape} must be (N, D) and (D,), "
                 f"N={len(checked[0])}"
             )
-        informative.append((mean_kl > threshold) & (code.var(0) > 0))
-    kept = [_standardised(code[:, keep]) for code, keep in zip(checked, informative, strict=True)]
+        informative.append((mean_kl > threshold) & varies(code))
+    kept = [standardised(code[:, keep])[0] for code, keep in zip(checked, informative, strict=True)]
     pairwise = np.zeros((len(kept), len(kept)))
-    ranks = [_standardised(rankdata(code, axis=0)) for code in kept] if method == "spearman" else kept
+    ranks = [standardised(rankdata(code, axis=0))[0] for code in kept] if method == "spearman" else kept
     for a, first in enumerate(ranks):
         for b, second in enumerate(ranks):
             if a == b or first.shape[1] == 0 or second.shape[1] == 0:
@@ -106,9 +114,3 @@ def udr(
     others = ~np.eye(len(kept), dtype=bool)
     scores = np.array([np.median(pairwise[others[:, index], index]) for index in range(len(kept))])
     return Ranking(scores, pairwise, np.array([keep.sum() for keep in informative]))
-
-
-def _standardised(array: Floats) -> Floats:
-    centred = array - array.mean(0)
-    deviation = centred.std(0)
-    return centred / np.where(deviation > 0, deviation, 1.0)

@@ -13,13 +13,24 @@ Draws come from `rng` in the order of disentanglement_lib (factor by factor, bat
 good ones.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_codes
+from vision.metrics.arrays import (
+    Booleans,
+    Floats,
+    Integers,
+    MetricError,
+    check_codes,
+    check_count,
+    check_sizes,
+    real,
+    varies,
+)
 from vision.metrics.draws import Random, draw_factors, draw_rounds
 from vision.metrics.linear import classifier
 
@@ -50,30 +61,31 @@ def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
     >>> lookup([[0.0], [0.1], [1.0], [1.1]], (2, 2))(np.array([[1, 0]])).tolist()
     [[1.0]]
     """
-    table = check_codes(codes)
-    if len(table) != np.prod(sizes):
+    table, shape = check_codes(codes), check_sizes(sizes, 1)
+    if len(table) != math.prod(shape):
         raise MetricError(
-            f"{len(table)} codes for a grid of {'x'.join(map(str, sizes))} = {np.prod(sizes)} points"
+            f"{len(table)} codes for a grid of {'x'.join(map(str, shape))} = {math.prod(shape)} points"
         )
-    return lambda factors: table[np.ravel_multi_index(tuple(factors.T), tuple(sizes))]
+    return lambda factors: table[np.ravel_multi_index(tuple(factors.T), shape)]
 
 
-def _check(sizes: Sequence[int], **counts: int) -> None:
-    if len(sizes) < 2 or min(sizes) < 1:
-        raise MetricError(f"sizes={tuple(sizes)}: at least two factors with one value or more are needed")
+def _check(sizes: Sequence[int], **counts: int) -> tuple[int, ...]:
+    shape = check_sizes(sizes, 2)
+    if len(shape) < 2:
+        raise MetricError(f"sizes={shape}: the votes tell factors apart, at least 2 are needed")
     for name, count in counts.items():
-        if count < 2:
-            raise MetricError(f"{name}={count} must be at least 2")
+        check_count(name, count, 2)
+    return shape
 
 
-def _encode(encode: Encode, factors: Integers) -> Floats:
-    codes = np.asarray(encode(factors), dtype=np.float64)
-    if codes.ndim != 2 or len(codes) != len(factors):
+def _encode(encode: Encode, factors: Integers, latents: int | None = None) -> Floats:
+    codes = real(encode(factors), "what encode returned")
+    if codes.ndim != 2 or len(codes) != len(factors) or codes.shape[1] != (latents or codes.shape[1]):
+        wide = "D" if latents is None else latents
         raise MetricError(
-            f"encode returned shape {codes.shape} for {len(factors)} points: (N, D) is expected"
+            f"encode returned shape {codes.shape} for {len(factors)} points: "
+            f"({len(factors)}, {wide}) is expected"
         )
-    if not np.isfinite(codes).all():
-        raise MetricError("encode returned a value that is not finite")
     return codes
 
 
@@ -91,11 +103,15 @@ def _hold(factors: Integers, fixed: Integers, source: Integers) -> None:
     factors[rounds, :, fixed] = held if held.ndim == 2 else held[:, None]
 
 
-def _variances(encode: Encode, sizes: Sequence[int], rng: Random, points: int) -> Floats:
-    """Variance (D,) of each latent over `points` points."""
+def _variances(encode: Encode, sizes: Sequence[int], rng: Random, points: int) -> tuple[Floats, Booleans]:
+    """Variance (D,) of each latent over `points` points, and whether it varies."""
     factors = draw_factors(rng, sizes, points)
-    codes = [_encode(encode, factors[start : start + ROWS]) for start in range(0, points, ROWS)]
-    return np.concatenate(codes).var(0, ddof=1)
+    first = _encode(encode, factors[:ROWS])
+    others = [
+        _encode(encode, factors[start : start + ROWS], first.shape[1]) for start in range(ROWS, points, ROWS)
+    ]
+    codes = check_codes(np.concatenate([first, *others]), "what encode returned")
+    return codes.var(0, ddof=1), varies(codes)
 
 
 def _votes(
@@ -113,7 +129,8 @@ def _votes(
         fixed, rounds = draw_rounds(rng, sizes, votes, 1, batch)
         factors = rounds[:, 0]
         _hold(factors, fixed, factors[:, 0])
-        codes = _encode(encode, factors.reshape(-1, len(sizes))).reshape(votes, batch, -1)
+        codes = _encode(encode, factors.reshape(-1, len(sizes)), len(variances))
+        codes = codes.reshape(votes, batch, -1)
         winner = active[(codes.var(1, ddof=1)[:, active] / variances[active]).argmin(1)]
         np.add.at(table, (winner, fixed), 1)
     return table
@@ -132,9 +149,9 @@ def factor_vae_score(
 ) -> Votes:
     """FactorVAE score (Kim & Mnih 2018) of `encode` for factors with `sizes` (K,) values.
 
-    Latents whose standard deviation over `num_variance` points is below `prune`, or zero, take no part; none
-    left: both accuracies are 0. Chance is about 1/K; 1: the latent that moves least names the fixed factor
-    every time.
+    Latents that do not vary over `num_variance` points, or with a standard deviation below `prune`, take no
+    part; none left: both accuracies are 0. A factor with a single value is refused. Chance is
+    about 1/K; 1: the latent that moves least names the fixed factor every time.
     Fails: the threshold assumes latents on the scale of the prior, so a rescaled live latent can be lost; a
     generic rotation of few factors can score 1; ties go to the first latent. One missing factor costs about
     1/K, as it should.
@@ -143,9 +160,11 @@ def factor_vae_score(
     >>> factor_vae_score(lambda v: v, (3, 4), rng=grid, num_train=50, num_eval=50, num_variance=50)[:3]
     (1.0, 1.0, 2)
     """
-    _check(sizes, num_train=num_train, num_eval=num_eval, num_variance=num_variance, batch=batch)
-    variances = _variances(encode, sizes, rng, num_variance)
-    active = np.flatnonzero((np.sqrt(variances) >= prune) & (variances > 0))
+    sizes = _check(sizes, num_train=num_train, num_eval=num_eval, num_variance=num_variance, batch=batch)
+    if not prune >= 0:
+        raise MetricError(f"prune={prune} must be 0 or more")
+    variances, live = _variances(encode, sizes, rng, num_variance)
+    active = np.flatnonzero(live & (np.sqrt(variances) >= prune))
     if len(active) == 0:
         return Votes(0.0, 0.0, 0, np.zeros((len(variances), len(sizes)), dtype=np.int64))
     table = _votes(encode, sizes, rng, num_train, batch, variances, active)
@@ -164,11 +183,13 @@ def _pairs(
     encode: Encode, sizes: Sequence[int], rng: Random, count: int, batch: int
 ) -> tuple[Floats, Integers]:
     """Mean absolute differences (count, D) of pairs that share a factor, and which one (count,)."""
-    points, labels = [], []
+    points: list[Floats] = []
+    labels: list[Integers] = []
     for block in _in_blocks(count, 2 * batch):
         fixed, factors = draw_rounds(rng, sizes, block, 2, batch)
         _hold(factors[:, 1], fixed, factors[:, 0])
-        codes = _encode(encode, factors.reshape(-1, len(sizes))).reshape(block, 2, batch, -1)
+        latents = points[0].shape[1] if points else None
+        codes = _encode(encode, factors.reshape(-1, len(sizes)), latents).reshape(block, 2, batch, -1)
         points.append(np.abs(codes[:, 0] - codes[:, 1]).mean(1))
         labels.append(fixed)
     return np.concatenate(points), np.concatenate(labels)
@@ -193,7 +214,7 @@ def beta_vae_score(
     >>> beta_vae_score(lambda v: v, (3, 4), rng=np.random.RandomState(0), num_train=50, num_eval=50)
     PairScore(train=1.0, eval=1.0)
     """
-    _check(sizes, num_train=num_train, num_eval=num_eval, batch=batch)
+    sizes = _check(sizes, num_train=num_train, num_eval=num_eval, batch=batch)
     points, labels = _pairs(encode, sizes, rng, num_train, batch)
     model = classifier(points, labels)
     train = float(model.score(points, labels))
