@@ -1,9 +1,10 @@
 """Words: vocabularies, k-hot symbols, concepts as sets, their hierarchy, expressions, sampling. No torch."""
 
-from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, VocabularyError, apply
+from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
 from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_graphml, to_node_link
 from symbols.holding_out import held_out_concepts, held_out_pairs
+from symbols.names import VocabularyError
 from symbols.ranks import ShortageError
 from symbols.sampling import novel_concepts, training_concepts
 from symbols.triples import Triple, operator_triples

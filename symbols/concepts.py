@@ -13,39 +13,15 @@ C1 is superordinate to C2 when it is a proper subset of it, and orthogonal to it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
+
+from symbols.names import VocabularyError, check_name, shortened
 
 Operator = Literal["AND", "IN COMMON", "IGNORE"]
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 
 Item = tuple[str, str]
-
-LONGEST_NAME = 200
-"""Characters of an attribute, a value or an alias."""
-
-_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
-"""Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what
-follows; not the joiners that some scripts and emoji need."""
-
-
-def shortened(text: str, most: int = 80) -> str:
-    """Text as an error message quotes it: without its middle where it is long.
-
-    >>> shortened("ice lolly, ice lolly", most=11)
-    'ice ...olly'
-    """
-    return text if len(text) <= most else f"{text[: (most - 3) // 2]}...{text[-((most - 2) // 2) :]}"
-
-
-def quoted(value: object) -> str:
-    """`repr` of anything as an error message quotes it."""
-    return shortened(repr(value))
-
-
-class VocabularyError(ValueError):
-    """A name that no vocabulary can hold, or that the vocabulary at hand does not know."""
 
 
 class ConflictError(ValueError):
@@ -57,27 +33,6 @@ class ConflictError(ValueError):
             f'"{shortened(": ".join(first))}" and "{shortened(": ".join(second))}" exclude each other: '
             f'a concept gives one value to "{shortened(first[0])}"'
         )
-
-
-def check_name(name: object, what: str) -> str:
-    """Return `name` if it can name an attribute, a value or an alias; `what` says which, for the error.
-
-    >>> check_name(False, 'value of "hat"')
-    Traceback (most recent call last):
-    symbols.concepts.VocabularyError: value of "hat" must be a string, not False (bool): quote it in YAML
-    """
-    if not isinstance(name, str):
-        kind = type(name).__name__
-        raise VocabularyError(f"{what} must be a string, not {quoted(name)} ({kind}): quote it in YAML")
-    if not name or name != " ".join(name.split()):
-        raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
-    if len(name) > LONGEST_NAME:
-        raise VocabularyError(
-            f'{what} "{shortened(name)}" has {len(name):,} characters, at most {LONGEST_NAME} are a name'
-        )
-    if _INVISIBLE.search(name):
-        raise VocabularyError(f"{what} is {shortened(str(name))!a}: it has a character that cannot be seen")
-    return str(name)
 
 
 class Concept:

@@ -18,8 +18,9 @@ from functools import lru_cache
 from itertools import islice
 from typing import NamedTuple
 
-from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply, shortened
-from symbols.vocabulary import Vocabulary, did_you_mean, listing, spelling
+from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
+from symbols.names import did_you_mean, listing, shortened, spelling
+from symbols.vocabulary import Vocabulary
 
 MAX_OPERATORS = 100
 """Operators and parentheses of an expression, hence also its depth."""

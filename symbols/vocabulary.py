@@ -8,10 +8,8 @@ the index of the value for a block, 0 absent or 1 present for a binary attribute
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,40 +17,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from symbols.concepts import Concept, Item, VocabularyError, check_name, quoted, shortened
+from symbols.concepts import Concept, Item
+from symbols.names import VocabularyError, check_name, did_you_mean, listing, quoted, spelling
 
 YES = "yes"
 LARGEST_KEY = 2**62
 """Vocabularies with fewer full combinations than this number them with 64-bit integers."""
-
-
-def spelling(name: str) -> str:
-    """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it,
-    accents composed (NFC).
-
-    >>> spelling("Hair_Colour = Red")
-    'hair colour:red'
-    """
-    words = " ".join(re.split(r"[\s_]+", unicodedata.normalize("NFC", name.casefold()))).strip()
-    return re.sub(r"\s*[:=]\s*", ":", words) or name
-
-
-def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
-    """The end of an error message: the nearest known name, or nothing where none is near.
-
-    >>> did_you_mean("Wal", ["wall", "floor"])
-    '; did you mean "wall"?'
-    """
-    by_spelling = {spelling(candidate): candidate for candidate in known}
-    near = difflib.get_close_matches(spelling(name), by_spelling, n=1, cutoff=cutoff)
-    return f'; did you mean "{shortened(by_spelling[near[0]])}"?' if near else ""
-
-
-def listing(names: Sequence[str], most: int = 8) -> str:
-    """Names for an error message, cut where the list gets long."""
-    return ", ".join(map(shortened, names[:most])) + (
-        f", ... ({len(names)} in all)" if len(names) > most else ""
-    )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from importlib import import_module
 import pytest
 
 
-@pytest.mark.parametrize("module", ["concepts", "expressions", "hierarchy", "ranks", "vocabulary"])
+@pytest.mark.parametrize("module", ["concepts", "expressions", "hierarchy", "names", "ranks", "vocabulary"])
 def test_examples_hold(module: str) -> None:
     failed, tried = doctest.testmod(import_module(f"symbols.{module}"))
     assert tried > 0

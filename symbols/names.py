@@ -1,0 +1,83 @@
+"""Names of attributes, values and aliases: which there can be, how they are compared and quoted in errors."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+LONGEST_NAME = 200
+"""Characters of an attribute, a value or an alias."""
+
+_INVISIBLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
+"""Controls, halves of surrogate pairs, spaces of no width, and marks that turn the direction of what
+follows; not the joiners that some scripts and emoji need."""
+
+
+class VocabularyError(ValueError):
+    """A name that no vocabulary can hold, or that the vocabulary at hand does not know."""
+
+
+def shortened(text: str, most: int = 80) -> str:
+    """Text as an error message quotes it: without its middle where it is long.
+
+    >>> shortened("ice lolly, ice lolly", most=11)
+    'ice ...olly'
+    """
+    return text if len(text) <= most else f"{text[: (most - 3) // 2]}...{text[-((most - 2) // 2) :]}"
+
+
+def quoted(value: object) -> str:
+    """`repr` of anything as an error message quotes it."""
+    return shortened(repr(value))
+
+
+def check_name(name: object, what: str) -> str:
+    """Return `name` if it can name an attribute, a value or an alias; `what` says which, for the error.
+
+    >>> check_name(False, 'value of "hat"')
+    Traceback (most recent call last):
+    symbols.names.VocabularyError: value of "hat" must be a string, not False (bool): quote it in YAML
+    """
+    if not isinstance(name, str):
+        kind = type(name).__name__
+        raise VocabularyError(f"{what} must be a string, not {quoted(name)} ({kind}): quote it in YAML")
+    if not name or name != " ".join(name.split()):
+        raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
+    if len(name) > LONGEST_NAME:
+        raise VocabularyError(
+            f'{what} "{shortened(name)}" has {len(name):,} characters, at most {LONGEST_NAME} are a name'
+        )
+    if _INVISIBLE.search(name):
+        raise VocabularyError(f"{what} is {shortened(str(name))!a}: it has a character that cannot be seen")
+    return str(name)
+
+
+def spelling(name: str) -> str:
+    """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it,
+    accents composed (NFC).
+
+    >>> spelling("Hair_Colour = Red")
+    'hair colour:red'
+    """
+    words = " ".join(re.split(r"[\s_]+", unicodedata.normalize("NFC", name.casefold()))).strip()
+    return re.sub(r"\s*[:=]\s*", ":", words) or name
+
+
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """The end of an error message: the nearest known name, or nothing where none is near.
+
+    >>> did_you_mean("Wal", ["wall", "floor"])
+    '; did you mean "wall"?'
+    """
+    by_spelling = {spelling(candidate): candidate for candidate in known}
+    near = difflib.get_close_matches(spelling(name), by_spelling, n=1, cutoff=cutoff)
+    return f'; did you mean "{shortened(by_spelling[near[0]])}"?' if near else ""
+
+
+def listing(names: Sequence[str], most: int = 8) -> str:
+    """Names for an error message, cut where the list gets long."""
+    return ", ".join(map(shortened, names[:most])) + (
+        f", ... ({len(names)} in all)" if len(names) > most else ""
+    )
