@@ -8,12 +8,11 @@ have had on the first.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
-
-import yaml
+from typing import TYPE_CHECKING, Literal
 
 from pipelines.config import Config
 from pipelines.errors import RunError
+from pipelines.yaml_reader import YAMLError, read
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
@@ -71,8 +70,8 @@ def _recorded(path: Path) -> dict[str, Resolved]:
     if not path.is_file():
         return {}
     try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        content = read(path.read_text(encoding="utf-8"))
+    except (YAMLError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is damaged (not YAML): delete it, or start over with --fresh") from error
     sections = content if isinstance(content, dict) else {}
     found: dict[str, Resolved] = {}
