@@ -2,17 +2,24 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
-from pipelines import cli
+from pipelines import cli, run_contents, stages
 from pipelines.errors import RunError, UsageError
 from pipelines.finished import write_grid
 from pipelines.runs import RunFolder
 
+SHORT = [f"{stage}.steps=1" for stage in ("vision", "symbols", "operators", "judge")]
+"""Settings with which a run that is not refused ends soon."""
 DATA = {"format": 3, "asked": {}, "splits": {}}
+
+
+def test_every_stage_is_known_as_a_folder_of_a_run() -> None:
+    assert tuple(stages.STAGES) == run_contents.STAGES
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -30,7 +37,8 @@ def test_a_folder_that_is_not_a_run_is_refused_untouched(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("precious")
     before = everything(tmp_path)
-    assert cli.main(["run", "rooms-mini", "--run-dir", str(tmp_path), *more]) == 2
+    short = [word for setting in (*SHORT, "data.images=1500") for word in ("--set", setting)]
+    assert cli.main(["run", "rooms-mini", "--run-dir", str(tmp_path), *more, *short]) == 2
     assert str(tmp_path) in capsys.readouterr().err
     assert everything(tmp_path) == before
 
@@ -115,3 +123,35 @@ def test_the_sheet_of_a_picture_overwrites_only_its_own(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a file of a run"):
         write_grid(tmp_path / "run" / "report" / "c.png", x, {})
     assert (tmp_path / "run" / "report" / "c.png").read_text() == "figure"
+
+
+def test_a_finished_run_in_the_default_folder_is_kept_when_settings_differ(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "runs" / "tiny")
+    monkeypatch.chdir(tmp_path)
+    before = everything(tmp_path)
+    config = str(finished_run / "config.yaml")
+    assert cli.main(["run", config, "--quiet", "--set", "symbols.steps=21"]) == 2
+    said = capsys.readouterr().err
+    assert all(part in said for part in ("symbols.steps 20 -> 21", "--run-dir", "--fresh"))
+    assert everything(tmp_path) == before
+    assert cli.main(["run", config, "--quiet", "--run-dir", "runs/tiny", "--set", "symbols.steps=21"]) == 0
+
+
+def test_a_request_that_cannot_be_met_removes_nothing(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(finished_run, tmp_path / "run")
+    before = everything(tmp_path)
+    words = [
+        "run",
+        str(finished_run / "config.yaml"),
+        "--quiet",
+        "--run-dir",
+        str(tmp_path / "run"),
+        "--fresh",
+    ]
+    assert cli.main([*words, "--set", "splits.held_out=12288"]) == 2
+    assert "held_out" in capsys.readouterr().err
+    assert everything(tmp_path) == before

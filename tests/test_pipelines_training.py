@@ -209,3 +209,12 @@ def test_learning_rates(decay: str, middle: float, end: float) -> None:
     assert at(60) == pytest.approx(middle)
     assert at(110) == pytest.approx(end)
     assert all(at(step) < at(step + 1) for step in range(9))
+
+
+def test_no_log_is_written_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("text")
+    (tmp_path / "vision").mkdir()
+    (tmp_path / "vision" / "log.jsonl").symlink_to(tmp_path / "precious")
+    with pytest.raises(RunError, match="is a link"):
+        fit(tmp_path / "vision")
+    assert (tmp_path / "precious").read_text() == "text"
