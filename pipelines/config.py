@@ -264,9 +264,9 @@ class Symbols(Learning):
 class Operators(Learning):
     """The recombination operators, trained on SCAN's own pairs."""
 
-    steps: Count = 4_000
-    batch: Batch = 128
-    lr: Positive = 3e-3
+    steps: Count = 2_000
+    batch: Batch = 256
+    lr: Positive = 5e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     hidden: Widths = (64, 64)
     triples: Many = 4_000
