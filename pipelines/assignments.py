@@ -6,12 +6,12 @@ says for the old kind alone, and there is a note that says so.
 """
 
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from pipelines.config import Config
+from pipelines.config import Config, Learning, Symbols
 from pipelines.config_values import spelled
 from pipelines.errors import UsageError, shortened
 from pipelines.yaml_reader import YAMLError, read
@@ -95,6 +95,8 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
         *path, last = one.path
         if last == "kind" and len(sections_at(path)) > 1:
             notes += _change_kind(result, path, one)
+        elif one.key == "symbols.encoder":
+            notes += _change_encoder(result, one)
     for one in sorted(assignments, key=lambda one: len(one.path)):
         *path, last = one.path
         _section(result, path, one.source)[last] = one.value
@@ -110,11 +112,26 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
         return []
     kept = () if path == ["data"] else kinds[str(one.value)].model_fields  # all about the other data set
     dropped = [key for key in section if key not in kept and key != "kind"]
+    return _leave_out(section, dropped, in_file, one)
+
+
+def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
+    """Take out of `symbols` how the other encoder is to learn."""
+    section = _section(raw, ["symbols"], one.source)
+    if section.get("encoder", Symbols.model_fields["encoder"].default) == one.value:
+        return []
+    chosen_for_it = {*Learning.model_fields, "weight_decay", "opinion"}
+    return _leave_out(section, [key for key in section if key in chosen_for_it], set(section), one)
+
+
+def _leave_out(
+    section: dict[str, Any], dropped: Sequence[str], in_file: Collection[str], one: Assignment
+) -> list[str]:
+    *path, tag = one.path
     for key in dropped:
         del section[key]
-    name = ".".join(path)
-    named = ", ".join(f"{name}.{key}" for key in dropped if key in in_file)
-    return [f"{one.source}: leaves out {named}, which the config file has for another kind"] if named else []
+    named = ", ".join(".".join((*path, key)) for key in dropped if key in in_file)
+    return [f"{one.source}: leaves out {named}, which the config file has for another {tag}"] if named else []
 
 
 def _section(raw: dict[str, Any], path: Sequence[str], source: str) -> dict[str, Any]:

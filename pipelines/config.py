@@ -5,7 +5,7 @@ every type: PyYAML reads `1e-4` as text and `no` as a boolean, so a number may b
 one, and nothing else is converted. Only the keys that differ from the defaults need to be written.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -229,8 +229,13 @@ class Vision(Learning):
         return self
 
 
+PAPERS_MLP: dict[str, Any] = {"steps": 60_000, "batch": 16, "lr": 1e-4, "decay": "constant"}
+"""What `symbols.encoder: mlp` learns with by default: lr and batch as in SCAN's public ports, steps until it
+no longer gains."""
+
+
 class Symbols(Learning):
-    """SCAN."""
+    """SCAN. The defaults of steps, batch, lr and decay are those of the encoder, here of experts."""
 
     steps: Count = 4_000
     batch: Batch = 64
@@ -248,9 +253,16 @@ class Symbols(Learning):
     grounding: Positive = 10.0
     direction: Literal["forward", "reverse"] = "forward"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_in(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("encoder") == "mlp":
+            return {**PAPERS_MLP, **given}
+        return given
+
 
 class Operators(Learning):
-    """The recombination operators."""
+    """The recombination operators, trained on SCAN's own pairs."""
 
     steps: Count = 4_000
     batch: Batch = 128

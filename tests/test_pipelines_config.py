@@ -165,3 +165,20 @@ def test_a_misspelt_config_gets_the_nearest_name() -> None:
         find("xyz")
     with pytest.raises(UsageError, match=r"config file a/b.yaml does not exist"):
         find("a/b.yaml")
+
+
+def test_an_encoder_of_symbols_brings_its_own_learning(write, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "name: a\ndata: {kind: rooms}\nsymbols: {steps: 50, weight_decay: 0.01, opinion: 4, examples: 3}"
+    mlp = load(write(text), ["symbols.encoder=mlp"]).symbols
+    assert (mlp.lr, mlp.batch, mlp.steps, mlp.decay) == (1e-4, 16, 60_000, "constant")
+    assert (mlp.weight_decay, mlp.opinion, mlp.examples) == (0, 0, 3)
+    assert capsys.readouterr().err == (
+        "note: --set symbols.encoder=mlp: leaves out symbols.steps, symbols.weight_decay, symbols.opinion, "
+        "which the config file has for another encoder\n"
+    )
+    chosen = load(write(text), ["symbols.steps=7", "symbols.encoder=mlp", "symbols.lr=0.1"]).symbols
+    assert (chosen.steps, chosen.lr, chosen.batch) == (7, 0.1, 16)
+    same = load(write(text), ["symbols.encoder=experts"])
+    assert same == load(write(text))
+    assert same.symbols.steps == 50
+    assert load(write("name: a\ndata: {kind: rooms}\nsymbols: {encoder: mlp, lr: 1e-3}")).symbols.batch == 16

@@ -15,9 +15,10 @@ from pipelines.errors import RunError, UsageError
 from pipelines.files import write_json
 from pipelines.randomness import generator
 from pipelines.runs import RunFolder
-from pipelines.stages.operators import Matches, draw_triples
+from pipelines.stages.operators import draw_triples
 from pipelines.stages.symbols import draw_examples
-from symbols import Concept, apply
+from symbols import Attribute, Concept, Triple, Vocabulary, apply
+from vision.data import ImageSet
 
 MACHINE = Machine(torch.device("cpu"), quiet=True)
 
@@ -151,22 +152,35 @@ def test_missing_examples_are_rendered_and_never_of_a_held_out_combination() -> 
         assert words.matches(rendered[0][pairs.concept[missing] == index], concept).all()
 
 
-def test_operators_learn_from_images_of_results_that_are_never_tested(data: datasets.Data) -> None:
-    triples, matches = draw_triples(data, 200, np.random.default_rng(0))
-    assert len(triples) > 100
+def test_operators_reach_taught_concepts(data: datasets.Data) -> None:
+    triples = draw_triples(data, 200, seed=0)
+    assert len(triples) == len(set(triples)) == 200
+    assert {triple.result for triple in triples} == set(data.splits.train_symbols)
     tested: set[Concept] = {triple.result for triple in data.splits.test_operators}
     assert not tested & {triple.result for triple in triples}
-    rows = torch.arange(len(triples)).repeat(5)
-    image = matches.draw(rows, torch.Generator().manual_seed(0))
-    shown = data.images.factors[data.train][image.numpy()]
-    for row, factors in zip(rows.tolist(), shown, strict=True):
-        assert data.vocabulary.matches(factors[None], triples[row].result).all()
+    assert triples == draw_triples(data, 200, seed=0) != draw_triples(data, 200, seed=1)
 
 
-def test_matching_images_are_drawn_uniformly() -> None:
-    matches = Matches(torch.tensor([10, 11, 12, 20]), torch.tensor([0, 3]), torch.tensor([3, 1]))
-    drawn = matches.draw(torch.zeros(3000, dtype=torch.int64), torch.Generator().manual_seed(0))
-    assert drawn.unique().tolist() == [10, 11, 12]
-    assert ((drawn.bincount()[10:] - 1000).abs() < 130).all()  # five standard deviations
-    assert (matches.draw(torch.ones(50, dtype=torch.int64), torch.Generator()) == 20).all()
+def test_operators_make_do_with_the_triples_that_there_are() -> None:
+    words = Vocabulary((Attribute("wall", ("red",)), Attribute("floor", ("blue",))))
+    red, blue = words.concept([("wall", "red")]), words.concept([("floor", "blue")])
+    image_set = ImageSet(
+        torch.zeros((3, 3, 8, 8), dtype=torch.uint8),
+        np.zeros((3, 2), dtype=np.int64),
+        words.names,
+        (("red",), ("blue",)),
+    )
+    splits = datasets.Splits((), np.array([0]), (red, blue), (red & blue,), ())
+    triples = draw_triples(datasets.Data(image_set, words, splits), 50, seed=0)
+    assert set(triples) == {
+        Triple("IGNORE", red & blue, blue, red),
+        Triple("IGNORE", red & blue, red, blue),
+    }
+    nothing_open = datasets.Splits((), np.array([0]), (red & blue,), (red,), ())
+    assert [t.op for t in draw_triples(datasets.Data(image_set, words, nothing_open), 50, seed=0)] == [
+        "AND"
+    ] * 2
+
+
+def test_streams_of_different_names_differ() -> None:
     assert generator(0, "a").random() != generator(0, "b").random()
