@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from pipelines.commands import (
     Command,
+    bench,
     data,
     doctor,
     evaluate,
@@ -40,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "metrics": metrics.COMMAND,
     "data": data.COMMAND,
     "doctor": doctor.COMMAND,
+    "bench": bench.COMMAND,
 }
 
 

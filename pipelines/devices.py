@@ -4,6 +4,7 @@ import inspect
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeVar
 
 import torch
@@ -84,6 +85,19 @@ def cpu_features() -> dict[str, bool]:
     except AttributeError:  # torch before 2.11
         found = _older_capabilities()
     return {name: bool(found.get(key, False)) for name, key in FEATURES.items()}
+
+
+def vector_extensions() -> dict[str, bool]:
+    """The `cpu_features` that a processor of this architecture may have."""
+    arm = platform.machine().lower() in ("aarch64", "arm64")
+    return {name: has for name, has in cpu_features().items() if name.startswith("arm") == arm}
+
+
+def spelled_extensions(found: Mapping[str, bool]) -> str:
+    """Which vector extensions are there, and which are not, in words."""
+    there = [name for name, has in found.items() if has]
+    missing = [name for name, has in found.items() if not has]
+    return (", ".join(there) or "none") + (f"; not {', '.join(missing)}" if missing else "")
 
 
 def _older_capabilities() -> dict[str, bool]:

@@ -105,13 +105,7 @@ def train(
     with _signals() as stopped, bar:
         while at.step < steps:
             rate = learning_rate(at.step)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            value, terms = loss(at.step)
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
-            optimiser.step()
-            _add(at, terms)
+            _add(at, descend(optimiser, loss, at.step, rate))
             at.step += 1
             bar.update()
             at.seconds = earlier + time.monotonic() - began
@@ -129,6 +123,17 @@ def train(
                 )
     module.eval()
     return Trained(last, at.seconds, earlier)
+
+
+def descend(optimiser: torch.optim.Optimizer, loss: Loss, step: int, rate: float) -> dict[str, Tensor]:
+    """One step of a training at a learning rate: loss, gradient, update of the weights. Returns the terms."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    value, terms = loss(step)
+    optimiser.zero_grad(set_to_none=True)
+    value.backward()
+    optimiser.step()
+    return terms
 
 
 def take_over(source: Path, folder: Path, seconds: float) -> None:

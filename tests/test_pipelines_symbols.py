@@ -28,7 +28,7 @@ def excess(opinion: float, step: int) -> tuple[float, float]:
         scan.encoder.experts.growth.normal_(mean=2)
     q_x = Gaussian(torch.randn(PAIRS, LATENTS), torch.zeros(PAIRS, LATENTS))
     y = torch.eye(WORDS).repeat(PAIRS // WORDS, 1)
-    value, terms = symbols._loss(config, scan, y, q_x)(step)
+    value, terms = symbols.loss_of(config, scan, y, q_x)(step)
     assert torch.equal(value, terms["loss"])
     rest = value - (terms["reconstruction"] + terms["kl"] + 10 * terms["grounding"])
     return rest.item(), scan.encoder.experts.opinions().item()

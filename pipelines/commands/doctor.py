@@ -62,7 +62,7 @@ def _machine() -> list[Finding]:
     import os
     import platform
 
-    from pipelines.devices import cpu_name, usable_cores
+    from pipelines.devices import cpu_name, spelled_extensions, usable_cores, vector_extensions
 
     cores, threads = usable_cores(), os.environ.get("OMP_NUM_THREADS", "")
     slow = (
@@ -72,23 +72,12 @@ def _machine() -> list[Finding]:
     )
     return [
         Finding("processor", f"{cpu_name()} ({platform.machine()})"),
-        Finding("vector extensions", _extensions(platform.machine())),
+        Finding("vector extensions", spelled_extensions(vector_extensions())),
         Finding("cores", str(cores)),
         Finding("torch threads", threads or str(cores), slow),
         _gpu(),
         _precision(),
     ]
-
-
-def _extensions(architecture: str) -> str:
-    """Which of the extensions that this kind of processor may have it has, and which not."""
-    from pipelines.devices import cpu_features
-
-    arm = architecture.lower() in ("aarch64", "arm64")
-    possible = {name: has for name, has in cpu_features().items() if name.startswith("arm") == arm}
-    there = [name for name, has in possible.items() if has]
-    missing = [name for name, has in possible.items() if not has]
-    return (", ".join(there) or "none") + (f"; not {', '.join(missing)}" if missing else "")
 
 
 def _gpu() -> Finding:

@@ -1,5 +1,7 @@
 """The denoising autoencoder whose features stand in for pixels in the beta-VAE_DAE."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -9,8 +11,25 @@ from pipelines.devices import Machine, autocast, place
 from pipelines.randomness import batch_indices, derive, noise
 from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn
+from pipelines.training import Loss
 from vision import models, objectives
 from vision.dae import DAE
+
+
+def specification(config: Config, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    settings = config.dae
+    assert settings is not None, "there is no such model without its section"
+    return models.resolve(
+        {
+            "kind": "dae",
+            "shape": list(shape),
+            "code": settings.code,
+            "widths": list(settings.widths),
+            "bound": settings.bound,
+            "colour": config.vision.colour,
+        }
+    )
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
@@ -19,29 +38,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     assert settings is not None, "there is no such stage without its section"
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
-    spec = models.resolve(
-        {
-            "kind": "dae",
-            "shape": list(data.images.shape),
-            "code": settings.code,
-            "widths": list(settings.widths),
-            "bound": settings.bound,
-            "colour": config.vision.colour,
-        }
-    )
+    spec = specification(config, data.images.shape)
     torch.manual_seed(derive(config.seed, "dae weights"))
     dae = models.build(spec)
     assert isinstance(dae, DAE)
     place(dae, device)
-    order, dice = derive(config.seed, "dae batches"), derive(config.seed, "dae noise")
-
-    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
-        with autocast(device, settings.precision):
-            value = objectives.denoising(dae, x, generator=noise(dice, step, device))
-        return value, {"loss": value}
-
-    trained = learn(dae, loss, settings, run.stage("dae"), "dae", machine)
+    trained = learn(dae, loss_of(config, dae, pixels), settings, run.stage("dae"), "dae", machine)
     return keep(
         dae,
         spec,
@@ -51,3 +53,18 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "dae",
         machine,
     )
+
+
+def loss_of(config: Config, dae: DAE, pixels: Tensor) -> Loss:
+    """What each step minimises, on resident images (`datasets.resident`)."""
+    settings, device = config.dae, pixels.device
+    assert settings is not None, "there is no such stage without its section"
+    order, dice = derive(config.seed, "dae batches"), derive(config.seed, "dae noise")
+
+    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
+        with autocast(device, settings.precision):
+            value = objectives.denoising(dae, x, generator=noise(dice, step, device))
+        return value, {"loss": value}
+
+    return loss

@@ -37,12 +37,13 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     settings, device = config.judge, machine.device
     data = datasets.load(config, run)
     seen = lessons(data, settings.images, generator(config.seed, "judge images"))
-    spec = {"kind": "judge", "shape": list(seen.shape), "sizes": list(data.vocabulary.factor_sizes)}
+    spec = specification(data)
     torch.manual_seed(derive(config.seed, "judge weights"))
     judge = models.build(spec)
     assert isinstance(judge, Judge)
     place(judge, device)
-    trained = learn(judge, _loss(config, judge, seen, device), settings, run.stage("judge"), "judge", machine)
+    loss = loss_of(config, judge, seen, device)
+    trained = learn(judge, loss, settings, run.stage("judge"), "judge", machine)
     judge.eval()
     metrics = {
         **trained.last,
@@ -51,6 +52,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         **trust(judge, data, config.seed, device),
     }
     return keep(judge, spec, metrics, trained, run, "judge", machine)
+
+
+def specification(data: Data) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    sizes = data.vocabulary.factor_sizes
+    return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes)}
 
 
 def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
@@ -77,7 +84,8 @@ def _rendered(image_set: ImageSet, factors: np.ndarray, rng: np.random.Generator
     return dataclasses.replace(image_set, images=image_set.render(factors, rng), factors=factors)
 
 
-def _loss(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> Loss:
+def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> Loss:
+    """What each step minimises, on the images to learn from."""
     settings = config.judge
     pixels = datasets.resident(seen, np.arange(len(seen)), device)
     factors = torch.from_numpy(seen.factors).to(device)

@@ -33,7 +33,7 @@ def learn(
     """Minimise `loss` by AdamW (plain Adam without `weight_decay`), in `folder`, or the first steps of it."""
     return train(
         module,
-        torch.optim.AdamW(module.parameters(), weight_decay=weight_decay, fused=True),
+        optimiser(module, weight_decay),
         loss,
         steps=settings.steps if until is None else until,
         learning_rate=schedules.learning_rate(settings),
@@ -43,6 +43,11 @@ def learn(
         log_every=log_interval(settings.steps),
         checkpoint_seconds=settings.checkpoint_seconds,
     )
+
+
+def optimiser(module: nn.Module, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """What every stage learns by; the loop sets its rate."""
+    return torch.optim.AdamW(module.parameters(), weight_decay=weight_decay, fused=True)
 
 
 def keep(

@@ -6,12 +6,16 @@ serve results of which they saw none. Two frozen things are computed before the 
 images, and the codes q(z_y|y) of both inputs of every triple.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipelines import datasets
 from pipelines.config import Config
+from pipelines.config import Operators as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
@@ -20,31 +24,50 @@ from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn, load
 from pipelines.stages.symbols import draw_examples
 from pipelines.stages.vision import encode, load_vision
+from pipelines.training import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss
 from symbols import OPERATORS, ShortageError, Triple, operator_triples
+from vision.gaussian import Gaussian
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on triples whose results are taught concepts, each with one of its images."""
-    settings, device, each = config.operators, machine.device, config.symbols.examples
+    settings, device = config.operators, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     vae, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
     triples = draw_triples(data, settings.triples, config.seed)
+    pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
+    q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
+    spec = specification(settings)
+    torch.manual_seed(derive(config.seed, "operators weights"))
+    operators = models.build(spec).to(device)
+    loss = loss_of(config, operators, scan, data, triples, q_x)
+    trained = learn(operators, loss, settings, run.stage("operators"), "operators", machine)
+    shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
+    metrics = {**trained.last, "triples": shares, "images": len(pairs.pixels)}
+    return keep(operators, spec, metrics, trained, run, "operators", machine)
+
+
+def specification(settings: Settings) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    return {"kind": "operators", "hidden": list(settings.hidden)}
+
+
+def loss_of(
+    config: Config, operators: nn.Module, scan: SCAN, data: Data, triples: Sequence[Triple], q_x: Gaussian
+) -> Loss:
+    """What each step minimises; q_x are the codes of SCAN's training pairs, concept by concept."""
+    settings, device, each = config.operators, q_x.mean.device, config.symbols.examples
     taught = {concept: place for place, concept in enumerate(data.splits.train_symbols)}
     first = torch.tensor([taught[triple.result] * each for triple in triples], device=device)
-    pairs = draw_examples(data, each, generator(config.seed, "examples"))
-    q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
     with torch.no_grad():
         q_left, q_right = (
             scan.encode_symbol(k_hot(data.vocabulary, concepts, device))
             for concepts in ([triple.left for triple in triples], [triple.right for triple in triples])
         )
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
-    spec = {"kind": "operators", "hidden": list(settings.hidden)}
-    torch.manual_seed(derive(config.seed, "operators weights"))
-    operators = models.build(spec).to(device)
     order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -56,10 +79,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         value = operator_loss(q_x[image], q_r, settings.direction)
         return value, {"loss": value}
 
-    trained = learn(operators, loss, settings, run.stage("operators"), "operators", machine)
-    shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
-    metrics = {**trained.last, "triples": shares, "images": len(pairs.pixels)}
-    return keep(operators, spec, metrics, trained, run, "operators", machine)
+    return loss
 
 
 def draw_triples(data: Data, n: int, seed: int) -> tuple[Triple, ...]:

@@ -3,7 +3,7 @@
 The visual model is frozen, so every needed image is encoded once; no pixel is touched in the loop.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines import datasets
 from pipelines.config import Config
+from pipelines.config import Symbols as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
@@ -47,18 +48,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
-    spec = {
-        "kind": "scan",
-        "symbols": data.vocabulary.size,
-        "latents": vae.latents,
-        "encoder": settings.encoder,
-        "hidden": list(settings.hidden),
-    }
+    spec = specification(settings, data.vocabulary.size, vae.latents)
     torch.manual_seed(derive(config.seed, "symbols weights"))
     scan = models.build(spec)
     assert isinstance(scan, SCAN)
     scan.to(device)
-    loss = _loss(config, scan, y, q_x)
+    loss = loss_of(config, scan, y, q_x)
     trained = learn(
         scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
     )
@@ -70,7 +65,19 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     return made._replace(files=(*made.files, "examples.json"))
 
 
-def _loss(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
+def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    return {
+        "kind": "scan",
+        "symbols": symbols,
+        "latents": latents,
+        "encoder": settings.encoder,
+        "hidden": list(settings.hidden),
+    }
+
+
+def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
+    """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
     settings, device = config.symbols, y.device
     order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")
     # The loss is a mean over the pairs, in which grounding weighs a nat.

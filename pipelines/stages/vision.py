@@ -51,7 +51,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
     def start(number: int) -> Start[VAE]:
         vae = new(number)
-        return Start(vae, _loss(config, vae, pixels, _reconstruction(settings, vae, dae)))
+        return Start(vae, loss_of(config, vae, pixels, reconstruction_of(settings, vae, dae)))
 
     seen = _pixels(pixels)
     for line in health.of_images(seen):
@@ -62,7 +62,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     vae, trained = learn_best(start, settings, run, "vision", machine)
     vae.eval()
-    reconstruction = _reconstruction(settings, vae, dae)
+    reconstruction = reconstruction_of(settings, vae, dae)
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images, some, device))
     metrics = {
@@ -99,7 +99,8 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     return models.resolve(spec)
 
 
-def _loss(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstruction) -> Loss:
+def loss_of(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstruction) -> Loss:
+    """What each step minimises, on resident images (`datasets.resident`)."""
     settings, device = config.vision, pixels.device
     beta = schedules.of(settings.beta, settings.steps)
     capacity = None if settings.capacity is None else schedules.of(settings.capacity, settings.steps)
@@ -145,7 +146,8 @@ def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None
     return None
 
 
-def _reconstruction(settings: Settings, vae: VAE, dae: DAE | None) -> Reconstruction:
+def reconstruction_of(settings: Settings, vae: VAE, dae: DAE | None) -> Reconstruction:
+    """The reconstruction term that the settings name; a DAE where it is compared in one's features."""
     match settings.reconstruction:
         case "bernoulli":
             return objectives.bernoulli_reconstruction(vae)
