@@ -30,7 +30,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield draft
         flush(draft)
         os.replace(draft, path)
-        flush(path.parent)
+        _flush_folder(path.parent)
     except OSError as error:
         raise RunError(f"cannot write {path}: {explain(error)}; what was finished before is kept") from error
     finally:
@@ -47,7 +47,15 @@ def explain(error: OSError) -> str:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk; Windows opens no folders, and does without."""
+    if os.name == "nt":
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
