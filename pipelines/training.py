@@ -11,21 +11,18 @@ import json
 import math
 import os
 import pickle
-import signal
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipelines import stopping
 from pipelines.errors import InterruptedRun, RunError
 from pipelines.files import explain, flush, read_lines, write_bytes
 
@@ -84,12 +81,12 @@ def train(
         loss: Called once a step with the number of the step, which is all that it may depend on.
         steps: Steps in total, also when some are done already.
         learning_rate: Sets the rate of every parameter group before each step.
-        folder: Receives `state` (every `checkpoint_seconds`, at the end and on SIGINT or SIGTERM) and
+        folder: Receives `state` (every `checkpoint_seconds`, at the end and when told to stop) and
             `log.jsonl` (a line of means every `log_every` steps).
         label: Name of the stage, for the progress bar and the messages.
 
     Raises:
-        InterruptedRun: After SIGINT or SIGTERM, once the state is safe.
+        InterruptedRun: After SIGINT, SIGTERM or SIGHUP, once the state is safe.
         RunError: When the loss or a weight is not finite (the last good state is kept), or a file cannot be
             written or read.
     """
@@ -102,7 +99,7 @@ def train(
         _save(state, log, module, optimiser, at)
     bar = tqdm(total=steps, initial=at.step, desc=label, unit="step", disable=True if quiet else None)
     module.train()
-    with _signals() as stopped, bar:
+    with stopping.noted() as stopped, bar:
         while at.step < steps:
             rate = learning_rate(at.step)
             for group in optimiser.param_groups:
@@ -136,29 +133,6 @@ def take_over(source: Path, folder: Path, seconds: float) -> None:
     write_bytes(folder / LOG, (source / LOG).read_bytes())
     content = torch.load(source / STATE, map_location="cpu", weights_only=True)
     _write(folder / STATE, {**content, "seconds": seconds})
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as it always did."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread may set handlers
-        return
-    before = {number: signal.getsignal(number) for number in numbers}
-    caught: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in numbers:
-        signal.signal(number, note)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])
 
 
 def _add(at: _Progress, terms: dict[str, Tensor]) -> None:

@@ -1,9 +1,6 @@
 """`scan run`: the stages of a config, in a run folder, resuming where it stopped."""
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.commands import Command
@@ -50,7 +47,7 @@ def _folder(text: str) -> Path:
 
 def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
-    from pipelines import config_files, precision, stages
+    from pipelines import config_files, precision, stages, stopping
     from pipelines.files import write_bytes, write_json
     from pipelines.runs import RunFolder
 
@@ -58,7 +55,7 @@ def main(options: argparse.Namespace) -> None:
     stages.check_names(options.stages, config)
     options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
-    with RunFolder(path) as run, _terminate_like_interrupt():
+    with RunFolder(path) as run, stopping.like_interrupt():
         from pipelines import datasets
         from pipelines.devices import machine
 
@@ -97,16 +94,6 @@ def again(path: Path, names: list[str], options: argparse.Namespace) -> None:
         quiet=options.quiet,
     )
     main(asked)
-
-
-@contextmanager
-def _terminate_like_interrupt() -> Iterator[None]:
-    """Outside of training, which has its own way to stop, SIGTERM ends the command as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 COMMAND = Command(
