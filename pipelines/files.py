@@ -89,15 +89,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file with a JSON object in every line.
+def read_lines(path: Path, *needed: str) -> list[dict[str, float]]:
+    """Read a file with a JSON object of numbers in every line, among them those `needed`.
 
     Raises:
         RunError: As `read_json`.
     """
     lines = [_parsed(path, line) for line in _content(path).splitlines()]
-    if not all(isinstance(line, dict) for line in lines):
-        raise RunError(f"{path} is damaged (not a JSON object in every line)")
+    for line in lines:
+        if not isinstance(line, dict) or not all(type(value) in (int, float) for value in line.values()):
+            raise RunError(f"{path} is damaged (not a JSON object of numbers in every line)")
+        if missing := set(needed) - line.keys():
+            raise RunError(f"{path} is damaged (no {missing.pop()} in a line)")
     return lines
 
 

@@ -10,7 +10,6 @@ import io
 import json
 import math
 import os
-import pickle
 import time
 import zipfile
 from collections.abc import Callable
@@ -131,8 +130,7 @@ def train(
 def take_over(source: Path, folder: Path, seconds: float) -> None:
     """Let the training in `source` be the one that goes on in `folder`, with `seconds` spent so far."""
     write_bytes(folder / LOG, (source / LOG).read_bytes())
-    content = torch.load(source / STATE, map_location="cpu", weights_only=True)
-    _write(folder / STATE, {**content, "seconds": seconds})
+    _write(folder / STATE, {**_read(source / STATE), "seconds": seconds})
 
 
 def _add(at: _Progress, terms: dict[str, Tensor]) -> None:
@@ -189,7 +187,7 @@ def _cut(log: Path, size: int) -> None:
 
 
 def _last_line(log: Path) -> dict[str, float]:
-    lines = read_lines(log) if log.exists() else []
+    lines = read_lines(log, "step") if log.exists() else []
     line = lines[-1] if lines else {}
     return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
 
@@ -215,44 +213,73 @@ def _write(state: Path, content: dict[str, Any]) -> None:
     write_bytes(state, buffer.getvalue())
 
 
-def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> _Progress:
-    """Load a checkpoint into the module and the optimiser; a fresh start when there is none."""
-    if not state.exists():
-        return _Progress()
+def _read(state: Path) -> dict[str, Any]:
+    """The content of a checkpoint.
+
+    Raises:
+        RunError: When it is damaged.
+    """
     try:
         with zipfile.ZipFile(state) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(damaged)
-        device = next(module.parameters()).device
         content = torch.load(state, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged archive leads to
+        raise _not_ours(state) from error
+    if not isinstance(content, dict):
+        raise _not_ours(state)
+    return content
+
+
+def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> _Progress:
+    """Load a checkpoint into the module and the optimiser; a fresh start when there is none."""
+    if not state.exists():
+        return _Progress()
+    content = _read(state)
+    try:
+        _check_fits(content["optimiser"], optimiser)
         module.load_state_dict(content["module"])
         optimiser.load_state_dict(content["optimiser"])
-        _check_moments(optimiser)
-        sums = {name: value.to(device) for name, value in content["sums"].items()}
-        at = _Progress(content["step"], sums, content["count"], content["log_bytes"], content["seconds"])
-        if not all(isinstance(n, int) and n >= 0 for n in (at.step, at.count, at.log_bytes)):
-            raise ValueError("a step, count or size that is not a natural number")
-    except (
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        AttributeError,
-        IndexError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        KeyError,
-        EOFError,
-    ) as error:
-        raise RunError(
-            f"{state} is not a state of this stage (truncated or altered); redo with --fresh"
-        ) from error
-    return at
+        return _progress(content, next(module.parameters()).device)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _not_ours(state) from error
 
 
-def _check_moments(optimiser: torch.optim.Optimizer) -> None:
-    """Refuse moments of other shapes than their weights: torch does not, and a fused step would crash."""
-    for weight, moments in optimiser.state.items():
-        for name, value in moments.items():
-            if isinstance(value, Tensor) and value.ndim and value.shape != weight.shape:
-                raise ValueError(f"{name} is {tuple(value.shape)}, its weight {tuple(weight.shape)}")
+def _not_ours(state: Path) -> RunError:
+    return RunError(f"{state} is not a state of this stage (truncated or altered); redo with --fresh")
+
+
+def _check_fits(found: dict[str, Any], optimiser: torch.optim.Optimizer) -> None:
+    """Refuse moments of other shapes than their weights: torch does not, and a fused step would crash.
+
+    Raises:
+        ValueError: Also when the groups differ in anything but the learning rate.
+    """
+    here = optimiser.state_dict()["param_groups"]
+    for group, other in zip(here, found["param_groups"], strict=True):
+        if any(group[key] != other[key] for key in (group.keys() & other.keys()) - {"lr"}):
+            raise ValueError(f"a group {other}, expected {group}")
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    for number, moments in found["state"].items():
+        shape, shapes = weights[number].shape, {name: value.shape for name, value in moments.items()}
+        adam = {"step": torch.Size(), "exp_avg": shape, "exp_avg_sq": shape}
+        if isinstance(optimiser, torch.optim.Adam | torch.optim.AdamW) and shapes != adam:
+            raise ValueError(f"moments of {shapes}, expected {adam}")
+
+
+def _progress(content: dict[str, Any], device: torch.device) -> _Progress:
+    """Where the loop stood.
+
+    Raises:
+        ValueError: When a number is not one that the loop writes.
+    """
+    step, count, size = (content[name] for name in ("step", "count", "log_bytes"))
+    if not all(isinstance(number, int) and number >= 0 for number in (step, count, size)):
+        raise ValueError("a step, count or size that is not a natural number")
+    sums = {name: value.to(device) for name, value in content["sums"].items()}
+    if any(value.shape != () for value in sums.values()):
+        raise ValueError("sums that are not scalars")
+    return _Progress(step, sums, count, size, float(content["seconds"]))
