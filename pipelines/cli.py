@@ -10,6 +10,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NoReturn
 
 from pipelines.commands import (
@@ -82,10 +83,11 @@ def _reason(error: OSError | MemoryError | RecursionError) -> str:
 
 
 def _end(message: str, code: int, *, debug: bool) -> int:
-    if debug:
-        traceback.print_exc()
     lines = (shortened(line, LONGEST_LINE) for line in message.splitlines())
-    print(f"scan: {printable(chr(10).join(lines), lines=True)}", file=sys.stderr)
+    with suppress(OSError):  # the terminal may be gone
+        if debug:
+            traceback.print_exc()
+        print(f"scan: {printable(chr(10).join(lines), lines=True)}", file=sys.stderr)
     return code
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Literal, NamedTuple, TypeVar
 
 import torch
@@ -38,7 +39,8 @@ class Machine(NamedTuple):
     def say(self, message: str) -> None:
         """Tell the user, unless quiet."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            with suppress(OSError):  # the terminal may be gone
+                print(message, file=sys.stderr, flush=True)
 
 
 def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = False) -> Machine:

@@ -15,7 +15,7 @@ class RunError(Exception):
 
 
 class InterruptedRun(Exception):
-    """Stopped by SIGINT or SIGTERM after a checkpoint; the same command goes on: exit code 130."""
+    """Stopped by SIGINT, SIGTERM or SIGHUP after a checkpoint; the same command goes on: exit code 130."""
 
 
 def printable(text: str, *, lines: bool = False) -> str:

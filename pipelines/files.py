@@ -30,7 +30,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield draft
         flush(draft)
         os.replace(draft, path)
-        flush(path.parent)
+        _flush_folder(path.parent)
     except OSError as error:
         raise RunError(f"cannot write {path}: {explain(error)}; what was finished before is kept") from error
     finally:
@@ -47,7 +47,15 @@ def explain(error: OSError) -> str:
 
 
 def flush(path: Path) -> None:
-    """Wait until a file or folder is on the disk."""
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as file:  # Windows flushes only what is open for writing
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Wait until the names in a folder are on the disk; Windows opens no folders, and does without."""
+    if os.name == "nt":
+        return
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -81,15 +89,18 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Read a file with a JSON object in every line.
+def read_lines(path: Path, *needed: str) -> list[dict[str, float]]:
+    """Read a file with a JSON object of numbers in every line, among them those `needed`.
 
     Raises:
         RunError: As `read_json`.
     """
     lines = [_parsed(path, line) for line in _content(path).splitlines()]
-    if not all(isinstance(line, dict) for line in lines):
-        raise RunError(f"{path} is damaged (not a JSON object in every line)")
+    for line in lines:
+        if not isinstance(line, dict) or not all(type(value) in (int, float) for value in line.values()):
+            raise RunError(f"{path} is damaged (not a JSON object of numbers in every line)")
+        if missing := set(needed) - line.keys():
+            raise RunError(f"{path} is damaged (no {missing.pop()} in a line)")
     return lines
 
 

@@ -5,7 +5,10 @@ the run.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,8 +17,8 @@ from torch import Tensor
 import scan
 from pipelines.errors import RunError, UsageError
 from pipelines.files import read_json, write_bytes, write_json
-from pipelines.run_contents import is_run
-from pipelines.runs import check_format
+from pipelines.run_contents import STAGES, is_run
+from pipelines.runs import OWN_MODEL, check_format, config_of
 from pipelines.sheets import WHITE, png
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import DataError, to_bytes
@@ -71,6 +74,25 @@ def expression(text: str, vocabulary: Vocabulary) -> Expression:
     except ConflictError as error:
         raise UsageError(f'"{text}": {error}') from error
     return found
+
+
+@contextmanager
+def copied(path: Path) -> Iterator[Path]:
+    """A run folder that holds copies of the finished stages of another, for as long as the context lasts.
+
+    Raises:
+        UsageError: When the run has no config.
+    """
+    with tempfile.TemporaryDirectory(prefix="scan-") as place:
+        copy = Path(place) / "run"
+        copy.mkdir()
+        for file in (path / "data.json", config_of(path)):
+            shutil.copyfile(file, copy / file.name)
+        for stage in (path / name for name in STAGES if name != "report"):
+            own = (stage / OWN_MODEL).exists() and not (stage / "inputs.json").exists()
+            if own or (stage / "done.json").exists():
+                shutil.copytree(stage, copy / stage.name)
+        yield copy
 
 
 class Picture(NamedTuple):
@@ -130,10 +152,22 @@ def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int 
     write_json(path.with_suffix(".json"), told)
 
 
-def _check_free(path: Path) -> None:
-    """Refuse to overwrite a file of a run, or a JSON file that `write_grid` has not written."""
+def check_output(path: Path) -> Path:
+    """The path of a file to write, checked.
+
+    Raises:
+        UsageError: When it is a folder, or a file of a run.
+    """
+    if path.is_dir():
+        raise UsageError(f"-o {path}: is a folder, expected the name of a file")
     if path.exists() and any(is_run(folder) for folder in path.absolute().parents):
         raise UsageError(f"-o {path}: that is a file of a run, choose another name")
+    return path
+
+
+def _check_free(path: Path) -> None:
+    """Refuse to overwrite a file of a run, or a JSON file that `write_grid` has not written."""
+    check_output(path)
     about = path.with_suffix(".json")
     if about.exists():
         try:

@@ -27,6 +27,17 @@ class _Operation(_Record):
     result: Items
 
 
+class _Attribute(_Record):
+    name: str
+    values: list[str] = []
+    binary: bool = False
+
+
+class _Vocabulary(_Record):
+    attributes: list[_Attribute]
+    aliases: dict[str, Items] = {}
+
+
 class _Splits(_Record):
     held_out: list[Items]
     held_out_pairs: list[Items]
@@ -47,7 +58,7 @@ class _Data(_Record):
     images: int
     shape: Annotated[list[int], Field(min_length=3, max_length=3)]
     asked: dict[str, Any]
-    vocabulary: dict[str, Any]
+    vocabulary: _Vocabulary
     splits: _Splits
 
 

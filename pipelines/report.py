@@ -216,7 +216,7 @@ def _training(run: RunFolder, done: Sequence[str], album: Album) -> str:
     parts = []
     for name in done:
         log = run.stage(name) / "log.jsonl"
-        lines = read_lines(log) if log.exists() else []
+        lines = read_lines(log, "step") if log.exists() else []
         if lines:
             about = {"title": f"Training of {name}", "x": "step", "source": f"{name}/log.jsonl"}
             drawn = album.plot(f"training_{name}", plots.curves(lines), about)

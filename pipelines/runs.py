@@ -9,11 +9,8 @@ A stage that finished with the same inputs is not done again; one whose inputs c
 holds a `model.safetensors` and none of our notes is the user's own model, and is taken as it is.
 """
 
-import fcntl
-import os
 import platform
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
@@ -22,11 +19,11 @@ from typing import Any, Literal, NamedTuple, Self
 
 from pipelines.errors import RunError, UsageError
 from pipelines.files import explain, read_json, sha256, write_json
+from pipelines.locks import Lock
 from pipelines.records import FORMAT as FORMAT
 from pipelines.run_contents import check_run_folder, leftovers
 
 OWN_MODEL = "model.safetensors"
-LOCK_SECONDS = 0.5
 
 Inputs = Mapping[str, Any]
 """What a stage is made from: flat, JSON-able, e.g. {"vision.steps": 300, "dae/model.safetensors": sha256}."""
@@ -121,7 +118,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._lock: int | None = None
+        self._lock: Lock | None = None
 
     def __enter__(self) -> Self:
         if self.path.exists() and not self.path.is_dir():
@@ -129,13 +126,12 @@ class RunFolder:
         check_run_folder(self.path)
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(
-                self.path / ".lock", os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644
-            )
         except OSError as error:
             raise RunError(f"cannot use {self.path} as a run folder: {explain(error)}") from error
+        lock = Lock(self.path / ".lock")
+        lock.take()
+        self._lock = lock
         try:
-            self._take(self._lock)
             for leftover in leftovers(self.path):
                 _remove(leftover)
         except BaseException:
@@ -148,26 +144,9 @@ class RunFolder:
     ) -> None:
         self._release()
 
-    def _take(self, lock: int) -> None:
-        deadline = time.monotonic() + LOCK_SECONDS  # a killed holder needs a moment to be reaped
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    holder = os.pread(lock, 32, 0).decode(errors="replace").strip() or "unknown"
-                    raise RunError(f"{self.path} is in use by another process (id {holder})") from None
-                time.sleep(0.05)
-        try:
-            os.ftruncate(lock, 0)
-            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        except OSError as error:
-            raise RunError(f"cannot write {self.path}: {explain(error)}") from error
-
     def _release(self) -> None:
         if self._lock is not None:
-            os.close(self._lock)
+            self._lock.give_back()
             self._lock = None
 
     def stage(self, name: str) -> Path:

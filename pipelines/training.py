@@ -10,22 +10,18 @@ import io
 import json
 import math
 import os
-import pickle
-import signal
-import threading
 import time
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from pipelines import stopping
 from pipelines.errors import InterruptedRun, RunError
 from pipelines.files import explain, flush, read_lines, write_bytes
 
@@ -84,12 +80,12 @@ def train(
         loss: Called once a step with the number of the step, which is all that it may depend on.
         steps: Steps in total, also when some are done already.
         learning_rate: Sets the rate of every parameter group before each step.
-        folder: Receives `state` (every `checkpoint_seconds`, at the end and on SIGINT or SIGTERM) and
+        folder: Receives `state` (every `checkpoint_seconds`, at the end and when told to stop) and
             `log.jsonl` (a line of means every `log_every` steps).
         label: Name of the stage, for the progress bar and the messages.
 
     Raises:
-        InterruptedRun: After SIGINT or SIGTERM, once the state is safe.
+        InterruptedRun: After SIGINT, SIGTERM or SIGHUP, once the state is safe.
         RunError: When the loss or a weight is not finite (the last good state is kept), or a file cannot be
             written or read.
     """
@@ -102,7 +98,7 @@ def train(
         _save(state, log, module, optimiser, at)
     bar = tqdm(total=steps, initial=at.step, desc=label, unit="step", disable=True if quiet else None)
     module.train()
-    with _signals() as stopped, bar:
+    with stopping.noted() as stopped, bar:
         while at.step < steps:
             rate = learning_rate(at.step)
             _add(at, descend(optimiser, loss, at.step, rate))
@@ -139,31 +135,7 @@ def descend(optimiser: torch.optim.Optimizer, loss: Loss, step: int, rate: float
 def take_over(source: Path, folder: Path, seconds: float) -> None:
     """Let the training in `source` be the one that goes on in `folder`, with `seconds` spent so far."""
     write_bytes(folder / LOG, (source / LOG).read_bytes())
-    content = torch.load(source / STATE, map_location="cpu", weights_only=True)
-    _write(folder / STATE, {**content, "seconds": seconds})
-
-
-@contextmanager
-def _signals() -> Iterator[Callable[[], bool]]:
-    """Turn the first SIGINT or SIGTERM into a flag; a second one acts as it always did."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    if threading.current_thread() is not threading.main_thread():
-        yield lambda: False  # only the main thread may set handlers
-        return
-    before = {number: signal.getsignal(number) for number in numbers}
-    caught: list[int] = []
-
-    def note(number: int, _: FrameType | None) -> None:
-        caught.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-
-    for number in numbers:
-        signal.signal(number, note)
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])
+    _write(folder / STATE, {**_read(source / STATE), "seconds": seconds})
 
 
 def _add(at: _Progress, terms: dict[str, Tensor]) -> None:
@@ -220,7 +192,7 @@ def _cut(log: Path, size: int) -> None:
 
 
 def _last_line(log: Path) -> dict[str, float]:
-    lines = read_lines(log) if log.exists() else []
+    lines = read_lines(log, "step") if log.exists() else []
     line = lines[-1] if lines else {}
     return {name: value for name, value in line.items() if name not in ("step", "lr", "seconds")}
 
@@ -246,44 +218,73 @@ def _write(state: Path, content: dict[str, Any]) -> None:
     write_bytes(state, buffer.getvalue())
 
 
-def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> _Progress:
-    """Load a checkpoint into the module and the optimiser; a fresh start when there is none."""
-    if not state.exists():
-        return _Progress()
+def _read(state: Path) -> dict[str, Any]:
+    """The content of a checkpoint.
+
+    Raises:
+        RunError: When it is damaged.
+    """
     try:
         with zipfile.ZipFile(state) as archive:
             damaged = archive.testzip()
         if damaged is not None:
             raise ValueError(damaged)
-        device = next(module.parameters()).device
         content = torch.load(state, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # whatever a damaged archive leads to
+        raise _not_ours(state) from error
+    if not isinstance(content, dict):
+        raise _not_ours(state)
+    return content
+
+
+def _resume(state: Path, module: nn.Module, optimiser: torch.optim.Optimizer) -> _Progress:
+    """Load a checkpoint into the module and the optimiser; a fresh start when there is none."""
+    if not state.exists():
+        return _Progress()
+    content = _read(state)
+    try:
+        _check_fits(content["optimiser"], optimiser)
         module.load_state_dict(content["module"])
         optimiser.load_state_dict(content["optimiser"])
-        _check_moments(optimiser)
-        sums = {name: value.to(device) for name, value in content["sums"].items()}
-        at = _Progress(content["step"], sums, content["count"], content["log_bytes"], content["seconds"])
-        if not all(isinstance(n, int) and n >= 0 for n in (at.step, at.count, at.log_bytes)):
-            raise ValueError("a step, count or size that is not a natural number")
-    except (
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        AttributeError,
-        IndexError,
-        RuntimeError,
-        TypeError,
-        ValueError,
-        KeyError,
-        EOFError,
-    ) as error:
-        raise RunError(
-            f"{state} is not a state of this stage (truncated or altered); redo with --fresh"
-        ) from error
-    return at
+        return _progress(content, next(module.parameters()).device)
+    except (AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        raise _not_ours(state) from error
 
 
-def _check_moments(optimiser: torch.optim.Optimizer) -> None:
-    """Refuse moments of other shapes than their weights: torch does not, and a fused step would crash."""
-    for weight, moments in optimiser.state.items():
-        for name, value in moments.items():
-            if isinstance(value, Tensor) and value.ndim and value.shape != weight.shape:
-                raise ValueError(f"{name} is {tuple(value.shape)}, its weight {tuple(weight.shape)}")
+def _not_ours(state: Path) -> RunError:
+    return RunError(f"{state} is not a state of this stage (truncated or altered); redo with --fresh")
+
+
+def _check_fits(found: dict[str, Any], optimiser: torch.optim.Optimizer) -> None:
+    """Refuse moments of other shapes than their weights: torch does not, and a fused step would crash.
+
+    Raises:
+        ValueError: Also when the groups differ in anything but the learning rate.
+    """
+    here = optimiser.state_dict()["param_groups"]
+    for group, other in zip(here, found["param_groups"], strict=True):
+        if any(group[key] != other[key] for key in (group.keys() & other.keys()) - {"lr"}):
+            raise ValueError(f"a group {other}, expected {group}")
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
+    for number, moments in found["state"].items():
+        shape, shapes = weights[number].shape, {name: value.shape for name, value in moments.items()}
+        adam = {"step": torch.Size(), "exp_avg": shape, "exp_avg_sq": shape}
+        if isinstance(optimiser, torch.optim.Adam | torch.optim.AdamW) and shapes != adam:
+            raise ValueError(f"moments of {shapes}, expected {adam}")
+
+
+def _progress(content: dict[str, Any], device: torch.device) -> _Progress:
+    """Where the loop stood.
+
+    Raises:
+        ValueError: When a number is not one that the loop writes.
+    """
+    step, count, size = (content[name] for name in ("step", "count", "log_bytes"))
+    if not all(isinstance(number, int) and number >= 0 for number in (step, count, size)):
+        raise ValueError("a step, count or size that is not a natural number")
+    sums = {name: value.to(device) for name, value in content["sums"].items()}
+    if any(value.shape != () for value in sums.values()):
+        raise ValueError("sums that are not scalars")
+    return _Progress(step, sums, count, size, float(content["seconds"]))

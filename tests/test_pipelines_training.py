@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_a_killed_training_resumes_bit_for_bit(tmp_path: Path, steps: tuple[int,
     assert [line["step"] for line in lines(tmp_path / "whole")] == [7, 14, 21, 28, 35, 42, 49, 56, 60]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_after_a_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with pytest.raises(InterruptedRun, match="stopped at step 21 of 60"):
@@ -166,6 +167,79 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path, damage: str) -> None
         content[content.index(weights)] ^= 1
     state.write_bytes(content)
     with pytest.raises(RunError, match=r"state is not a state of this stage"):
+        fit(tmp_path)
+
+
+def spoil(content: dict[str, Any], what: str) -> Any:
+    """A state as another program, other widths or another configuration would have written it."""
+    moments, group = content["optimiser"]["state"], content["optimiser"]["param_groups"][0]
+    match what:
+        case "wider moments":
+            moments[0]["exp_avg"] = torch.zeros(500, 500)
+        case "no moments":
+            moments[0] = {"step": torch.tensor(1.0)}
+        case "moments of nothing":
+            moments[99] = moments[0]
+        case "other group":
+            group["betas"] = ("a", "b")
+        case "other kernel":
+            group["fused"] = None
+        case "fewer groups":
+            content["optimiser"]["param_groups"] = []
+        case "other weights":
+            content["module"]["0.weight"] = torch.zeros(9, 3)
+        case "weights that are none":
+            content["module"]["0.weight"] = "weights"
+        case "negative step":
+            content["step"] = -1
+        case "step in words":
+            content["step"] = "ten"
+        case "sums of other shapes":
+            content["sums"] = {"loss": torch.zeros(3)}
+        case "no number of seconds":
+            content["seconds"] = None
+        case "a list":
+            return [1, 2]
+    return content
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        "wider moments",
+        "no moments",
+        "moments of nothing",
+        "other group",
+        "other kernel",
+        "fewer groups",
+        "other weights",
+        "weights that are none",
+        "negative step",
+        "step in words",
+        "sums of other shapes",
+        "no number of seconds",
+        "a list",
+    ],
+)
+def test_a_state_of_another_training_is_refused_by_name(tmp_path: Path, what: str) -> None:
+    with pytest.raises(Killed):
+        fit(tmp_path, at=30, event=kill)
+    state = tmp_path / "state"
+    torch.save(spoil(torch.load(state, weights_only=True), what), state)
+    with pytest.raises(RunError, match=r"state is not a state of this stage .*--fresh"):
+        fit(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line", ["{", "[1]", "{}", '{"step": 1, "loss": "x"}', '{"step": 1, "loss": null}', "\xff"]
+)
+def test_a_damaged_log_is_refused_by_name(tmp_path: Path, line: str) -> None:
+    fit(tmp_path)
+    log = tmp_path / "log.jsonl"
+    spoilt = log.read_bytes().splitlines(keepends=True)
+    spoilt[-1] = line.encode("latin-1").ljust(len(spoilt[-1]) - 1) + b"\n"
+    log.write_bytes(b"".join(spoilt))
+    with pytest.raises(RunError, match=r"log.jsonl is damaged"):
         fit(tmp_path)
 
 

@@ -121,6 +121,42 @@ def test_other_formats_and_damaged_json_are_refused(run: Path, name: str) -> Non
         load(run)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.json", "[" * 100_000),
+        ("data.json", "9" * 5000),
+        ("data.json", "\x00"),
+        ("data.json", '{"format": FORMAT}'),
+        ("data.json", '{"format": FORMAT, "vocabulary": 3}'),
+        ("data.json", '{"format": FORMAT, "vocabulary": {"attributes": 3}}'),
+        ("data.json", '{"format": FORMAT, "vocabulary": {"attributes": [[1]]}}'),
+        ("data.json", '{"format": FORMAT, "vocabulary": {"attributes": [], "aliases": 4}}'),
+        ("vision/done.json", "[" * 100_000),
+        ("vision/done.json", '{"format": FORMAT, "files": [1]}'),
+        ("vision/done.json", '{"format": FORMAT, "files": {"model.safetensors": {}}}'),
+    ],
+)
+def test_whatever_is_wrong_with_a_json_file_is_one_line_with_its_name(
+    run: Path, name: str, text: str
+) -> None:
+    (run / name).write_text(text.replace("FORMAT", str(FORMAT)))
+    with pytest.raises(RunError) as caught:
+        load(run)
+    assert str(caught.value).startswith(str(run / name.partition("/")[0]))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_of_the_user_s_own_that_is_not_finite_is_refused(run: Path) -> None:
+    module = scan.models.build(SPECS["symbols"])
+    with torch.no_grad():
+        next(module.parameters()).fill_(float("nan"))
+    weights.save(run / "symbols" / "model.safetensors", module, SPECS["symbols"])
+    (run / "symbols" / "done.json").unlink()
+    with pytest.raises(RunError, match=r"symbols/model\.safetensors: holds weights that are infinite or not"):
+        load(run)
+
+
 def test_a_receipt_without_the_model_and_a_bad_vocabulary_are_refused(run: Path) -> None:
     (run / "symbols" / "done.json").write_text(json.dumps({"format": FORMAT, "files": {}}))
     with pytest.raises(RunError, match=r"symbols/done\.json: does not list model\.safetensors"):

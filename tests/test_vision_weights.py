@@ -9,7 +9,7 @@ from torch import nn
 
 from vision import weights
 from vision.models import build, resolve
-from vision.weights import WeightsError, load, restore, save, write_atomically
+from vision.weights import WeightsError, load, rebuild, restore, save, write_atomically
 
 SPEC = resolve({"kind": "vae", "shape": [3, 16, 16], "latents": 3, "widths": [4, 8], "hidden": 8})
 
@@ -92,6 +92,64 @@ def test_files_of_others_and_of_other_versions_are_refused(tmp_path):
     safetensors.torch.save_file(state, newer, metadata)
     with pytest.raises(WeightsError, match=r"newer: format version 2, this program reads version 1"):
         load(newer)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused_by_name(path, model, value):
+    with torch.no_grad():
+        model.encoder.code.bias[1] = value
+    save(path, model, SPEC)
+    with pytest.raises(
+        WeightsError, match=r"model.safetensors: holds weights that are infinite or not .*encoder.code.bias"
+    ):
+        load(path)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_weights_of_another_precision_are_refused_by_name(path, dtype):
+    state, spec = load(path)
+    about = json.dumps({"version": 1, "spec": spec, "sha256": ""})
+    state = {name: tensor.to(dtype) for name, tensor in state.items()}
+    safetensors.torch.save_file(state, path, {"scan-concepts": about})
+    with pytest.raises(WeightsError, match=r"model.safetensors: holds weights of .*float(16|64), expected"):
+        load(path)
+
+
+@pytest.mark.parametrize("about", ["[]", "7", "null", "[" * 100_000, '{"version": 1, "spec": 3}'])
+def test_an_entry_that_is_none_of_ours_is_refused_by_name(path, about):
+    safetensors.torch.save_file({"weight": torch.zeros(2)}, path, {"scan-concepts": about})
+    with pytest.raises(WeightsError, match=r"model.safetensors: altered after it was written") as caught:
+        load(path)
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latents": 4},
+        {"hidden": 10**9},
+        {"widths": [4, 10**12]},
+        {"widths": 8},
+        {"widths": ["a", "b"]},
+        {"shape": [3, 16]},
+        {"shape": [3, 0, 0]},
+        {"latents": -1},
+        {"activation": None},
+        {"colour": []},
+        {"kind": ["vae"]},
+        {"kind": "layered_vae"},
+        {"latents": {"a": 1}},
+    ],
+)
+def test_a_specification_that_does_not_fit_is_refused_before_it_is_built(path, model, change):
+    """Some of these would take the machine's memory if they were built first."""
+    save(path, model, {**SPEC, **change})
+    with pytest.raises(
+        WeightsError, match=r"model.safetensors: (its specification describes no|does not fit)"
+    ) as caught:
+        rebuild(path, build)
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 300 + len(str(path))
 
 
 def test_paths_without_a_model_are_refused(tmp_path):

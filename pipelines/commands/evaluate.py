@@ -12,17 +12,35 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--fresh", action="store_true", help="train the judge and evaluate again")
     parser.add_argument("--json", action="store_true", help="print evaluate/metrics.json")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="JSON",
+        help="write the measures to this file, and nothing into RUN, which may be read-only",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Bring evaluate/metrics.json up to date."""
+    """Bring evaluate/metrics.json up to date, or write what it would be elsewhere."""
     from pipelines import finished
+    from pipelines.files import write_bytes
 
-    path = finished.folder(options.run)
-    run.again(path, ["evaluate"], options)
-    metrics = path / "evaluate" / "metrics.json"
-    print(metrics.read_text(encoding="utf-8").strip() if options.json else metrics)
+    path, measures = finished.folder(options.run), Path("evaluate", "metrics.json")
+    output = options.output and finished.check_output(options.output)
+    current = run.up_to_date(path, ["evaluate"], options)
+    if current or output is None:
+        if not current:
+            run.again(path, ["evaluate"], options)
+        content = (path / measures).read_bytes()
+    else:
+        with finished.copied(path) as copy:
+            run.again(copy, ["evaluate"], options)
+            content = (copy / measures).read_bytes()
+    if output is not None:
+        write_bytes(output, content)
+    print(content.decode().strip() if options.json else output or path / measures)
 
 
 COMMAND = Command(

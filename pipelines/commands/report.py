@@ -11,21 +11,42 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, finished or under way")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--fresh", action="store_true", help="write it again, also when it is up to date")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="HTML",
+        help="write the page to this file, and nothing into RUN, which may be read-only",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
 
 
 def main(options: argparse.Namespace) -> None:
-    """Bring RUN/report.html up to date."""
+    """Bring RUN/report.html up to date, or write what it would be elsewhere."""
     from pipelines import finished
+    from pipelines.files import write_bytes
 
     path = finished.folder(options.run)
-    run.again(path, ["report"], options)
-    print(path / "report.html")
+    output = options.output and finished.check_output(options.output)
+    current = run.up_to_date(path, ["report"], options)
+    if output is None:
+        if not current:
+            run.again(path, ["report"], options)
+        print(path / "report.html")
+        return
+    if current:
+        page = (path / "report.html").read_bytes()
+    else:
+        with finished.copied(path) as copy:
+            run.again(copy, ["report"], options, quiet=True)  # what it says is about the copy
+            page = (copy / "report.html").read_bytes()
+    write_bytes(output, page)
+    print(output)
 
 
 COMMAND = Command(
     summary="write one self-contained page of a run",
-    example="scan report runs/rooms",
+    example="scan report runs/rooms -o rooms.html",
     configure=configure,
     main=main,
 )

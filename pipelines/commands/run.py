@@ -1,12 +1,10 @@
 """`scan run`: the stages of a config, in a run folder, resuming where it stopped."""
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines.commands import Command
+from pipelines.errors import UsageError
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +48,7 @@ def _folder(text: str) -> Path:
 
 def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
-    from pipelines import config_files, precision, stages
+    from pipelines import config_files, precision, stages, stopping
     from pipelines.files import write_bytes, write_json
     from pipelines.runs import RunFolder
 
@@ -58,7 +56,7 @@ def main(options: argparse.Namespace) -> None:
     stages.check_names(options.stages, config)
     options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
-    with RunFolder(path) as run, _terminate_like_interrupt():
+    with RunFolder(path) as run, stopping.like_interrupt():
         from pipelines import datasets
         from pipelines.devices import machine
 
@@ -79,8 +77,43 @@ def main(options: argparse.Namespace) -> None:
         stages.execute(config, run, record, here, options.stages)
 
 
-def again(path: Path, names: list[str], options: argparse.Namespace) -> None:
+def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> bool:
+    """Whether some stages of an existing run need nothing done; nothing is written, not even a lock.
+
+    Raises:
+        RunError: When files of a stage that they build on were altered.
+    """
+    from pipelines import config_files, datasets, precision, stages
+    from pipelines.devices import machine
+    from pipelines.runs import RunFolder, config_of
+
+    names, run = stages.accompanied(names), RunFolder(path)
+    if options.fresh or not all((run.stage(name) / "done.json").exists() for name in names):
+        return False
+    here = machine(options.device, quiet=options.quiet)
+    config = precision.settle(config_files.load(config_of(path)), here, path)
+    record = datasets.record(config, run, here)
+    config = datasets.with_sizes(config, record)
+    try:
+        stages.check_predecessors(names, config, record, run)
+    except UsageError:  # one is not finished
+        return False
+    for name in names:
+        if run.status(name, stages.inputs(name, config, record, run)).kind not in ("done", "own"):
+            return False
+    for name in names:
+        here.say(f"{name}: up to date")
+    return True
+
+
+def again(path: Path, names: list[str], options: argparse.Namespace, *, quiet: bool = False) -> None:
     """Bring some stages of an existing run up to date, with the config that the run has.
+
+    Args:
+        path: The run folder.
+        names: The stages.
+        options: Of the command: device, fresh, quiet.
+        quiet: Say nothing, whatever `options` has.
 
     Raises:
         UsageError: When the run has no config.
@@ -94,19 +127,9 @@ def again(path: Path, names: list[str], options: argparse.Namespace) -> None:
         set=[],
         device=options.device,
         fresh=options.fresh,
-        quiet=options.quiet,
+        quiet=quiet or options.quiet,
     )
     main(asked)
-
-
-@contextmanager
-def _terminate_like_interrupt() -> Iterator[None]:
-    """Outside of training, which has its own way to stop, SIGTERM ends the command as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 COMMAND = Command(

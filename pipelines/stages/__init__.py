@@ -168,9 +168,19 @@ def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
 
 
 def adopt(config: Config, run: RunFolder) -> None:
-    """Write receipts for the models that the user put into stage folders."""
+    """Write receipts for the models that the user put into stage folders.
+
+    Raises:
+        RunError: When a file is damaged, or its weights are not finite.
+    """
+    from vision import weights
+
     for name in enabled(config):
         if not (run.stage(name) / "done.json").exists() and _is_own(run, name):
+            try:
+                weights.load(run.stage(name) / OWN_MODEL)
+            except weights.WeightsError as error:
+                raise RunError(str(error)) from error
             run.adopt(name)
 
 

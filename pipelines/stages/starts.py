@@ -106,7 +106,7 @@ def _plan(settings: Vision) -> Iterator[tuple[int, int]]:
 
 def _loss_up_to(step: int, folder: Path) -> float:
     """The mean loss of the last quarter of the steps up to `step`; the training may have gone on since."""
-    lines = read_lines(folder / LOG)
+    lines = read_lines(folder / LOG, "step", "loss")
     return fmean(line["loss"] for line in lines if 0.75 * step < line["step"] <= step)
 
 
