@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> None:
     options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
     with RunFolder(path) as run, _terminate_like_interrupt():
-        from pipelines import datasets
+        from pipelines import datasets, preflight
         from pipelines.devices import machine
 
         here = machine(options.device, quiet=options.quiet)
@@ -68,6 +68,7 @@ def main(options: argparse.Namespace) -> None:
         # Whatever can be wrong with the request is found before anything is removed.
         record = datasets.record(config, run, here, fresh=over)
         config = datasets.with_sizes(config, record)
+        preflight.check(config, record, run, options.stages)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
         elif options.run_dir is None and not options.stages:

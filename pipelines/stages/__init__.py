@@ -163,18 +163,19 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
     """Remove the results of stages; a model that the user put there only with `also_own`."""
     for name in names:
-        if also_own or not _is_own(run, name):
+        if also_own or not is_own(run, name):
             run.discard(name)
 
 
 def adopt(config: Config, run: RunFolder) -> None:
     """Write receipts for the models that the user put into stage folders."""
     for name in enabled(config):
-        if not (run.stage(name) / "done.json").exists() and _is_own(run, name):
+        if not (run.stage(name) / "done.json").exists() and is_own(run, name):
             run.adopt(name)
 
 
-def _is_own(run: RunFolder, name: str) -> bool:
+def is_own(run: RunFolder, name: str) -> bool:
+    """Whether the model of a stage is the user's own."""
     try:
         return bool(read_json(run.stage(name) / "done.json").get("own"))
     except RunError:  # missing or damaged

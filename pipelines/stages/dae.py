@@ -1,5 +1,7 @@
 """The denoising autoencoder whose features stand in for pixels in the beta-VAE_DAE."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,22 +15,29 @@ from vision import models, objectives
 from vision.dae import DAE
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
-    """Train it to restore images from which a rectangle was cut out."""
-    settings, device = config.dae, machine.device
-    assert settings is not None, "there is no such stage without its section"
-    data = datasets.load(config, run, quiet=machine.quiet)
-    pixels = datasets.resident(data.images, data.train, device)
-    spec = models.resolve(
+def specification(config: Config, shape: tuple[int, int, int]) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    settings = config.dae
+    assert settings is not None, "there is no such model without its section"
+    return models.resolve(
         {
             "kind": "dae",
-            "shape": list(data.images.shape),
+            "shape": list(shape),
             "code": settings.code,
             "widths": list(settings.widths),
             "bound": settings.bound,
             "colour": config.vision.colour,
         }
     )
+
+
+def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+    """Train it to restore images from which a rectangle was cut out."""
+    settings, device = config.dae, machine.device
+    assert settings is not None, "there is no such stage without its section"
+    data = datasets.load(config, run, quiet=machine.quiet)
+    pixels = datasets.resident(data.images, data.train, device)
+    spec = specification(config, data.images.shape)
     torch.manual_seed(derive(config.seed, "dae weights"))
     dae = models.build(spec)
     assert isinstance(dae, DAE)
