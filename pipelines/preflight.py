@@ -1,87 +1,170 @@
 """What config and data decide together, checked before the first step of any training.
 
-The networks are built without memory, as the stages will build them, so that whatever they refuse (a colour
-space for other channels, more halving layers than the images have pixels for) is said at once.
+The networks are built without memory, as the stages will build them, and a batch without memory is pushed
+through each, so that whatever they refuse (a colour space for other channels, more halving layers than the
+images have pixels for), and what they would take in memory, is said at once.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import scan.models
 import vision.models
-from pipelines import datasets
-from pipelines.config import Config, RoomsData
-from pipelines.config_values import SIDES
-from pipelines.errors import UsageError
+from pipelines import own_models
+from pipelines.config import Config
+from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs import RunFolder
-from pipelines.stages import dae, enabled, is_own
+from pipelines.stages import dae, enabled, is_own, predecessors
+from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
+from symbols import Vocabulary
+from vision.gaussian import Gaussian
+from vision.vae import VAE
 
 BYTES_A_WEIGHT = 16
 """A weight, its gradient and the two moments of Adam."""
+BYTES_AN_OUTPUT = 8
+"""An output of a layer and its gradient."""
 MOST_BYTES = 2**36
-"""Of what the weights of one network take in training."""
+"""Of what one network takes in training."""
+PROBE = 2
+"""Images in the batch that is pushed through."""
+
+Shape = tuple[int, int, int]
+
+
+class Network(NamedTuple):
+    """The network of a stage."""
+
+    build: Callable[[], nn.Module]
+    apply: Callable[[Any], object]
+    """Pushes a batch of `PROBE` examples through it."""
+    sizes: str
+    """The settings that decide how large it is."""
 
 
 def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequence[str] = ()) -> None:
-    """Refuse a config that its data do not suit.
+    """Refuse a config that its data do not suit, and models of the user's own that do not suit either.
 
     Args:
         record: The content of data.json.
-        names: The stages that are asked for; all where none is named. The user's own models are not checked.
+        names: The stages that are asked for; all where none is named. These and those that they build on are
+            checked.
 
     Raises:
-        UsageError: One line that names the stage or the attribute, and what was expected.
+        UsageError: One line that names the setting, what was expected, and what would work.
+        RunError: For a model of the user's own that cannot be loaded, or was made for other data.
     """
     channels, height, width = record["shape"]
     shape = channels, height, width
-    if min(height, width) < SIDES[0]:
-        raise UsageError(f"data: the images have {height}x{width} pixels, a side is at least {SIDES[0]}")
-    sizes = [_values(attribute) for attribute in record["vocabulary"]["attributes"]]
-    judge = {"kind": "judge", "shape": list(shape), "sizes": sizes}
-    networks: dict[str, Callable[[], nn.Module]] = {
-        "dae": lambda: vision.models.build(dae.specification(config, shape)),
-        "vision": lambda: vision.models.build(specification(config.vision, shape)),
-        "judge": lambda: scan.models.build(judge),
-    }
-    for stage, build in networks.items():
-        asked = stage in enabled(config) and (not names or stage in names)
-        if asked and not is_own(run, stage):
-            _check_network(stage, build)
-    if not names or not {"dae", "vision", "report"}.issuperset(names):
-        _check_attributes(config, record)
-
-
-def _check_network(stage: str, build: Callable[[], nn.Module]) -> None:
     try:
-        with torch.device("meta"):
-            module = build()
+        words = Vocabulary.from_dict(record["vocabulary"])
     except ValueError as error:
-        raise UsageError(f"{stage}: {error}") from error
-    need = BYTES_A_WEIGHT * sum(weight.numel() for weight in module.parameters())
-    if need > MOST_BYTES:
+        raise RunError(f"{run.path / 'data.json'} is damaged ({shortened(str(error))})") from error
+    asked = {*names, *predecessors(names, config)} if names else set(enabled(config))
+    own = [name for name in enabled(config) if name in asked and is_own(run, name)]
+    planned = [name for name in NETWORKS if name in asked and name not in own and name in enabled(config)]
+    for stage in planned:
+        if stage in ("dae", "vision"):
+            _check_images(stage, config, shape)
+    latents = _latents(config, shape) if "vision" in planned else 0
+    latents = own_models.check(config, shape, words, run, own, latents)
+    for stage in planned:
+        _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
+
+
+def _check_images(stage: str, config: Config, shape: Shape) -> None:
+    """Refuse settings of a stage that images of other proportions would suit, with one that suits these."""
+    channels, height, width = shape
+    section = config.vision if stage == "vision" or config.dae is None else config.dae
+    widths, most = section.widths, min(height, width).bit_length() - 1
+    if not 1 <= len(widths) <= most:
+        some = ", ".join(map(str, widths[:most])) or "32"
+        larger = f", or data.size of at least {2 ** len(widths)}" if widths else ""
         raise UsageError(
-            f"{stage}: the network takes {need / 2**30:,.0f} GiB in training, at most "
-            f"{MOST_BYTES / 2**30:.0f} are allowed: lower {stage}.widths or {stage}.hidden"
+            f"{stage}.widths: each of the {len(widths)} halves the images, and {height}x{width} pixels allow "
+            f"1 to {most}: e.g. --set {stage}.widths=[{some}]{larger}"
+        )
+    if config.vision.colour != "rgb" and channels != 3:
+        raise UsageError(
+            f"vision.colour: {config.vision.colour} needs images with 3 channels, these have {channels}: "
+            "--set vision.colour=rgb"
         )
 
 
-def _values(attribute: Mapping[str, Any]) -> int:
-    return 2 if attribute.get("binary") else len(attribute["values"])
+def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = dae.specification(config, shape)
+    return Network(lambda: vision.models.build(spec), lambda m: m.denoise(_images(shape)), "widths or code")
 
 
-def _check_attributes(config: Config, record: Mapping[str, Any]) -> None:
-    """An attribute that is the same in all images cannot be learned, nor measured."""
-    same = [one["name"] for one in record["vocabulary"]["attributes"] if _values(one) == 1]
-    if not isinstance(config.data, RoomsData):
-        images = datasets.images(config)
-        constant = (images.factors == images.factors[:1]).all(axis=0).tolist()
-        same = [name for name, is_constant in zip(images.names, constant, strict=True) if is_constant]
-    if same:
+def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = specification(config.vision, shape)
+    return Network(
+        lambda: vision.models.build(spec),
+        lambda m: m.decode(m.encode(_images(shape)).mean),
+        "widths, hidden or latents",
+    )
+
+
+def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = scan_specification(config.symbols, words.size, latents)
+    y = torch.zeros(PROBE, words.size, device="meta")
+    return Network(
+        lambda: scan.models.build(spec), lambda m: m.decode_symbol(m.encode_symbol(y).mean), "hidden"
+    )
+
+
+def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = {"kind": "operators", "hidden": list(config.operators.hidden)}
+    q = Gaussian(*(torch.zeros(PROBE, latents, device="meta") for _ in range(2)))
+    op = torch.zeros(PROBE, dtype=torch.int64, device="meta")
+    return Network(lambda: scan.models.build(spec), lambda m: m(q, q, op), "hidden")
+
+
+def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = {"kind": "judge", "shape": list(shape), "sizes": list(words.factor_sizes)}
+    return Network(lambda: scan.models.build(spec), lambda m: m(_images(shape)), "batch")
+
+
+NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _operators, "judge": _judge}
+
+
+def _latents(config: Config, shape: Shape) -> int:
+    """Of the visual model that the config describes."""
+    with torch.device("meta"):
+        planned = vision.models.build(specification(config.vision, shape))
+    assert isinstance(planned, VAE), "the config has no other kinds"
+    return planned.latents
+
+
+def _images(shape: Shape) -> Tensor:
+    return torch.zeros(PROBE, *shape, device="meta")
+
+
+def _check_network(stage: str, config: Config, network: Network) -> None:
+    outputs = 0
+
+    def count(layer: nn.Module, inputs: object, output: object) -> None:
+        nonlocal outputs
+        outputs += output.numel() if isinstance(output, Tensor) else 0
+
+    try:
+        with torch.device("meta"), torch.no_grad():
+            module = network.build()
+            for layer in module.modules():
+                layer.register_forward_hook(count)
+            network.apply(module)
+    except (ValueError, RuntimeError) as error:
+        reason = shortened(" ".join(str(error).split()), 300)
+        raise UsageError(f"{stage}: its network and the data do not fit ({reason})") from error
+    for_weights = BYTES_A_WEIGHT * sum(weight.numel() for weight in module.parameters())
+    for_batch = BYTES_AN_OUTPUT * outputs * getattr(config, stage).batch // PROBE
+    if for_weights + for_batch > MOST_BYTES:
+        key = network.sizes if for_weights > for_batch else "batch"
         raise UsageError(
-            f"data: all images have the same value of {', '.join(same[:8])}: nothing can be learned of "
-            "an attribute with one value, leave it out of the data"
+            f"{stage}: the network takes {(for_weights + for_batch) / 2**30:,.0f} GiB in training, at most "
+            f"{MOST_BYTES / 2**30:.0f} are allowed: lower {stage}.{key}"
         )

@@ -69,12 +69,12 @@ def main(options: argparse.Namespace) -> None:
         record = datasets.record(config, run, here, fresh=over)
         config = datasets.with_sizes(config, record)
         preflight.check(config, record, run, options.stages)
+        if not options.fresh and options.run_dir is None and not options.stages:
+            stages.check_same(config, record, run)
+        stages.adopt(config, run, but=options.stages if options.fresh else ())
+        stages.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
-        elif options.run_dir is None and not options.stages:
-            stages.check_same(config, record, run)
-        stages.adopt(config, run)
-        stages.check_predecessors(options.stages, config, record, run)
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         stages.execute(config, run, record, here, options.stages)

@@ -3,7 +3,7 @@
 The visual model is frozen, so every needed image is encoded once; no pixel is touched in the loop.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipelines import datasets
 from pipelines.config import Config
+from pipelines.config import Symbols as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
@@ -47,13 +48,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
-    spec = {
-        "kind": "scan",
-        "symbols": data.vocabulary.size,
-        "latents": vae.latents,
-        "encoder": settings.encoder,
-        "hidden": list(settings.hidden),
-    }
+    spec = specification(settings, data.vocabulary.size, vae.latents)
     torch.manual_seed(derive(config.seed, "symbols weights"))
     scan = models.build(spec)
     assert isinstance(scan, SCAN)
@@ -68,6 +63,17 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     metrics = {**trained.last, **grounded, "pairs": len(y)}
     made = keep(scan, spec, metrics, trained, run, "symbols", machine)
     return made._replace(files=(*made.files, "examples.json"))
+
+
+def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights."""
+    return {
+        "kind": "scan",
+        "symbols": symbols,
+        "latents": latents,
+        "encoder": settings.encoder,
+        "hidden": list(settings.hidden),
+    }
 
 
 def _loss(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
