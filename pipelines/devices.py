@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from pipelines.config import Precision
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, printable
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -37,7 +37,7 @@ class Machine(NamedTuple):
     def say(self, message: str) -> None:
         """Tell the user, unless quiet."""
         if not self.quiet:
-            print(message, file=sys.stderr, flush=True)
+            print(printable(message, lines=True), file=sys.stderr, flush=True)
 
 
 def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = False) -> Machine:

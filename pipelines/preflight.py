@@ -1,15 +1,16 @@
 """What config and data decide together, checked before the first step of any training.
 
-The networks are built without memory, as the stages will build them, and a batch without memory is pushed
-through each, so that whatever they refuse (a colour space for other channels, more halving layers than the
-images have pixels for), and what they would take in memory, is said at once.
+The networks are built without memory, as the stages will build them, so that whatever they refuse (a colour
+space for other channels, more halving layers than the images have pixels for), and what they would take in
+memory, is said at once. Nothing is pushed through them: on torch's "meta" device the first convolution costs
+seconds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 import scan.models
 import vision.models
@@ -21,7 +22,7 @@ from pipelines.stages import dae, enabled, is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
 from symbols import Vocabulary
-from vision.gaussian import Gaussian
+from vision.networks import WIDTHS
 from vision.vae import VAE
 
 BYTES_A_WEIGHT = 16
@@ -30,8 +31,6 @@ BYTES_AN_OUTPUT = 8
 """An output of a layer and its gradient."""
 MOST_BYTES = 2**36
 """Of what one network takes in training."""
-PROBE = 2
-"""Images in the batch that is pushed through."""
 
 Shape = tuple[int, int, int]
 
@@ -40,8 +39,8 @@ class Network(NamedTuple):
     """The network of a stage."""
 
     build: Callable[[], nn.Module]
-    apply: Callable[[Any], object]
-    """Pushes a batch of `PROBE` examples through it."""
+    outputs: int
+    """Numbers that its layers put out for one example, those of a few units left out."""
     sizes: str
     """The settings that decide how large it is."""
 
@@ -96,37 +95,44 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
 
 
 def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    assert config.dae is not None, "there is no such stage without its section"
     spec = dae.specification(config, shape)
-    return Network(lambda: vision.models.build(spec), lambda m: m.denoise(_images(shape)), "widths or code")
+    return Network(
+        lambda: vision.models.build(spec), 2 * _outputs(shape, config.dae.widths), "widths or code"
+    )
 
 
 def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
-    spec = specification(config.vision, shape)
+    settings = config.vision
+    spec = specification(settings, shape)
+    masks = settings.layers * shape[1] * shape[2] if settings.kind == "layered_vae" else 0
     return Network(
         lambda: vision.models.build(spec),
-        lambda m: m.decode(m.encode(_images(shape)).mean),
+        2 * _outputs(shape, settings.widths) + masks,
         "widths, hidden or latents",
     )
 
 
 def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = scan_specification(config.symbols, words.size, latents)
-    y = torch.zeros(PROBE, words.size, device="meta")
-    return Network(
-        lambda: scan.models.build(spec), lambda m: m.decode_symbol(m.encode_symbol(y).mean), "hidden"
-    )
+    return Network(lambda: scan.models.build(spec), words.size * latents, "hidden")
 
 
 def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
-    spec = {"kind": "operators", "hidden": list(config.operators.hidden)}
-    q = Gaussian(*(torch.zeros(PROBE, latents, device="meta") for _ in range(2)))
-    op = torch.zeros(PROBE, dtype=torch.int64, device="meta")
-    return Network(lambda: scan.models.build(spec), lambda m: m(q, q, op), "hidden")
+    hidden = config.operators.hidden
+    spec = {"kind": "operators", "hidden": list(hidden)}
+    return Network(lambda: scan.models.build(spec), latents * sum(hidden), "hidden")
 
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = {"kind": "judge", "shape": list(shape), "sizes": list(words.factor_sizes)}
-    return Network(lambda: scan.models.build(spec), lambda m: m(_images(shape)), "batch")
+    return Network(lambda: scan.models.build(spec), _outputs(shape, WIDTHS), "batch")
+
+
+def _outputs(shape: Shape, widths: Sequence[int]) -> int:
+    """Of an image and of the halving layers that follow."""
+    channels, height, width = shape
+    return sum(n * (height >> i) * (width >> i) for i, n in enumerate((channels, *widths)))
 
 
 NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _operators, "judge": _judge}
@@ -140,28 +146,14 @@ def _latents(config: Config, shape: Shape) -> int:
     return planned.latents
 
 
-def _images(shape: Shape) -> Tensor:
-    return torch.zeros(PROBE, *shape, device="meta")
-
-
 def _check_network(stage: str, config: Config, network: Network) -> None:
-    outputs = 0
-
-    def count(layer: nn.Module, inputs: object, output: object) -> None:
-        nonlocal outputs
-        outputs += output.numel() if isinstance(output, Tensor) else 0
-
     try:
-        with torch.device("meta"), torch.no_grad():
+        with torch.device("meta"):
             module = network.build()
-            for layer in module.modules():
-                layer.register_forward_hook(count)
-            network.apply(module)
-    except (ValueError, RuntimeError) as error:
-        reason = shortened(" ".join(str(error).split()), 300)
-        raise UsageError(f"{stage}: its network and the data do not fit ({reason})") from error
+    except ValueError as error:
+        raise UsageError(f"{stage}: its network and the data do not fit ({shortened(str(error))})") from error
     for_weights = BYTES_A_WEIGHT * sum(weight.numel() for weight in module.parameters())
-    for_batch = BYTES_AN_OUTPUT * outputs * getattr(config, stage).batch // PROBE
+    for_batch = BYTES_AN_OUTPUT * network.outputs * getattr(config, stage).batch
     if for_weights + for_batch > MOST_BYTES:
         key = network.sizes if for_weights > for_batch else "batch"
         raise UsageError(

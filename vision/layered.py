@@ -40,15 +40,7 @@ import torch
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian
-from vision.networks import (
-    ConvEncoder,
-    Decoder,
-    Encoder,
-    Link,
-    bounded,
-    image_shape,
-    without_autocast,
-)
+from vision.networks import ConvEncoder, Decoder, Encoder, Link, bounded, image_shape
 
 STRIDE = 10.0
 """Of a constant log-variance, against its parameter: it has to move by units, weights by hundredths."""
@@ -98,7 +90,7 @@ class AdditiveMasks(Decoder):
 
     def forward(self, z: Tensor) -> Tensor:
         """Maps (B, L, H, W) of codes (B, latents)."""
-        with without_autocast(z.device):
+        with torch.autocast(z.device.type, enabled=False):
             bent = torch.tanh(z.float().unsqueeze(-1) * self.slope + self.shift)
         return (bent.flatten(1) @ self.maps).unflatten(1, self.shape)
 
@@ -132,7 +124,7 @@ class LayeredDecoder(Decoder):
 
     def colours(self, what: Tensor) -> Tensor:
         """The colours (B, L, C) of the last latents (B, L * C), in float32."""
-        with without_autocast(what.device):
+        with torch.autocast(what.device.type, enabled=False):
             own = what.float().unflatten(1, self.colour.shape)
             return self.colour + torch.einsum("lci,bli->blc", self.axes, own)
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import Literal
 
 import torch
@@ -195,15 +194,8 @@ def bounded(logvar: Tensor) -> Tensor:
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
     """`layer(h)` in float32 also where autocast is on around it."""
-    with without_autocast(h.device):
+    with torch.autocast(h.device.type, enabled=False):
         return layer(h.float())
-
-
-def without_autocast(device: torch.device) -> AbstractContextManager[object]:
-    """A context without autocast; devices that have none, such as "meta", need no other."""
-    if torch.amp.is_autocast_available(device.type):
-        return torch.autocast(device.type, enabled=False)
-    return nullcontext()
 
 
 def activation_layer(name: str) -> nn.Module:

@@ -1,14 +1,13 @@
 """`scan evaluate`: the judge and the evaluation of a run, made where they are missing or out of date."""
 
 import argparse
-from pathlib import Path
 
-from pipelines.commands import Command, run
+from pipelines.commands import Command, place, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder with trained stages")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder with trained stages")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--fresh", action="store_true", help="train the judge and evaluate again")
     parser.add_argument("--json", action="store_true", help="print evaluate/metrics.json")
@@ -18,11 +17,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Bring evaluate/metrics.json up to date."""
     from pipelines import finished
+    from pipelines.errors import printable
 
     path = finished.folder(options.run)
     run.again(path, ["evaluate"], options)
     metrics = path / "evaluate" / "metrics.json"
-    print(metrics.read_text(encoding="utf-8").strip() if options.json else metrics)
+    print(metrics.read_text(encoding="utf-8").strip() if options.json else printable(str(metrics)))
 
 
 COMMAND = Command(

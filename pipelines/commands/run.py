@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import Command, place
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--run-dir",
-        type=_folder,
+        type=place,
         metavar="DIR",
         help="where to work: a new folder, an empty one, or a run's, whose stages with changed settings are "
         "made again (default: runs/NAME, where a finished run with other settings is kept and the command "
@@ -40,12 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="throw away what these stages (or all) made, and start over; by default a run resumes",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
-
-
-def _folder(text: str) -> Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
-    return Path(text)
 
 
 def main(options: argparse.Namespace) -> None:
