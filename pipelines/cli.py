@@ -7,6 +7,7 @@ usage errors are instant. Errors are one line; `--debug` shows where they come f
 import argparse
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -29,8 +30,9 @@ from pipelines.commands import (
 from pipelines.errors import InterruptedRun, RunError, UsageError, printable, shortened
 from pipelines.files import explain
 
-LONGEST_LINE = 1_000
-"""Characters of a line on stderr, whatever a message quotes."""
+LONGEST_LINE = 600
+LONGEST_WORD = 150
+"""Characters of a line on stderr, and of a piece without spaces in it, whatever a message quotes."""
 
 COMMANDS: dict[str, Command] = {
     "run": run.COMMAND,
@@ -83,12 +85,18 @@ def _reason(error: OSError | MemoryError | RecursionError) -> str:
 
 
 def _end(message: str, code: int, *, debug: bool) -> int:
-    lines = (shortened(line, LONGEST_LINE) for line in message.splitlines())
+    lines = (_readable(line) for line in message.splitlines())
     with suppress(OSError):  # the terminal may be gone
         if debug:
             traceback.print_exc()
         print(f"scan: {printable(chr(10).join(lines), lines=True)}", file=sys.stderr)
     return code
+
+
+def _readable(line: str) -> str:
+    """A line of a message: its indentation, long pieces without their middles, and no control characters."""
+    pieces = re.sub(r"\S+", lambda found: shortened(found[0], LONGEST_WORD), line)
+    return shortened(pieces, LONGEST_LINE)
 
 
 def _escape_what_cannot_be_encoded() -> None:
@@ -115,7 +123,7 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the program with a usage error."""
-        super().error(shortened(message, LONGEST_LINE // 2))
+        super().error(_readable(message))
 
 
 def parser() -> argparse.ArgumentParser:

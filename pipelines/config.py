@@ -321,6 +321,8 @@ class Config(Section):
             raise ValueError("symbols.opinion is a price for experts: it needs symbols.encoder experts")
         if vision.kind != "layered_vae" and vision.independence:
             raise ValueError("vision.independence is between the two groups of latents of a layered_vae")
+        if vision.independence and vision.batch < 4:
+            raise ValueError("vision.independence compares the halves of a batch: vision.batch at least 4")
         if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":
             raise ValueError("a layered_vae puts out no logits: vision.reconstruction must not be bernoulli")
         return self

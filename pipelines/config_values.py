@@ -13,6 +13,8 @@ SIDES = 8, 512
 """The least and the most pixels of a side."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", re.ASCII)
 """What text may spell: decimal numbers, and the infinities and NaN of YAML, which no setting takes."""
+LARGEST = 1e15
+"""Of weights, rates and scales: their squares and ratios are then numbers of float32."""
 DIGITS = 30
 """The most of a whole number; Python takes quadratic time to read and write longer ones."""
 
@@ -90,8 +92,8 @@ Whole = Annotated[int, BeforeValidator(_whole)]
 Text = Annotated[str, BeforeValidator(_text)]
 Place = Annotated[str, BeforeValidator(_place)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
-Positive = Annotated[Real, Field(gt=0)]
-NonNegative = Annotated[Real, Field(ge=0)]
+Positive = Annotated[Real, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
+NonNegative = Annotated[Real, Field(ge=0, le=LARGEST)]
 Count = Annotated[Whole, Field(ge=1, le=10**9)]
 Natural = Annotated[Whole, Field(ge=0, le=10**9)]
 Seed = Annotated[Whole, Field(ge=0, le=2**63 - 1)]

@@ -17,6 +17,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipelines.config import Config, FolderData, NpzData, RoomsData
+from pipelines.config_values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.files import read_json
@@ -28,6 +29,8 @@ from vision.data import DataError, ImageSet, load_folder, load_npz, to_unit
 from vision.data.rooms import rooms
 
 RENDERED_AT_ONCE = 2_000
+LISTED = 5
+"""Attributes that an error names at most."""
 
 AnyData = RoomsData | NpzData | FolderData
 
@@ -171,11 +174,37 @@ def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = Fa
     if isinstance(config.data, RoomsData):
         machine.say(f"data: rendering {config.data.images:,} images")
     image_set = images(config, quiet=machine.quiet)
+    check_images(config, image_set)
     words = vocabulary(config, image_set)
     splits = draw(config, image_set, words)
     for note in notes(config, splits, image_set, words):
         machine.say(note)
     return _describe(asked, image_set, words, splits)
+
+
+def check_images(config: Config, image_set: ImageSet) -> None:
+    """Refuse images that no network takes, and attributes that are the same in all images of a stored set.
+
+    Raises:
+        UsageError: With what would work.
+    """
+    _, height, width = image_set.shape
+    if min(height, width) < SIDES[0]:
+        scaled = "data.resize=true and data.size" if isinstance(config.data, FolderData) else "data.size"
+        raise UsageError(
+            f"data: the images have {height}x{width} pixels, a side is at least {SIDES[0]}: "
+            f"set {scaled} to scale them"
+        )
+    constant = (image_set.factors == image_set.factors[:1]).all(axis=0).tolist()
+    same = [name for name, is_constant in zip(image_set.names, constant, strict=True) if is_constant]
+    if same and image_set.render is None:
+        named = ", ".join(f'"{shortened(name)}"' for name in same[:LISTED])
+        more = f" and {len(same) - LISTED} more" if len(same) > LISTED else ""
+        how = ", by data.attributes" if isinstance(config.data, FolderData) else ""
+        raise UsageError(
+            f"data: all images have the same value of {named}{more}: nothing can be learned of an attribute "
+            f"with one value, leave it out of the data{how}"
+        )
 
 
 def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from pipelines.config import Precision
-from pipelines.errors import UsageError
+from pipelines.errors import UsageError, printable
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -40,7 +40,7 @@ class Machine(NamedTuple):
         """Tell the user, unless quiet."""
         if not self.quiet:
             with suppress(OSError):  # the terminal may be gone
-                print(message, file=sys.stderr, flush=True)
+                print(printable(message, lines=True), file=sys.stderr, flush=True)
 
 
 def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = False) -> Machine:

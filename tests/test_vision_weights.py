@@ -198,3 +198,9 @@ def test_a_file_is_replaced_as_a_whole(tmp_path, monkeypatch):
 def test_a_folder_that_does_not_exist_is_named(tmp_path):
     with pytest.raises(OSError, match=r"No such file or directory: '.*missing/file'"):
         write_atomically(tmp_path / "missing" / "file", b"")
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(weights.WeightsError, match=r"model\.safetensors: cannot be read"):
+        weights.load(tmp_path / "model.safetensors")

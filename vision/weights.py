@@ -55,6 +55,8 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
 
     Raises WeightsError for a file that is missing, truncated, altered, of another format version or not ours.
     """
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise WeightsError(f"{path}: cannot be read (a folder, a pipe or a device)")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             about = _about(path, file.metadata() or {})

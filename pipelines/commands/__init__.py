@@ -5,8 +5,10 @@ Each exports a `COMMAND` and imports nothing slow at the top: what it needs, its
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.errors import shortened
@@ -39,6 +41,19 @@ def real(text: str) -> float:
     if not math.isfinite(number):
         raise argparse.ArgumentTypeError(f"expected a number, got {shortened(text)}")
     return number
+
+
+def place(text: str) -> Path:
+    """The type of a command-line argument that is a path, of something that exists or is to be made."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("expected a path, got nothing")
+    try:
+        is_one = b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        is_one = False
+    if not is_one:
+        raise argparse.ArgumentTypeError(f"no file can have the name {shortened(text)}")
+    return Path(text)
 
 
 class Command(NamedTuple):

@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import MOST_SHOWN, Command, whole
+from pipelines.commands import MOST_SHOWN, Command, place, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("config", metavar="NAME", help="name of a shipped config, or path of a YAML file")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
-    parser.add_argument("-o", "--output", type=Path, metavar="PNG", help="the sheet (default: NAME.png)")
+    parser.add_argument("-o", "--output", type=place, metavar="PNG", help="the sheet (default: NAME.png)")
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=64, help="images on the sheet (default: 64)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
@@ -66,7 +66,7 @@ def main(options: argparse.Namespace) -> None:
     for name, values in factors.items():
         print(f"  {name} ({len(values)}): " + ", ".join(f"{v} {n:,}" for v, n in values.items()))
     print(f"{words.size} symbols; concepts per level: {', '.join(f'{n:,}' for n in counts(words))}")
-    print(f"sheet of samples: {output}")
+    print(f"sheet of samples: {printable(str(output))}")
 
 
 COMMAND = Command(

@@ -3,19 +3,19 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command, run
+from pipelines.commands import Command, place, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder with trained stages")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder with trained stages")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--fresh", action="store_true", help="train the judge and evaluate again")
     parser.add_argument("--json", action="store_true", help="print evaluate/metrics.json")
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=place,
         metavar="JSON",
         help="write the measures to this file, and nothing into RUN, which may be read-only",
     )
@@ -25,6 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Bring evaluate/metrics.json up to date, or write what it would be elsewhere."""
     from pipelines import finished
+    from pipelines.errors import printable
     from pipelines.files import write_bytes
 
     path, measures = finished.folder(options.run), Path("evaluate", "metrics.json")
@@ -40,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
             content = (copy / measures).read_bytes()
     if output is not None:
         write_bytes(output, content)
-    print(content.decode().strip() if options.json else output or path / measures)
+    print(content.decode().strip() if options.json else printable(str(output or path / measures)))
 
 
 COMMAND = Command(

@@ -1,15 +1,14 @@
 """`scan img2sym`: describe images in symbols."""
 
 import argparse
-from pathlib import Path
 
-from pipelines.commands import LARGEST_SEED, Command, real, whole
+from pipelines.commands import LARGEST_SEED, Command, place, real, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as runs/rooms")
-    parser.add_argument("images", metavar="IMAGE", type=Path, nargs="+", help="image files")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder, such as runs/rooms")
+    parser.add_argument("images", metavar="IMAGE", type=place, nargs="+", help="image files")
     parser.add_argument(
         "--json", action="store_true", help="print JSON, with the probability of every symbol"
     )

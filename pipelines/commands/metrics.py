@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipelines.commands import Command, real, whole
+from pipelines.commands import Command, place, real, whole
 from pipelines.metric_names import METRICS, chosen, meaning
 
 if TYPE_CHECKING:
@@ -28,13 +27,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "file",
         metavar="FILE",
-        type=Path,
+        type=place,
         nargs="?",
         help=".npz with codes (N, D) and factors (N, K), integers or words, perhaps codes_test, "
         "factors_test; or .csv: columns code_* or z0, z1, ... are codes, all others factors",
     )
     parser.add_argument(
-        "--run", type=Path, help="score a run instead: its codes of images with known factors"
+        "--run", type=place, help="score a run instead: its codes of images with known factors"
     )
     parser.add_argument(
         "--metrics",

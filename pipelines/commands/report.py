@@ -1,20 +1,19 @@
 """`scan report`: the page of a run, of whatever stages it has."""
 
 import argparse
-from pathlib import Path
 
-from pipelines.commands import Command, run
+from pipelines.commands import Command, place, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, finished or under way")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder, finished or under way")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
     parser.add_argument("--fresh", action="store_true", help="write it again, also when it is up to date")
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=place,
         metavar="HTML",
         help="write the page to this file, and nothing into RUN, which may be read-only",
     )
@@ -24,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Bring RUN/report.html up to date, or write what it would be elsewhere."""
     from pipelines import finished
+    from pipelines.errors import printable
     from pipelines.files import write_bytes
 
     path = finished.folder(options.run)
@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
     if output is None:
         if not current:
             run.again(path, ["report"], options)
-        print(path / "report.html")
+        print(printable(str(path / "report.html")))
         return
     if current:
         page = (path / "report.html").read_bytes()
@@ -41,7 +41,7 @@ def main(options: argparse.Namespace) -> None:
             run.again(copy, ["report"], options, quiet=True)  # what it says is about the copy
             page = (copy / "report.html").read_bytes()
     write_bytes(output, page)
-    print(output)
+    print(printable(str(output)))
 
 
 COMMAND = Command(

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command
+from pipelines.commands import Command, place
 from pipelines.errors import UsageError
 
 
@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--run-dir",
-        type=_folder,
+        type=place,
         metavar="DIR",
         help="where to work: a new folder, an empty one, or a run's, whose stages with changed settings are "
         "made again (default: runs/NAME, where a finished run with other settings is kept and the command "
@@ -40,12 +40,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--quiet", action="store_true", help="no progress, only errors")
 
 
-def _folder(text: str) -> Path:
-    if not text.strip():
-        raise argparse.ArgumentTypeError("expected the name of a folder, got nothing")
-    return Path(text)
-
-
 def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
     from pipelines import config_files, precision, stages, stopping
@@ -57,7 +51,7 @@ def main(options: argparse.Namespace) -> None:
     options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
     with RunFolder(path) as run, stopping.like_interrupt():
-        from pipelines import datasets
+        from pipelines import datasets, preflight
         from pipelines.devices import machine
 
         here = machine(options.device, quiet=options.quiet)
@@ -66,12 +60,13 @@ def main(options: argparse.Namespace) -> None:
         # Whatever can be wrong with the request is found before anything is removed.
         record = datasets.record(config, run, here, fresh=over)
         config = datasets.with_sizes(config, record)
+        preflight.check(config, record, run, options.stages)
+        if not options.fresh and options.run_dir is None and not options.stages:
+            stages.check_same(config, record, run)
+        stages.adopt(config, run, but=options.stages if options.fresh else ())
+        stages.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
         if options.fresh:
             stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
-        elif options.run_dir is None and not options.stages:
-            stages.check_same(config, record, run)
-        stages.adopt(config, run)
-        stages.check_predecessors(options.stages, config, record, run)
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         stages.execute(config, run, record, here, options.stages)

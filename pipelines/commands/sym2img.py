@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import LARGEST_SEED, MOST_SHOWN, Command, whole
+from pipelines.commands import LARGEST_SEED, MOST_SHOWN, Command, place, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder, such as runs/rooms")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder, such as runs/rooms")
     parser.add_argument(
         "expression",
         metavar="EXPRESSION",
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=16, help="number of images (default: 16)")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="PNG", help="the picture (default: named after the expression)"
+        "-o", "--output", type=place, metavar="PNG", help="the picture (default: named after the expression)"
     )
     parser.add_argument(
         "--seed", type=whole(LARGEST_SEED), default=0, help="other seeds give other images (default: 0)"
@@ -28,7 +28,7 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines import finished
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, printable
     from symbols import evaluate
 
     if options.n < 1:
@@ -49,7 +49,7 @@ def main(options: argparse.Namespace) -> None:
         "seed": options.seed,
     }
     finished.write_grid(output, x, about)
-    print(f"{options.n} images of {concept}: {output}")
+    print(printable(f"{options.n} images of {concept}: {output}"))
 
 
 COMMAND = Command(

@@ -3,16 +3,18 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import LARGEST_SEED, Command, whole
+from pipelines.commands import LARGEST_SEED, Command, place, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder; its stage vision is enough")
+    parser.add_argument("run", metavar="RUN", type=place, help="a run folder; its stage vision is enough")
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="PNG", default=Path("traversals.png"), help="the picture"
+        "-o", "--output", type=place, metavar="PNG", default=Path("traversals.png"), help="the picture"
     )
-    parser.add_argument("--image", type=Path, help="start from this image (default: the middle of the prior)")
+    parser.add_argument(
+        "--image", type=place, help="start from this image (default: from the prior's middle)"
+    )
     parser.add_argument("--columns", type=whole(200), default=11, help="values of each latent (default: 11)")
     parser.add_argument(
         "--seed", type=whole(LARGEST_SEED), help="start from a draw of the prior with this seed"
@@ -26,7 +28,7 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines import figures, finished
-    from pipelines.errors import RunError, UsageError
+    from pipelines.errors import RunError, UsageError, printable
     from pipelines.files import read_json
     from pipelines.runs import RunFolder
     from pipelines.stages.learning import load
@@ -45,7 +47,7 @@ def main(options: argparse.Namespace) -> None:
     if options.image is not None:
         (picture,) = finished.pictures([options.image], vision.shape)
         if picture.note:
-            print(f"note: {picture.note}", file=sys.stderr)
+            print(printable(f"note: {picture.note}"), file=sys.stderr)
         start = figures.code(vision, picture.pixels.unsqueeze(0))[0]
     measured = run.stage("vision") / "metrics.json"
     nats = torch.ones(vision.latents)  # of the user's own model nothing is known
@@ -61,9 +63,8 @@ def main(options: argparse.Namespace) -> None:
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
     for row in sheet.rows:
         print(row)
-    print(
-        f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}: {output}"
-    )
+    told = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"
+    print(f"{told}: {printable(str(output))}")
 
 
 COMMAND = Command(

@@ -163,28 +163,19 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
     """Remove the results of stages; a model that the user put there only with `also_own`."""
     for name in names:
-        if also_own or not _is_own(run, name):
+        if also_own or not is_own(run, name):
             run.discard(name)
 
 
-def adopt(config: Config, run: RunFolder) -> None:
-    """Write receipts for the models that the user put into stage folders.
-
-    Raises:
-        RunError: When a file is damaged, or its weights are not finite.
-    """
-    from vision import weights
-
+def adopt(config: Config, run: RunFolder, *, but: Sequence[str] = ()) -> None:
+    """Write receipts for the models that the user put into stage folders, `but` those of some stages."""
     for name in enabled(config):
-        if not (run.stage(name) / "done.json").exists() and _is_own(run, name):
-            try:
-                weights.load(run.stage(name) / OWN_MODEL)
-            except weights.WeightsError as error:
-                raise RunError(str(error)) from error
+        if name not in but and not (run.stage(name) / "done.json").exists() and is_own(run, name):
             run.adopt(name)
 
 
-def _is_own(run: RunFolder, name: str) -> bool:
+def is_own(run: RunFolder, name: str) -> bool:
+    """Whether the model of a stage is the user's own."""
     try:
         return bool(read_json(run.stage(name) / "done.json").get("own"))
     except RunError:  # missing or damaged
@@ -230,19 +221,27 @@ def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> Non
 
 
 def check_predecessors(
-    names: Sequence[str], config: Config, record: Mapping[str, Any], run: RunFolder
+    names: Sequence[str],
+    config: Config,
+    record: Mapping[str, Any],
+    run: RunFolder,
+    *,
+    fresh: bool = False,
 ) -> None:
     """Refuse to run some stages alone where one that they build on is not up to date.
+
+    Args:
+        fresh: Whether what the named stages made will be discarded.
 
     Raises:
         UsageError: When a predecessor must be made first.
         RunError: When a predecessor's files were altered.
     """
-    needed = _predecessors(names, config)
+    needed = predecessors(names, config)
     for name in (stage for stage in enabled(config) if stage in needed and stage not in names):
         status = (
             run.status(name, inputs(name, config, record, run))
-            if _ready(name, config, run)
+            if _ready(name, config, run, names if fresh else ())
             else Status("absent")
         )
         if status.kind == "altered":
@@ -258,13 +257,15 @@ def check_predecessors(
             )
 
 
-def _predecessors(names: Sequence[str], config: Config) -> set[str]:
+def predecessors(names: Sequence[str], config: Config) -> set[str]:
+    """The stages that some build on, directly or not."""
     direct = {before for name in names for before in STAGES[name].reads if before in enabled(config)}
-    return direct | _predecessors(sorted(direct), config) if direct else direct
+    return direct | predecessors(sorted(direct), config) if direct else direct
 
 
-def _ready(name: str, config: Config, run: RunFolder) -> bool:
-    return all((run.stage(b) / "done.json").exists() for b in STAGES[name].reads if b in enabled(config))
+def _ready(name: str, config: Config, run: RunFolder, discarded: Sequence[str]) -> bool:
+    before = [one for one in STAGES[name].reads if one in enabled(config)]
+    return all((run.stage(one) / "done.json").exists() and one not in discarded for one in before)
 
 
 def _altered(name: str, status: Status) -> str:

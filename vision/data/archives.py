@@ -25,6 +25,8 @@ _UNREADABLE = (
     OSError,
     EOFError,
     ValueError,
+    TypeError,
+    OverflowError,
     RuntimeError,
     NotImplementedError,
     SyntaxError,

@@ -43,6 +43,8 @@ def factors(
     values 0 and 1, no and yes, false and true, or -1 and 1, and becomes absent (0) or present (1). Raises
     DataError naming the column.
     """
+    if not columns:
+        raise DataError("no factors: name one column at least")
     values = {} if values is None else values
     for name in (*values, *binary):
         if name not in columns:

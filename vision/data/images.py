@@ -106,7 +106,7 @@ class ImageSet:
         height, width = (size, size) if isinstance(size, int) else size
         whole = self.images.shape[2:]
         scale = min(whole[0] / height, whole[1] / width)
-        kept = round(height * scale), round(width * scale)
+        kept = max(1, round(height * scale)), max(1, round(width * scale))
         top, left = (whole[0] - kept[0]) // 2, (whole[1] - kept[1]) // 2
         cropped = self.images[:, :, top : top + kept[0], left : left + kept[1]]
         parts = [functional.interpolate(x.float(), (height, width), mode="area") for x in cropped.split(1024)]

@@ -237,7 +237,7 @@ def _is_even(path: Path, text: str, delimiter: str, columns: int) -> bool:
 def _celeba(path: Path, text: str, file_column: str) -> list[tuple[int, list[str]]] | None:
     """Lines as of a table where the text is in the format of CelebA's list of attributes, else None."""
     lines = text.splitlines()
-    if len(lines) < 3 or not re.fullmatch(r"\s*\d+\s*", lines[0]):
+    if len(lines) < 3 or not re.fullmatch(r"\s*[0-9]{1,9}\s*", lines[0]):
         return None
     names, first = lines[1].split(), lines[2].split()
     if len(first) != len(names) + 1 or not set(first[1:]) <= {"-1", "1"}:
