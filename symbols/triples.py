@@ -140,8 +140,12 @@ def _reaching(
     known = set(taught)
     able: dict[Concept, list[Operator]] = {result: list(OPERATORS) for result in wanted}
     while len(drawn) < n:
-        before = len(drawn)
-        for result in wanted[: n - before]:
+        open_results = [result for result in wanted if able[result]]
+        if not open_results:
+            raise ShortageError(f"found {len(drawn)} of {n} triples: there are no more", len(drawn))
+        for result in open_results:
+            if len(drawn) == n:
+                break
             while able[result]:
                 op = able[result][rng.integers(len(able[result]))]
                 found = _another(vocabulary, op, result, rng, unseen, known, drawn)
@@ -149,8 +153,6 @@ def _reaching(
                     drawn[found] = None
                     break
                 able[result].remove(op)
-        if len(drawn) == before:
-            raise ShortageError(f"found {before} of {n} triples: there are no more", before)
     return list(drawn)
 
 

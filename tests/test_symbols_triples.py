@@ -11,6 +11,7 @@ from symbols import (
     Attribute,
     Concept,
     ShortageError,
+    Triple,
     Unseen,
     Vocabulary,
     concepts_at,
@@ -100,6 +101,18 @@ def test_no_more_distinct_triples_than_there_are() -> None:
     with pytest.raises(ShortageError, match="found 2 of 3") as raised:
         operator_triples(two, 3, generator(), held_out=(), results=wanted)
     assert raised.value.most == 2
+
+
+def test_results_that_are_exhausted_leave_the_others_open() -> None:
+    wanted = [*concepts_at(SMALL, len(SMALL.attributes)), SMALL.concept({"wall": "red"})]
+
+    def drawn(n: int) -> tuple[Triple, ...]:
+        return operator_triples(SMALL, n, generator(), held_out=(), results=wanted)
+
+    with pytest.raises(ShortageError) as raised:
+        drawn(10_000)
+    for n in (1, 50, raised.value.most - 1, raised.value.most):
+        assert drawn(n) == drawn(raised.value.most)[:n]
 
 
 def test_an_operator_that_can_reach_nothing_is_left_out() -> None:
