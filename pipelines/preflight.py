@@ -9,7 +9,6 @@ seconds.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import torch
 from torch import nn
 
 import scan.models
@@ -22,6 +21,7 @@ from pipelines.stages import dae, enabled, is_own, operators, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
 from symbols import Vocabulary
+from vision import weights
 from vision.networks import WIDTHS
 from vision.vae import VAE
 
@@ -139,19 +139,17 @@ NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _o
 
 def _latents(config: Config, shape: Shape) -> int:
     """Of the visual model that the config describes."""
-    with torch.device("meta"):
-        planned = vision.models.build(specification(config.vision, shape))
+    planned = weights.without_memory(lambda: vision.models.build(specification(config.vision, shape)))
     assert isinstance(planned, VAE), "the config has no other kinds"
     return planned.latents
 
 
 def _check_network(stage: str, config: Config, network: Network) -> None:
     try:
-        with torch.device("meta"):
-            module = network.build()
+        module = weights.without_memory(network.build)
     except ValueError as error:
         raise UsageError(f"{stage}: its network and the data do not fit ({shortened(str(error))})") from error
-    for_weights = BYTES_A_WEIGHT * sum(weight.numel() for weight in module.parameters())
+    for_weights = BYTES_A_WEIGHT * sum(parameter.numel() for parameter in module.parameters())
     for_batch = BYTES_AN_OUTPUT * network.outputs * getattr(config, stage).batch
     if for_weights + for_batch > MOST_BYTES:
         key = network.sizes if for_weights > for_batch else "batch"

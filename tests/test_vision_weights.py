@@ -1,6 +1,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 import safetensors.torch
@@ -204,3 +206,19 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
     os.mkfifo(tmp_path / "model.safetensors")
     with pytest.raises(weights.WeightsError, match=r"model\.safetensors: cannot be read"):
         weights.load(tmp_path / "model.safetensors")
+
+
+def test_a_module_is_planned_without_memory_and_without_torchs_compiler() -> None:
+    code = """
+import sys
+from vision import models, weights
+spec = {"kind": "layered_vae", "shape": [3, 32, 32], "layers": 3, "where": 4, "masks": "additive"}
+planned = weights.without_memory(lambda: models.build(spec))
+built = models.build(spec)
+assert all(parameter.is_meta for parameter in planned.parameters())
+shapes = [{name: t.shape for name, t in m.state_dict().items()} for m in (planned, built)]
+assert shapes[0] == shapes[1]
+assert "torch._dynamo" not in sys.modules
+assert "sympy" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

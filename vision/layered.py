@@ -84,9 +84,9 @@ class AdditiveMasks(Decoder):
         super().__init__()
         self.shape = image_shape(shape)
         self.latents = latents
-        self.slope = nn.Parameter(torch.randn(latents, bends))
-        self.shift = nn.Parameter(torch.randn(latents, bends))
-        self.maps = nn.Parameter(0.02 * torch.randn(latents * bends, math.prod(self.shape)))
+        self.slope = nn.Parameter(torch.empty(latents, bends).normal_())
+        self.shift = nn.Parameter(torch.empty(latents, bends).normal_())
+        self.maps = nn.Parameter(torch.empty(latents * bends, math.prod(self.shape)).normal_(std=0.02))
 
     def forward(self, z: Tensor) -> Tensor:
         """Maps (B, L, H, W) of codes (B, latents)."""
@@ -113,9 +113,11 @@ class LayeredDecoder(Decoder):
         self.shape = (channels, height, width)
         self.latents = masks.latents + layers * channels
         self.masks = masks
-        self.place = nn.Parameter(0.5 * torch.randn(layers, height, width))  # where a layer is on average
-        self.axes = nn.Parameter(0.1 * torch.randn(layers, channels, channels))
-        self.colour = nn.Parameter(0.2 + 0.6 * torch.rand(layers, channels))
+        self.place = nn.Parameter(
+            torch.empty(layers, height, width).normal_(std=0.5)
+        )  # where a layer is on average
+        self.axes = nn.Parameter(torch.empty(layers, channels, channels).normal_(std=0.1))
+        self.colour = nn.Parameter(torch.empty(layers, channels).uniform_(0.2, 0.8))
 
     def forward(self, z: Tensor) -> Tensor:
         """Pictures (B, C, H, W) of codes (B, latents), around [0, 1] but not bounded to it."""

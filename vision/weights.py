@@ -21,6 +21,7 @@ import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 FORMAT = "scan-concepts"
 VERSION = 1
@@ -79,6 +80,27 @@ def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any
     return state, about["spec"]
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leaves tensors as they are where they would be filled with random numbers."""
+
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return function(*args, **(kwargs or {}))
+
+
+def without_memory(build: Callable[[], M]) -> M:
+    """A module whose weights have shapes and no values, on torch's "meta" device.
+
+    Nothing is drawn there: the first normal variates on that device would import torch's compiler, which
+    takes seconds.
+    """
+    with torch.device("meta"), _Unfilled():
+        return build()
+
+
 def rebuild(
     path: str | os.PathLike[str], build: Callable[[Mapping[str, Any]], M]
 ) -> tuple[M, dict[str, Any]]:
@@ -94,8 +116,7 @@ def rebuild(
     """
     state, spec = load(path)
     try:
-        with torch.device("meta"):
-            planned = build(spec)
+        planned = without_memory(lambda: build(spec))
     except Exception as error:  # whatever a foreign specification leads to
         reason = " ".join(str(error).split())[:LONGEST_REASON]
         raise WeightsError(
