@@ -1,5 +1,7 @@
 """The metrics' own arithmetic against scikit-learn's and closed forms."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -115,16 +117,20 @@ def test_encoding_a_grid_once_gives_the_same_votes() -> None:
     assert calls[-1] == 60
 
 
-def test_reading_the_stream_at_once_gives_the_calls_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    at_once, by_calls = np.random.RandomState(3), np.random.RandomState(3)
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_drawing_all_rounds_at_once_gives_the_numbers_of_single_calls(kind: Any) -> None:
+    at_once, by_calls = kind(3), kind(3)
     sizes = (3, 1, 40, 32, 7)
-    read = draws.draw_rounds(at_once, sizes, 50, 2, 64)
-    monkeypatch.setattr(draws, "find_spec", lambda name: None)
-    called = draws.draw_rounds(by_calls, sizes, 50, 2, 64)
-    np.testing.assert_array_equal(read[0], called[0])
-    np.testing.assert_array_equal(read[1], called[1])
-    assert at_once.randint(1 << 30) == by_calls.randint(1 << 30)  # and both stand at the same place
+    fixed, factors = draws.draw_rounds(at_once, sizes, 50, 2, 65)
+    for index in range(50):
+        assert fixed[index] == draws.integers(by_calls, len(sizes), 1)[0]
+        for which in range(2):
+            columns = [draws.integers(by_calls, size, 65) for size in sizes]
+            np.testing.assert_array_equal(factors[index, which], np.stack(columns, axis=1))
+    np.testing.assert_array_equal(
+        draws.draw_factors(at_once, sizes, 9).T, [draws.integers(by_calls, size, 9) for size in sizes]
+    )
+    assert draws.integers(at_once, 1 << 30, 1) == draws.integers(by_calls, 1 << 30, 1)
 
 
 def test_votes_accept_a_generator() -> None:
