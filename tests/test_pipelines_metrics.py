@@ -8,7 +8,7 @@ import pytest
 
 from pipelines import cli, disentanglement
 from pipelines.commands.metrics import table
-from pipelines.metric_names import MEANINGS, METRICS, chosen, meaning
+from pipelines.metric_names import MEANINGS, METRICS, QUICK, meaning
 from vision.metrics import BATTERY, dci, mig
 
 SIZES = (3, 4)
@@ -39,9 +39,8 @@ def values(said: str, metric: str) -> dict[str, float]:
 def test_every_metric_of_the_battery_has_a_name_and_every_score_a_meaning() -> None:
     learners = {"dci_random_forest", "dci_lasso", "dci_lightgbm"}
     assert METRICS.keys() - learners == BATTERY.keys()
-    assert "dci" in chosen(True)
-    assert "dci" not in chosen(False)
-    assert "dci_random_forest" in chosen(False)
+    assert "dci" in QUICK
+    assert not learners & set(QUICK)
     assert all(score in MEANINGS or meaning(score) for score in ("dci_informativeness_test", "downstream_10"))
 
 
@@ -112,7 +111,7 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
         2,
         "scan: error: modularity: modularity compares factors: at least 2 are needed\n",
     )
-    monkeypatch.setattr("pipelines.commands.metrics.chosen", lambda _: ("mig", "modularity"))
+    monkeypatch.setattr("pipelines.commands.metrics.QUICK", ("mig", "modularity"))
     code, said, _ = run([path], capsys)
     assert code == 0
     assert "modularity: not measured, modularity compares factors" in said
@@ -223,7 +222,7 @@ def test_the_evaluation_publishes_the_model_beside_its_ceiling_and_floor(finishe
 
 
 def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
-    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: Path,
 ) -> None:
     import torch
 
@@ -241,11 +240,10 @@ def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
     told, matrices = disentanglement.disentanglement(vae, images, 0, device)
     assert "at least 2 that vary" in told["not_measured"]
     assert matrices == {"not_measured": told["not_measured"]}
-    monkeypatch.setattr(disentanglement, "compiled", lambda: False)
     both = ImageSet(
         pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
     )
-    assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "random_forest"
+    assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "gradient_boosting"
 
 
 def csv_of(

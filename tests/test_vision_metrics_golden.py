@@ -137,7 +137,6 @@ def test_explicitness(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_dci(case: str) -> None:
-    pytest.importorskip("numba", reason="minutes with scikit-learn's learner")
     expected = table("expected.json")[case]
     result = dci(*parts(case))
     spread = expected.get("dci_seed_spread", {})
