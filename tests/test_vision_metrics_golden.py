@@ -33,7 +33,7 @@ from vision.metrics.correlation import total_correlation_of, wasserstein_correla
 from vision.metrics.dci import completeness_of, disentanglement_of
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps, modularity_per_latent
-from vision.metrics.mig_sampled import gap_of_samples
+from vision.metrics.sampled_mig import gap_of_samples
 from vision.metrics.udr import relative_strength
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "golden"

@@ -29,7 +29,8 @@ from vision.metrics import (
     sparse_change,
     udr,
 )
-from vision.metrics.arrays import check_codes, varies
+from vision.metrics.arrays import varies
+from vision.metrics.checks import check_codes
 
 UNITS = ("sap", "downstream")  # their classifiers are regularised
 

@@ -2,11 +2,17 @@
 config.
 
     from vision.metrics import dci, mig
-    mig(codes, factors), dci(codes, factors, codes_test, factors_test).disentanglement
+    mig(codes, factors), dci(codes, factors).disentanglement
 
-`docs/metrics.md` says which of them answers which question, and what fools each. Malformed arrays raise
-`MetricError`.
+Codes and factors are numpy arrays, torch tensors, data frames or lists; a single factor may be (N,). Metrics
+that predict factors take a test part (M, D), (M, K) as third and fourth argument; without it a third of the
+points is drawn to test on. Malformed arrays raise `MetricError`, a ValueError. `docs/metrics.md` says which
+metric answers which question, and what fools each.
+
+Importing this package imports no torch: `mig_sampled` is loaded when it is first asked for.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from vision.metrics.arrays import MetricError
 from vision.metrics.battery import BATTERY, Parts
@@ -20,11 +26,13 @@ from vision.metrics.information import latent_mutual_information, mutual_informa
 from vision.metrics.irs import InterventionalRobustness, irs
 from vision.metrics.mcc import Correlation, mcc
 from vision.metrics.mig import dcimig, jemmig, mig, mig_per_factor, mig_sup, modularity
-from vision.metrics.mig_sampled import SampledGap, mig_sampled
 from vision.metrics.sap import sap, sap_matrix, sap_matrix_continuous
 from vision.metrics.traversal import Purity, SparseChange, sparse_change, traversal_purity
 from vision.metrics.udr import Ranking, udr
 from vision.metrics.votes import PairScore, Votes, beta_vae_score, factor_vae_score, lookup
+
+if TYPE_CHECKING:
+    from vision.metrics.sampled_mig import SampledGap, mig_sampled
 
 __all__ = [
     "BATTERY",
@@ -70,3 +78,15 @@ __all__ = [
     "traversal_purity",
     "udr",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ("SampledGap", "mig_sampled"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vision.metrics import sampled_mig
+
+    return getattr(sampled_mig, name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

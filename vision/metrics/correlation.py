@@ -11,7 +11,8 @@ variance, or a code that ignores its input, has none of either.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, centred, check_codes
+from vision.metrics.arrays import Floats, centred
+from vision.metrics.checks import check_codes
 
 SINGULAR = 1e-12
 """Largest eigenvalue of a correlation matrix that counts as 0: a latent that the others determine to within

@@ -15,16 +15,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import (
-    Floats,
-    Integers,
-    MetricError,
-    check_count,
-    check_split,
-    heights,
-    standardised,
-)
+from vision.metrics.arrays import Floats, Integers, MetricError, heights, standardised
 from vision.metrics.boosting import Boosted, boost
+from vision.metrics.checks import check_count, check_split
 from vision.metrics.linear import many_values
 
 Estimator = Literal["gradient_boosting", "random_forest", "lasso", "lightgbm"]
@@ -82,8 +75,8 @@ def completeness_of(importance: Floats) -> float:
 def dci(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     estimator: Estimator = "gradient_boosting",
     seed: int = 0,
@@ -106,7 +99,7 @@ def dci(
     (1.0, 1.0, 1.0)
     """
     seed = check_count("seed", seed, 0)
-    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
+    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test, seed=seed)
     if values.shape[1] < 2:
         raise MetricError("dci compares factors: at least 2 are needed")
     if estimator == "lasso":

@@ -9,7 +9,8 @@ the difference between neighbours (20 bins cap the MIG of a perfect code for dSp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Integers, MetricError, check_codes, check_count, varies
+from vision.metrics.arrays import Integers, MetricError, varies
+from vision.metrics.checks import check_codes, check_count
 
 
 def discretise(codes: ArrayLike, bins: int = 20) -> Integers:

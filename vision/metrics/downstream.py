@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_count, check_split, varies
+from vision.metrics.arrays import Floats, Integers, MetricError, varies
 from vision.metrics.boosting import boost
+from vision.metrics.checks import check_count, check_split
 from vision.metrics.linear import classifier
 
 Learner = Literal["logistic_regression", "gradient_boosting"]
@@ -35,8 +36,8 @@ class Downstream(NamedTuple):
 def downstream(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     learner: Learner = "logistic_regression",
     sizes: Sequence[int] | None = None,
@@ -54,7 +55,7 @@ def downstream(
     [1.0, 1.0]
     """
     seed = check_count("seed", seed, 0)
-    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
+    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test, seed=seed)
     if learner not in ("logistic_regression", "gradient_boosting"):
         raise MetricError(f"learner={learner!r} must be logistic_regression or gradient_boosting")
     asked = [n for n in (10, 100, 1000, 10000) if n <= len(train)] if sizes is None else sizes

@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_split, standardised, varies
+from vision.metrics.arrays import Floats, Integers, MetricError, standardised, varies
+from vision.metrics.checks import check_split
 from vision.metrics.linear import classifier
 
 
@@ -48,7 +49,10 @@ def _separability(model: LogisticRegression, codes: Floats, values: Integers, fa
 
 
 def explicitness(
-    codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike
+    codes: ArrayLike,
+    factors: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
 ) -> Explicitness:
     """Explicitness on a training part (N, D), (N, K) and a test part (M, D), (M, K).
 

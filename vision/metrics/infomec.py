@@ -18,15 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import digamma
 from sklearn.metrics import log_loss
 
-from vision.metrics.arrays import (
-    Floats,
-    Integers,
-    MetricError,
-    check_count,
-    check_pair,
-    dense,
-    standardised,
-)
+from vision.metrics.arrays import Floats, Integers, MetricError, dense, standardised
+from vision.metrics.checks import check_count, check_pair
 from vision.metrics.information import factor_entropies, information_with
 from vision.metrics.linear import classifier
 

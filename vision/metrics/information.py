@@ -9,7 +9,8 @@ with p the empirical frequencies. The estimate is biased upwards by about (bins 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vision.metrics.arrays import Floats, Integers, check_codes, check_count, check_pair, dense
+from vision.metrics.arrays import Floats, Integers, dense
+from vision.metrics.checks import check_codes, check_count, check_pair
 from vision.metrics.discretise import discretise
 
 

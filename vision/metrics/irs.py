@@ -11,17 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import (
-    Booleans,
-    Floats,
-    Integers,
-    MetricError,
-    centred,
-    check_active,
-    check_count,
-    check_pair,
-    dense,
-)
+from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, centred, dense
+from vision.metrics.checks import check_active, check_count, check_pair
 from vision.metrics.discretise import discretise
 
 

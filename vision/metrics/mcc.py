@@ -8,7 +8,8 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from vision.metrics.arrays import Floats, Integers, MetricError, centred, check_pair, heights
+from vision.metrics.arrays import Floats, Integers, MetricError, centred, heights
+from vision.metrics.checks import check_pair
 
 
 class Correlation(NamedTuple):

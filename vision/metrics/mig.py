@@ -15,7 +15,8 @@ than bins.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_active, check_pair
+from vision.metrics.arrays import Floats, MetricError
+from vision.metrics.checks import check_active, check_pair
 from vision.metrics.discretise import discretise
 from vision.metrics.information import factor_entropies, latent_entropies, mutual_information
 

@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, Integers, centred, check_pair, check_split, dense, heights, varies
+from vision.metrics.arrays import Floats, Integers, centred, dense, heights, varies
+from vision.metrics.checks import check_pair, check_split
 from vision.metrics.mig import gaps
 
 STEPS = 100
@@ -134,7 +135,10 @@ def _accuracy(x: Floats, labels: Integers, x_test: Floats, labels_test: Integers
 
 
 def sap_matrix(
-    codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike
+    codes: ArrayLike,
+    factors: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
 ) -> Floats:
     """Test accuracy (D, K) of predicting each factor from each latent alone.
 
@@ -165,8 +169,8 @@ def sap_matrix_continuous(codes: ArrayLike, factors: ArrayLike) -> Floats:
 def sap(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     continuous: bool = False,
 ) -> float:

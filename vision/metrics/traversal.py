@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_codes, check_count, check_sizes, real, varies
+from vision.metrics.arrays import Floats, MetricError, real, varies
+from vision.metrics.checks import check_codes, check_count, check_sizes
 from vision.metrics.draws import Random, draw_factors, integers
 from vision.metrics.votes import Encode
 

@@ -17,15 +17,8 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.linear_model import Lasso
 
-from vision.metrics.arrays import (
-    Floats,
-    Integers,
-    MetricError,
-    check_codes,
-    numbers,
-    standardised,
-    varies,
-)
+from vision.metrics.arrays import Floats, Integers, MetricError, numbers, standardised, varies
+from vision.metrics.checks import check_codes
 
 Method = Literal["spearman", "lasso"]
 Pooling = Literal["reference", "paper"]

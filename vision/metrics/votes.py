@@ -20,17 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import (
-    Booleans,
-    Floats,
-    Integers,
-    MetricError,
-    check_codes,
-    check_count,
-    check_sizes,
-    real,
-    varies,
-)
+from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, real, varies
+from vision.metrics.checks import check_codes, check_count, check_sizes
 from vision.metrics.draws import Random, draw_factors, draw_rounds
 from vision.metrics.linear import classifier
 

@@ -19,7 +19,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vision.metrics.arrays import LARGEST, Floats, MetricError, check_count, check_factors, dense, numbers
+from vision.metrics.arrays import LARGEST, Floats, MetricError, dense, numbers
+from vision.metrics.checks import check_count, check_factors
 from vision.metrics.mig import gaps
 
 BLOCK = 1 << 24  # densities evaluated at once
@@ -47,8 +48,8 @@ def mig_sampled(
     The points should cover the factor grid evenly (a whole data set): values count alike in the conditional
     entropy. One sample per point is drawn; entropies use at most `samples` of them. `generator` must live
     where the tensors do. Score 1: for each factor one latent determines it and no other knows it; 0: no gap.
-    Raises `MetricError` for shapes that differ, numbers that are not finite, log-variances beyond 230 either
-    way, and tensors that require a gradient.
+    Raises `MetricError` for shapes that differ, numbers that are not finite, and log-variances beyond 230
+    either way.
 
     >>> mean, seeded = torch.tensor([[-100.0, 0.0], [100.0, 0.0]]), torch.Generator().manual_seed(0)
     >>> round(mig_sampled(mean, torch.zeros(2, 2), [[0], [1]], generator=seeded).score, 4)
@@ -101,11 +102,9 @@ def _posterior(mean: ArrayLike | Tensor, logvar: ArrayLike | Tensor) -> tuple[Te
 def _tensor(values: ArrayLike | Tensor, name: str, largest: float = LARGEST) -> Tensor:
     """Double precision, where the values live if they are a tensor."""
     if isinstance(values, Tensor):
-        if values.requires_grad:
-            raise MetricError(f"{name} requires a gradient: pass {name}.detach()")
         if values.is_complex():
             raise MetricError(f"{name} must hold real numbers, not {values.dtype}")
-        tensor = values.double()
+        tensor = values.detach().double()
     else:
         tensor = torch.from_numpy(np.array(numbers(values, name), dtype=np.float64))
     if not (tensor.abs() <= largest).all():
