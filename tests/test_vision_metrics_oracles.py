@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from vision.metrics import (
@@ -25,7 +27,6 @@ from vision.metrics import (
     sparse_change,
     traversal_purity,
 )
-from vision.metrics.explicitness import area_under_roc
 from vision.metrics.sap import fit_one_latent
 
 RNG = np.random.default_rng(0)
@@ -63,11 +64,14 @@ def test_one_latent_classifier_of_a_constant_latent_only_uses_the_intercept() ->
     assert np.isfinite(solution).all()
 
 
-def test_area_under_roc_equals_scikit_learn_with_ties() -> None:
-    scores = RNG.integers(4, size=(200, 3)).astype(float)
-    positive = (RNG.random((200, 3)) < 0.4).astype(float)
-    expected = [roc_auc_score(positive[:, k], scores[:, k]) for k in range(3)]
-    np.testing.assert_allclose(area_under_roc(scores, positive), expected, rtol=1e-12)
+def test_explicitness_is_the_area_under_the_curve_of_each_value_against_the_rest() -> None:
+    codes = CODES.round()  # so that scores tie
+    areas = []
+    for values in FACTORS.T:
+        model = LogisticRegression().fit(StandardScaler().fit_transform(codes), values)
+        scores = model.predict_proba(StandardScaler().fit_transform(codes))
+        areas.append(np.mean([roc_auc_score(values == v, scores[:, v]) for v in range(values.max() + 1)]))
+    assert explicitness(codes, FACTORS, codes, FACTORS).train == pytest.approx(np.mean(areas), rel=1e-9)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
@@ -195,5 +199,7 @@ def test_explicitness_leaves_out_what_the_test_part_lacks() -> None:
     train, seen = np.arange(30.0)[:, None], np.arange(30)[:, None] // 10
     full = explicitness(train, seen, train, seen)
     partial = explicitness(train, seen, train[:20], seen[:20])
+    two = explicitness(train, seen, train[:20], np.where(seen == 1, 7, seen)[:20])
+    assert 0.5 < two.test <= 1.0  # of one value only can a curve be drawn
     assert full.test > 0.75
     assert 0.5 < partial.test <= 1.0

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import entropy
 
 from vision.metrics.arrays import Floats, Integers, MetricError, heights, standardised
 from vision.metrics.boosting import Boosted, boost
@@ -42,9 +43,7 @@ def purity(matrix: Floats) -> Floats:
     """
     if matrix.shape[1] == 1:
         return np.ones(len(matrix))
-    shares = matrix + 1e-11
-    shares = shares / shares.sum(1, keepdims=True)
-    return 1.0 + (shares * np.log(shares)).sum(1) / np.log(matrix.shape[1])
+    return 1.0 - entropy(matrix + 1e-11, base=matrix.shape[1], axis=1)
 
 
 def _weighted(scores: Floats, weights: Floats) -> float:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
 
 from vision.metrics.arrays import Floats, Integers, MetricError, standardised, varies
 from vision.metrics.checks import check_split
@@ -24,28 +24,16 @@ class Explicitness(NamedTuple):
     test: float
 
 
-def area_under_roc(scores: Floats, positive: Floats) -> Floats:
-    """Area under the ROC curve of each column of `scores` (N, V) for `positive` (N, V), ties counting half.
-
-    >>> area_under_roc(np.array([[0.1], [0.4], [0.35], [0.8]]), np.array([[0], [0], [1], [1]])).tolist()
-    [0.75]
-    """
-    hits = positive.sum(0)
-    misses = len(positive) - hits
-    ranks = (rankdata(scores, axis=0) * positive).sum(0)
-    return (ranks - hits * (hits + 1) / 2) / (hits * misses)
-
-
 def _separability(model: LogisticRegression, codes: Floats, values: Integers, factor: int) -> float:
     """Mean area over the values that occur in this part; the areas need at least two of them."""
     probabilities = model.predict_proba(codes)
-    positive = (values[:, None] == model.classes_).astype(np.float64)
-    seen = (positive.sum(0) > 0) & (positive.sum(0) < len(positive))
+    positive = values[:, None] == model.classes_
+    seen = varies(positive)
     if not seen.any():
         raise MetricError(
             f"factor {factor}: the test part has no value of the training part, no ROC curve can be drawn"
         )
-    return float(area_under_roc(probabilities[:, seen], positive[:, seen]).mean())
+    return float(roc_auc_score(positive[:, seen], probabilities[:, seen], average="macro"))
 
 
 def explicitness(

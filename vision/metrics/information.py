@@ -8,6 +8,7 @@ with p the empirical frequencies. The estimate is biased upwards by about (bins 
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
 
 from vision.metrics.arrays import Floats, Integers, dense
 from vision.metrics.checks import check_codes, check_count, check_pair
@@ -20,9 +21,7 @@ def entropy_of_counts(counts: NDArray[np.integer]) -> Floats:
     >>> float(entropy_of_counts(np.array([2, 2]))) == float(np.log(2))
     True
     """
-    total = counts.sum(-1, keepdims=True)
-    frequency = counts / total
-    return -(frequency * np.log(np.where(counts > 0, frequency, 1.0))).sum(-1)
+    return entr(counts / counts.sum(-1, keepdims=True)).sum(-1)
 
 
 def factor_entropies(factors: Integers) -> Floats:
