@@ -9,7 +9,7 @@ import pytest
 from pipelines import cli, disentanglement
 from pipelines.commands.metrics import table
 from pipelines.metric_names import MEANINGS, METRICS, QUICK, meaning
-from vision.metrics import BATTERY, dci, mig
+from vision.metrics import ALL_METRICS, dci, mig
 
 SIZES = (3, 4)
 FAST = "mig,modularity,sap,dci_lasso"
@@ -36,9 +36,9 @@ def values(said: str, metric: str) -> dict[str, float]:
     return {name: score["value"] for name, score in entry["scores"].items()}
 
 
-def test_every_metric_of_the_battery_has_a_name_and_every_score_a_meaning() -> None:
+def test_every_metric_has_a_name_and_every_score_a_meaning() -> None:
     learners = {"dci_random_forest", "dci_lasso", "dci_lightgbm"}
-    assert METRICS.keys() - learners == BATTERY.keys()
+    assert METRICS.keys() - learners == ALL_METRICS.keys()
     assert "dci" in QUICK
     assert not learners & set(QUICK)
     assert all(score in MEANINGS or meaning(score) for score in ("dci_informativeness_test", "downstream_10"))
@@ -120,7 +120,7 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
 def test_an_infinite_score_is_null_in_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BATTERY, "mig", lambda _: {"mig": float("inf")})
+    monkeypatch.setitem(ALL_METRICS, "mig", lambda _: {"mig": float("inf")})
     path = write(tmp_path / "a.npz")
     assert values(run([path, "--json", "--metrics", "mig"], capsys)[1], "mig") == {"mig": None}
     assert "  inf  " in run([path, "--metrics", "mig"], capsys)[1]

@@ -192,10 +192,10 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
 
 def _scores(parts: Parts, name: str) -> dict[str, float]:
     """Of one metric; a learner other than the reference's is part of its scores' names."""
-    from vision.metrics import BATTERY, dci
+    from vision.metrics import ALL_METRICS, dci
 
     if not name.startswith("dci_"):
-        return BATTERY[name](parts)
+        return ALL_METRICS[name](parts)
     result = dci(*parts[:4], estimator=name.removeprefix("dci_"), seed=parts.seed)  # type: ignore[arg-type]
     return {f"{name}_{score}": getattr(result, score) for score in result._fields[:4]}
 

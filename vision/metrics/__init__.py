@@ -14,8 +14,8 @@ Importing this package imports no torch: `mig_sampled` is loaded when it is firs
 
 from typing import TYPE_CHECKING, Any
 
+from vision.metrics.all_metrics import ALL_METRICS, Parts
 from vision.metrics.arrays import MetricError
-from vision.metrics.battery import BATTERY, Parts
 from vision.metrics.correlation import gaussian_total_correlation, gaussian_wasserstein_correlation
 from vision.metrics.dci import DCI, dci
 from vision.metrics.discretise import discretise
@@ -23,19 +23,19 @@ from vision.metrics.downstream import Downstream, downstream
 from vision.metrics.explicitness import Explicitness, explicitness
 from vision.metrics.infomec import InfoMEC, infomec
 from vision.metrics.information import latent_mutual_information, mutual_information
+from vision.metrics.interventional import PairScore, Votes, beta_vae_score, factor_vae_score, lookup
 from vision.metrics.irs import InterventionalRobustness, irs
 from vision.metrics.mcc import Correlation, mcc
 from vision.metrics.mig import dcimig, jemmig, mig, mig_per_factor, mig_sup, modularity
 from vision.metrics.sap import sap, sap_matrix, sap_matrix_continuous
 from vision.metrics.traversal import Purity, SparseChange, sparse_change, traversal_purity
 from vision.metrics.udr import Ranking, udr
-from vision.metrics.votes import PairScore, Votes, beta_vae_score, factor_vae_score, lookup
 
 if TYPE_CHECKING:
     from vision.metrics.sampled_mig import SampledGap, mig_sampled
 
 __all__ = [
-    "BATTERY",
+    "ALL_METRICS",
     "DCI",
     "Correlation",
     "Downstream",

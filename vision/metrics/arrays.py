@@ -17,9 +17,9 @@ Booleans = NDArray[np.bool_]
 Single = NDArray[np.float32]
 Unsigned = NDArray[np.unsignedinteger]
 
-LARGEST = 1e70
+MAX_CODE = 1e70
 """Of a code, in absolute value: the fourth power of a range must fit into a double."""
-WHOLE = 2.0**53
+EXACT_INTEGERS = 2.0**53
 """From here on, doubles hold even integers only."""
 
 
@@ -100,18 +100,18 @@ def real(values: Any, name: str) -> Floats:
     vision.metrics.arrays.MetricError: kl holds inf at (1)
     """
     array = numbers(values, name)
-    if array.dtype.kind in "iu" and array.size and max(int(array.max()), -int(array.min())) > WHOLE:
+    if array.dtype.kind in "iu" and array.size and max(int(array.max()), -int(array.min())) > EXACT_INTEGERS:
         worst = max((int(array.max()), int(array.min())), key=abs)
         raise MetricError(
             f"{name} holds {worst}: integers of 2^53 or more lose their last digits as floating-point "
             "numbers, subtract an offset"
         )
     converted = np.asarray(array, dtype=np.float64)
-    wrong = ~(np.abs(converted) <= LARGEST)
+    wrong = ~(np.abs(converted) <= MAX_CODE)
     if wrong.any():
         place = np.argwhere(wrong)[0]
         where = f"row {place[0]}, column {place[1]}" if len(place) == 2 else f"({', '.join(map(str, place))})"
-        limit = f", beyond {LARGEST:g}" if np.isfinite(converted[tuple(place)]) else ""
+        limit = f", beyond {MAX_CODE:g}" if np.isfinite(converted[tuple(place)]) else ""
         raise MetricError(f"{name} holds {converted[tuple(place)]} at {where}{limit}")
     return converted
 
@@ -149,7 +149,7 @@ def dense(values: Integers) -> tuple[Integers, int]:
     return index.astype(np.int64), len(unique)
 
 
-def heights(values: Integers, least: Integers | None = None) -> Floats:
+def above_minimum(values: Integers, least: Integers | None = None) -> Floats:
     """Values (N, K) above `least` (K,), their own least by default, as float64.
 
     What correlations and regressions take: they do not depend on an offset, in which large labels would lose

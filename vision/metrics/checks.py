@@ -16,9 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, numbers, real, varies
 
-SMALLEST = 1e-70
+MIN_RANGE = 1e-70
 """A latent with a smaller range counts as constant, for the same reason."""
-ROUNDING = 4
+ROUNDING_UNITS = 4
 """A latent counts as constant if its range is at most so many times the rounding of its values."""
 TEST_SHARE = 0.33
 """Share of the points that are drawn to test on where no test part is given."""
@@ -55,7 +55,7 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
     array = real(given, name)
     unit = float(np.finfo(given.dtype).eps) if given.dtype.kind == "f" else 0.0
     width = np.ptp(array, axis=0)
-    still = (width > 0) & (width <= np.maximum(ROUNDING * unit * np.abs(array).max(0), SMALLEST))
+    still = (width > 0) & (width <= np.maximum(ROUNDING_UNITS * unit * np.abs(array).max(0), MIN_RANGE))
     return np.where(still, array[0], array) if still.any() else array
 
 

@@ -76,8 +76,12 @@ def gaussian_total_correlation(codes: ArrayLike) -> float:
 def gaussian_wasserstein_correlation(codes: ArrayLike, *, normalised: bool = False) -> float:
     """Wasserstein correlation of a Gaussian fitted to `codes` (N, D); 0: uncorrelated.
 
-    In squared units of the code; `normalised` divides by the total variance (all latents constant: 0, where
-    the reference gives NaN).
+    In squared units of the code.
+
+    Args:
+        codes: (N, D).
+        normalised: Whether to divide by the total variance (all latents constant: 0, where the reference
+            gives NaN).
 
     >>> round(gaussian_wasserstein_correlation([[0, 0], [1, 1]], normalised=True), 4)
     0.5858

@@ -18,10 +18,12 @@ from vision.metrics.linear import classifier
 
 
 class Explicitness(NamedTuple):
-    """Mean area under the ROC curve on the training and the test part, each in 0..1 with 0.5 for chance."""
+    """Mean area under the ROC curve, in 0..1; 0.5 is chance."""
 
     train: float
+    """On the points fitted on."""
     test: float
+    """On the test part."""
 
 
 def _separability(model: LogisticRegression, codes: Floats, values: Integers, factor: int) -> float:
@@ -42,13 +44,22 @@ def explicitness(
     codes_test: ArrayLike | None = None,
     factors_test: ArrayLike | None = None,
 ) -> Explicitness:
-    """Explicitness on a training part (N, D), (N, K) and a test part (M, D), (M, K).
+    """Explicitness: area under the ROC curve of a linear classifier of each factor (Ridgeway & Mozer 2018).
 
-    Constant latents carry nothing and are dropped (the reference divides by their zero deviation and raises);
-    with no latent left both scores are 0.5. A value of the training part that the test part lacks is left out
-    of its mean; one that only the test part has counts as a miss for the others. Raises `MetricError` if a
-    factor has a single value in the test part, or none that the training part has. scikit-learn's
-    `LogisticRegression()` with its defaults (L2, C=1, lbfgs) is the classifier.
+    The classifier is scikit-learn's `LogisticRegression()` with its defaults (L2, C=1, lbfgs). Constant
+    latents are left out (the reference divides by their zero deviation and raises); no latent left: both
+    scores are 0.5. A value of the training part that the test part lacks is left out of its mean; one that
+    only the test part has is a negative example for all others.
+
+    Args:
+        codes: (N, D), to fit on, or all points where no test part is given.
+        factors: (N, K), integers; (N,) for a single factor.
+        codes_test: (M, D), to test on; by default a third of the points is drawn, with seed 0.
+        factors_test: (M, K), given with `codes_test` or not at all.
+
+    Raises:
+        MetricError: For malformed arrays, a factor with a single value in either part, or a test part that
+            has no value of the training part.
 
     >>> codes = np.array([[-2.0], [-1.0], [1.0], [2.0]])
     >>> explicitness(codes, codes > 0, codes, codes > 0)
