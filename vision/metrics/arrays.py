@@ -1,4 +1,4 @@
-"""Arrays as the metrics compute with them: their types, conversion from what a user has, sums by column.
+"""Arrays as the metrics compute with them: types, conversion of what a user has, arithmetic by column.
 
 Whether a latent is constant is decided by its range: the variance of N times 0.1 is not 0 in floating point.
 `centred` gives a constant column exact zeros.
@@ -18,7 +18,7 @@ Single = NDArray[np.float32]
 Unsigned = NDArray[np.unsignedinteger]
 
 MAX_CODE = 1e70
-"""Of a code, in absolute value: the fourth power of a range must fit into a double."""
+"""Largest absolute value of a code: the fourth power of a range must fit into a double."""
 EXACT_INTEGERS = 2.0**53
 """From here on, doubles hold even integers only."""
 
@@ -131,16 +131,15 @@ def centred(array: Floats) -> Floats:
 
 
 def standardised(array: Floats, *others: Floats) -> tuple[Floats, ...]:
-    """Centre columns and divide them by their deviation, `others` by the same numbers.
+    """Subtract each column's mean in `array` from it and divide by its deviation there; `others` likewise.
 
-    Columns that are constant in `array` become 0 there, and in the others, since nothing can be learned from
-    them.
+    Columns that are constant in `array` become 0 in all of them.
     """
     origin = array[0]
     offset = array - origin
-    live = varies(array)
-    mean, deviation = offset.mean(0), np.where(live, offset.std(0), 1.0)
-    return tuple(np.where(live, (other - origin - mean) / deviation, 0.0) for other in (array, *others))
+    varying = varies(array)
+    mean, deviation = offset.mean(0), np.where(varying, offset.std(0), 1.0)
+    return tuple(np.where(varying, (part - origin - mean) / deviation, 0.0) for part in (array, *others))
 
 
 def dense(values: Integers) -> tuple[Integers, int]:
@@ -150,10 +149,10 @@ def dense(values: Integers) -> tuple[Integers, int]:
 
 
 def above_minimum(values: Integers, least: Integers | None = None) -> Floats:
-    """Values (N, K) above `least` (K,), their own least by default, as float64.
+    """Subtract `least` (K,), by default the column's minimum, from integers (N, K); as float64.
 
-    What correlations and regressions take: they do not depend on an offset, in which large labels would lose
-    their last digits.
+    For correlations and regressions, which do not depend on an offset: integers above 2^53 would lose their
+    last digits as float64.
     """
     floor = values.min(0) if least is None else least
     above = (values - floor).view(np.uint64).astype(np.float64)  # the difference may take all 64 bits

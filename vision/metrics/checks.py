@@ -1,7 +1,7 @@
 """What every metric accepts: codes (N, D) of finite numbers, factors (N, K) of integer values.
 
-A metric computed on malformed arrays returns a number that looks like any other, so each one passes its
-arguments through here first and the error names the array, what is wrong with it and where.
+A metric of malformed arrays would return a number like any other. So each one checks its arguments here
+first, and the error names the array, what is wrong with it and where.
 
 `check_codes` gives a latent that varies by rounding alone a single value, so that "range > 0" means the same
 in every metric.
@@ -17,12 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, numbers, real, varies
 
 MIN_RANGE = 1e-70
-"""A latent with a smaller range counts as constant, for the same reason."""
+"""A latent with a smaller range counts as constant: its fourth power is 0 in a double."""
 ROUNDING_UNITS = 4
 """A latent counts as constant if its range is at most so many times the rounding of its values."""
 TEST_SHARE = 0.33
 """Share of the points that are drawn to test on where no test part is given."""
 FEWEST_TO_SPLIT = 6
+"""Points that a test part is drawn from at least."""
 
 
 class Split(NamedTuple):

@@ -29,11 +29,11 @@ def total_correlation_of(covariance: Floats) -> float:
     0.143841
     """
     variances = np.diag(covariance)
-    live = variances > 0
-    if not live.any():
+    varying = variances > 0
+    if not varying.any():
         return 0.0
-    scale = np.sqrt(variances[live])
-    eigenvalues = np.linalg.eigvalsh(covariance[np.ix_(live, live)] / scale / scale[:, None])
+    scale = np.sqrt(variances[varying])
+    eigenvalues = np.linalg.eigvalsh(covariance[np.ix_(varying, varying)] / scale / scale[:, None])
     if eigenvalues[0] <= SINGULAR:
         return float("inf")
     return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))

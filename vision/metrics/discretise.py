@@ -1,4 +1,4 @@
-"""Equal-width binning of codes: the discretiser behind MIG, modularity and the mutual information matrices.
+"""Equal-width binning of codes: the discretiser of MIG, modularity and the mutual information matrices.
 
 Each latent's range is cut into `bins` intervals of equal width. The two extreme values decide the edges, so
 that one outlier leaves few bins to all other points. Neighbouring values of a latent with more values than

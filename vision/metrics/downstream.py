@@ -90,11 +90,11 @@ def downstream(
 def _predict(learner: Learner, codes: Floats, values: Integers, test: Floats, seed: int) -> Integers:
     if (values == values[0]).all():
         return np.full(len(test), values[0])
-    live = varies(codes)
-    if not live.any():
+    varying = varies(codes)
+    if not varying.any():
         known, counts = np.unique(values, return_counts=True)
         return np.full(len(test), known[counts.argmax()])
-    codes, test = codes[:, live], test[:, live]  # the regression's own intercept is enough
+    codes, test = codes[:, varying], test[:, varying]  # the regression's own intercept is enough
     if learner == "gradient_boosting":
         return boost(codes, values[:, None], test, seed=seed).predicted_test[:, 0]
     return _cross_validated(codes, values).predict(test)

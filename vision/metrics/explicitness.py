@@ -66,11 +66,11 @@ def explicitness(
     Explicitness(train=1.0, test=1.0)
     """
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
-    live = varies(train)
-    train, test = standardised(train[:, live], test[:, live])
+    varying = varies(train)
+    train, test = standardised(train[:, varying], test[:, varying])
     scores = np.full((values.shape[1], 2), 0.5)
     for factor in range(values.shape[1]):
-        if live.any():
+        if varying.any():
             model = classifier(train, values[:, factor])
             scores[factor, 0] = _separability(model, train, values[:, factor], factor)
             scores[factor, 1] = _separability(model, test, values_test[:, factor], factor)

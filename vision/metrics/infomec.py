@@ -79,11 +79,11 @@ def infomec(
     information = _plug_in if discrete else _from_neighbours
     nmi = information(standard, values, neighbours, seed) / factor_entropies(values)[:, None]
     nmi[:, ~active] = 0.0
-    live = nmi[:, active]
+    of_active = nmi[:, active]
     return InfoMEC(
-        _concentration(live.T, len(nmi)),
+        _concentration(of_active.T, len(nmi)),
         _linear_gain(standard, values),
-        _concentration(live, live.shape[1]) if live.shape[1] > 1 else float("nan"),
+        _concentration(of_active, of_active.shape[1]) if of_active.shape[1] > 1 else float("nan"),
         nmi,
         active,
     )

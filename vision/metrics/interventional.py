@@ -177,8 +177,8 @@ def factor_vae_score(
     sizes = _check(sizes, num_train=num_train, num_eval=num_eval, num_variance=num_variance, batch=batch)
     if not prune >= 0:
         raise MetricError(f"prune={prune} must be 0 or more")
-    variances, live = _variances(encode, sizes, rng, num_variance)
-    active = np.flatnonzero(live & (np.sqrt(variances) >= prune))
+    variances, varying = _variances(encode, sizes, rng, num_variance)
+    active = np.flatnonzero(varying & (np.sqrt(variances) >= prune))
     if len(active) == 0:
         return Votes(0.0, 0.0, 0, np.zeros((len(variances), len(sizes)), dtype=np.int64))
     table = _votes(encode, sizes, rng, num_train, batch, variances, active)

@@ -72,15 +72,16 @@ def irs(
         raise MetricError(f"quantile={quantile} must be in (0, 1]")
     count = None if bins is None else check_count("bins", bins, 2)
     taking_part = check_active(active, checked)
-    live = centred(checked[:, taking_part])
+    latents = centred(checked[:, taking_part])
     if not taking_part.any():
         empty, none = np.zeros(0), np.zeros(0, dtype=np.int64)
         matrix = np.zeros((0, values.shape[1]))
         return InterventionalRobustness(0.0, matrix, 0, taking_part, empty, none, empty)
-    largest = np.abs(live).max(0)
-    matrix = np.empty((live.shape[1], values.shape[1]))
+    largest = np.abs(latents).max(0)
+    matrix = np.empty((latents.shape[1], values.shape[1]))
     for factor in range(values.shape[1]):
-        matrix[:, factor] = 1.0 - _spread_within(live, _groups(values[:, factor], count), quantile) / largest
+        groups = _groups(values[:, factor], count)
+        matrix[:, factor] = 1.0 - _spread_within(latents, groups, quantile) / largest
     scores = matrix.max(1)
     return InterventionalRobustness(
         float(np.average(scores, weights=largest)),

@@ -84,10 +84,10 @@ def mig_sup(
     1.0
     """
     checked, values = check_pair(codes, factors)
-    live = check_active(active, checked)
-    if not live.any():
+    taking_part = check_active(active, checked)
+    if not taking_part.any():
         return 0.0
-    normalised = mutual_information(checked[:, live], values, bins=bins) / factor_entropies(values)
+    normalised = mutual_information(checked[:, taking_part], values, bins=bins) / factor_entropies(values)
     return float(gaps(normalised, axis=1).mean())
 
 

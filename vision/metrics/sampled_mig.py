@@ -8,7 +8,7 @@ and divided by log |V_k|. Nothing is binned, so that a latent whose posterior is
 where the binned form finds some in the small movements of its mean. The two are not comparable.
 
 Cost: samples x N x D densities for the marginal and N x N / |V_k| x D for each factor; on a whole data set of
-0.7 million images that needs a GPU (tensors are used where they live) or a subset.
+0.7 million images that needs a GPU (tensors are used on their device) or a subset.
 """
 
 import math
@@ -25,7 +25,7 @@ from vision.metrics.mig import gaps
 
 BLOCK = 1 << 24  # densities evaluated at once
 MAX_LOGVAR = 230.0
-"""Of a log-variance, in absolute value: beyond, the density leaves the range of doubles."""
+"""Largest absolute value of a log-variance: beyond it the density leaves the range of doubles."""
 
 
 class SampledGap(NamedTuple):
@@ -110,7 +110,7 @@ def _posterior(mean: ArrayLike | Tensor, logvar: ArrayLike | Tensor) -> tuple[Te
 
 
 def _tensor(values: ArrayLike | Tensor, name: str, largest: float = MAX_CODE) -> Tensor:
-    """Double precision, where the values live if they are a tensor."""
+    """As a tensor in double precision, on the device of the values where they are a tensor."""
     if isinstance(values, Tensor):
         if values.is_complex():
             raise MetricError(f"{name} must hold real numbers, not {values.dtype}")

@@ -15,8 +15,8 @@ with C = 0.01 and s_i = N / (V N_v) if t_i = +1, else 1
 (liblinear's L2 loss with balanced classes; the intercept is regularised). On one latent this is solved here
 to machine precision by Newton's method on sorted points: the points inside the margin form an interval, and
 prefix sums of 1, x and x^2 give its gradient and Hessian by two binary searches, whatever the number of
-points. It is 4.1 times as fast as scikit-learn's `LinearSVC` at 256 latents, MPI3D's factors and 10,000
-points, 8.7 times at 10 latents and dSprites' factors (`python -m pytest -m slow -s
+points. It is 4 to 6 times as fast as scikit-learn's `LinearSVC` at 256 latents, MPI3D's factors and 10,000
+points, 7 to 9 times at 10 latents and dSprites' factors (`python -m pytest -m slow -s
 tests/test_vision_metrics_speed.py -k sap`).
 """
 
@@ -162,9 +162,9 @@ def sap_matrix(
 def sap_matrix_continuous(codes: ArrayLike, factors: ArrayLike) -> Floats:
     """Squared correlation (D, K) of each latent with each factor; a constant latent scores 0."""
     checked, values = check_pair(codes, factors)
-    live = varies(checked)
+    varying = varies(checked)
     latents, targets = centred(checked), centred(above_minimum(values))
-    latents = latents / np.where(live, np.sqrt((latents**2).sum(0)), 1.0)
+    latents = latents / np.where(varying, np.sqrt((latents**2).sum(0)), 1.0)
     return (latents.T @ (targets / np.sqrt((targets**2).sum(0)))) ** 2
 
 

@@ -71,13 +71,13 @@ def sparse_change(
     starts = [draw_factors(rng, sizes, moves) for _ in sizes]
     before = [check_codes(encode(start)) for start in starts]
     everywhere = np.concatenate(before)
-    live, scale = varies(everywhere), everywhere.std(0)
+    varying, scale = varies(everywhere), everywhere.std(0)
     for factor, size in enumerate(sizes):
         if size > 1:
             moved = starts[factor].copy()
             moved[:, factor] = (moved[:, factor] + 1 + integers(rng, size - 1, moves)) % size
             change = np.abs(check_codes(encode(moved)) - before[factor])
-            per_factor[factor] = ((change > threshold * scale) & live).sum(1).mean()
+            per_factor[factor] = ((change > threshold * scale) & varying).sum(1).mean()
     return SparseChange(float(np.nanmean(per_factor)), per_factor)
 
 
