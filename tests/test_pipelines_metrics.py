@@ -73,6 +73,15 @@ def test_a_test_part_of_the_file_is_used_as_it_is(tmp_path: Path, capsys: pytest
     assert found["dci_lasso_informativeness_train"] == expected.informativeness_train
 
 
+def test_the_split_is_the_one_that_the_functions_draw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [write(tmp_path / "a.npz"), "--json", "--metrics", "dci_lasso", "--seed", "3"]
+    expected = dci(CODES, FACTORS, estimator="lasso", seed=3)
+    found = values(run(words, capsys)[1], "dci_lasso")
+    assert found["dci_lasso_informativeness_test"] == expected.informativeness_test
+
+
 def test_csv_columns_are_told_apart_by_their_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
