@@ -75,6 +75,7 @@ def calls() -> list[Any]:
         (lambda c, f: (c, f.astype("m8[D]")), "factors must hold real numbers, not timedelta64"),
         (lambda c, f: (np.ma.masked_greater(c, 1.0), f), r"codes is masked at \(\d+, \d\)"),
         (lambda c, f: (c, np.ma.masked_equal(f, 1)), r"factors is masked at"),
+        (lambda c, f: (torch.tensor(c, requires_grad=True), f), "codes must be an array.*requires grad"),
         (lambda c, f: (torch.tensor(c).to_sparse(), f), "codes must be an array of numbers"),
         (lambda c, f: (torch.tensor(c).bfloat16(), f), "codes must be an array of numbers"),
         (lambda c, f: (torch.tensor(c) + 1j, f), "codes must hold real numbers, not complex"),
@@ -196,6 +197,8 @@ def test_wrong_settings_are_named() -> None:
         (np.zeros((6, 2)), np.full((6, 2), 800.0), "logvar holds 800.0.*within 230"),
         (np.zeros((6, 2)) + 1j, np.zeros((6, 2)), "mean must hold real numbers"),
         (torch.zeros(6, 2) + 1j, torch.zeros(6, 2), "mean must hold real numbers"),
+        (torch.zeros(6, 2, requires_grad=True), torch.zeros(6, 2), r"pass mean.detach\(\)"),
+        (torch.zeros(6, 2), torch.zeros(6, 2, requires_grad=True), r"pass logvar.detach\(\)"),
     ],
 )
 def test_malformed_posteriors_are_refused(mean: Any, logvar: Any, message: str) -> None:
@@ -207,6 +210,7 @@ def test_malformed_encoders_and_grids_are_refused() -> None:
     rng = np.random.RandomState(0)
     encoders: list[tuple[Any, str]] = [
         (lambda v: v + 1j, "what encode returned must hold real numbers"),
+        (lambda v: torch.ones(len(v), 2, requires_grad=True), "requires grad"),
         (lambda v: torch.ones(len(v), 2).to_sparse(), "must be an array of numbers"),
         (lambda v: np.full((len(v), 2), np.nan), "holds nan at row 0"),
         (lambda v: np.ones((len(v), rng.randint(2, 50))), "expected"),
@@ -242,6 +246,6 @@ def test_malformed_judgements_and_rankings_are_refused() -> None:
         traversal_purity(judged, categorical=[3])
     codes = draw()[0]
     with pytest.raises(MetricError, match=r"kl\[1\] must be an array of numbers"):
-        udr([codes, codes], [np.ones(4), torch.ones(4).to_sparse()])
+        udr([codes, codes], [np.ones(4), torch.ones(4, requires_grad=True)])
     with pytest.raises(MetricError, match=r"kl\[0\] must hold real numbers"):
         udr([codes, codes], [np.ones(4) + 1j, np.ones(4)])

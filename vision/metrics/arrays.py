@@ -44,13 +44,14 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
     Every array that a user hands to a metric is converted here.
 
     Args:
-        values: A numpy array; a torch tensor, which is detached and copied from its device; a data frame;
-            (nested) lists of numbers; anything else with `__array__` or `to_numpy`.
+        values: A numpy array; a torch tensor, which is copied from its device; a data frame; (nested) lists of
+            numbers; anything else with `__array__` or `to_numpy`.
         name: What error messages call it.
 
     Raises:
         MetricError: For anything that numpy would have to reinterpret: complex numbers, dates, text, masked
-            entries, rows of unlike lengths, a tensor's bfloat16.
+            entries, rows of unlike lengths, a tensor's bfloat16; for a tensor that requires a gradient, since
+            no metric has one.
     """
     if isinstance(values, np.ma.MaskedArray):
         if np.ma.getmaskarray(values).any():
@@ -72,7 +73,7 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
 def _as_array(values: Any) -> NDArray[Any]:
     torch = sys.modules.get("torch")  # there is no tensor where nobody has imported it
     if torch is not None and isinstance(values, torch.Tensor):
-        return np.asarray(values.detach().cpu())
+        return np.asarray(values.cpu())
     return np.asarray(values.to_numpy() if isinstance(values, Frame) else values)
 
 

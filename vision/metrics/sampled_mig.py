@@ -114,7 +114,9 @@ def _tensor(values: ArrayLike | Tensor, name: str, largest: float = MAX_CODE) ->
     if isinstance(values, Tensor):
         if values.is_complex():
             raise MetricError(f"{name} must hold real numbers, not {values.dtype}")
-        tensor = values.detach().double()
+        if values.requires_grad:
+            raise MetricError(f"{name} requires a gradient, which no metric has: pass {name}.detach()")
+        tensor = values.double()
     else:
         tensor = torch.from_numpy(np.array(numbers(values, name), dtype=np.float64))
     if not (tensor.abs() <= largest).all():
