@@ -44,8 +44,8 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
     Every array that a user hands to a metric is converted here.
 
     Args:
-        values: A numpy array; a torch tensor, which is copied from its device; a data frame; (nested) lists of
-            numbers; anything else with `__array__` or `to_numpy`.
+        values: A numpy array; a torch tensor, which is copied from its device; a data frame; (nested) lists
+            of numbers; anything else with `__array__` or `to_numpy`.
         name: What error messages call it.
 
     Raises:
