@@ -15,7 +15,6 @@ from pipelines.devices import Machine, usable_cores
 from pipelines.report import chapters, health, image_tables, page, plots, tables
 from pipelines.report.chapters import Album, Story
 from pipelines.report.disentanglement import by_kl
-from pipelines.report.evaluation import reader
 from pipelines.report.figures import Imagination
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
@@ -27,6 +26,7 @@ from pipelines.stages.vision import load_vision
 from pipelines.training.learning import load
 from scan import models
 from scan.concept_model import ConceptModel
+from scan.evaluation import reader
 from scan.grounding import SCAN
 from scan.operators import Operators
 from symbols import hierarchy, to_node_link

@@ -15,30 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.config import Config
-from pipelines.devices import Machine
+from pipelines.config import Config, Precision
+from pipelines.devices import Machine, autocast
 from pipelines.errors import RunError
 from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
-from pipelines.report.evaluation import (
-    Scores,
-    Sizes,
-    frequencies,
-    jsonable,
-    reader,
-    score,
-    specific,
-    tabulate,
-    tell,
-    tell_operands,
-    tell_pairs,
-    wanted,
-)
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
 from pipelines.runs.folder import FORMAT, OWN_MODEL, Made, RunFolder, versions
+from pipelines.runs.metrics import jsonable
 from pipelines.runs.randomness import derive, generator
 from pipelines.stages.judge import trust
 from pipelines.stages.real_images import describing, encoded, seeing
@@ -47,6 +34,20 @@ from pipelines.stages.vision import load_vision
 from pipelines.training.learning import load
 from scan import exact, models
 from scan.concept_model import ConceptModel
+from scan.evaluation import (
+    Reader,
+    Scores,
+    Sizes,
+    frequencies,
+    reader,
+    score,
+    specificity,
+    tabulate,
+    tell,
+    tell_operands,
+    tell_pairs,
+    wanted,
+)
 from scan.grounding import SCAN
 from scan.judge import Judge
 from scan.operators import Operators
@@ -65,7 +66,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     data, device = datasets.load(config, run), machine.device
     model, judge = load_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
-    read = reader(model, judge, config.vision.precision)
+    read = in_precision(reader(model, judge), config.vision.precision)
     flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
     told: dict[str, Any] = {}
     tables, listed = {}, {}
@@ -95,7 +96,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "yardsticks": {"exact_operators": told["exact_operators"]},
         "img2sym": describing(model, data, codes_of, config.seed),
         "vision": seeing(data, read, codes_of),
-        "symbols": specific(asking["train_symbols"][0]),
+        "symbols": specificity(asking["train_symbols"][0]),
         "realism": {
             name: realism(model, judge, data, asking[name][1], beside, config.seed)
             for name in ("validation_symbols", "test_symbols")
@@ -120,6 +121,16 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
     return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+
+
+def in_precision(read: Reader, precision: Precision) -> Reader:
+    """The same reader, computing in `precision`."""
+
+    def computed(z: torch.Tensor) -> Sequence[torch.Tensor]:
+        with autocast(z.device, precision):
+            return read(z)
+
+    return computed
 
 
 def earlier(run: RunFolder) -> dict[str, dict[str, Any]]:
