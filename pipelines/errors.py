@@ -1,17 +1,16 @@
 """What the command line can say in one line, and the exit code that goes with it.
 
-0 fine, 1 a run that failed, 2 a wrong request, 130 interrupted after a checkpoint.
+0 fine, 1 a run that failed (`RunError`, also of `scan.load`), 2 a wrong request, 130 interrupted after a
+checkpoint.
 """
 
 import re
 
+from scan.run_format import RunError as RunError
+
 
 class UsageError(Exception):
     """The request is wrong (config, command line, a path that is not there): exit code 2."""
-
-
-class RunError(Exception):
-    """The request is right but the run cannot go on: exit code 1."""
 
 
 class InterruptedRun(Exception):

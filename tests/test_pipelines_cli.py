@@ -13,8 +13,9 @@ from tiny_set import write_npz
 
 from pipelines import cli
 from pipelines.errors import InterruptedRun
-from pipelines.runs.folder import FORMAT, RunFolder
+from pipelines.runs.folder import RunFolder
 from pipelines.stages import graph as stages
+from scan.run_format import FORMAT
 
 TINY = """
 name: tiny

@@ -16,8 +16,9 @@ from pipelines.devices import machine
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data, Splits
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.models import load_concept_model
 from pipelines.stages import evaluate
-from pipelines.stages.evaluate import load_model, questions, with_pairs
+from pipelines.stages.evaluate import questions, with_pairs
 from pipelines.stages.judge import lessons
 from pipelines.stages.real_images import true_symbols
 from scan.exact import OPERATORS
@@ -113,7 +114,7 @@ def test_what_lies_beside_the_metrics_agrees_with_them(finished_run: Path, metri
 def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -> None:
     config, run = config_files.load(finished_run / "config.yaml"), RunFolder(finished_run)
     data, device = datasets.load(config, run), torch.device("cpu")
-    model = load_model(run, data, device)
+    model = load_concept_model(run, data, device)
     asked = questions(model, data, 0)
     assert {*asked} == {*SPLITS, "exact_operators"}
     for name in ("test_operators", "exact_operators"):

@@ -115,15 +115,14 @@ def _of_run(options: argparse.Namespace) -> Source:
     from pipelines.report.disentanglement import encoded
     from pipelines.runs import datasets
     from pipelines.runs.folder import RunFolder, config_of
-    from pipelines.training.learning import load
-    from vision import models
+    from pipelines.runs.models import load
     from vision.metrics import MetricError
     from vision.vae import VAE
 
     run = RunFolder(finished.folder(options.run))
     config = config_files.load(config_of(run.path))
     device = machine().device
-    vae = load(run, "vision", models.build, VAE, device)
+    vae = load(run, "vision", VAE, device)
     if isinstance(config.data, RoomsData):
         config = config.model_copy(update={"data": config.data.model_copy(update={"images": 1})})
     images = datasets.images(config)

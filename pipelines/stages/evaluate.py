@@ -17,22 +17,20 @@ import torch
 
 from pipelines.config import Config, Precision
 from pipelines.devices import Machine, autocast
-from pipelines.errors import RunError
 from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
-from pipelines.runs.folder import FORMAT, OWN_MODEL, Made, RunFolder, versions
+from pipelines.runs.folder import Made, RunFolder, versions
 from pipelines.runs.metrics import jsonable
+from pipelines.runs.models import load_concept_model, load_judge, load_vision
 from pipelines.runs.randomness import derive, generator
 from pipelines.stages.judge import trust
 from pipelines.stages.real_images import describing, encoded, seeing
 from pipelines.stages.realism import real, realism
-from pipelines.stages.vision import load_vision
-from pipelines.training.learning import load
-from scan import exact, models
+from scan import exact
 from scan.concept_model import ConceptModel
 from scan.evaluation import (
     Reader,
@@ -48,9 +46,8 @@ from scan.evaluation import (
     tell_pairs,
     wanted,
 )
-from scan.grounding import SCAN
 from scan.judge import Judge
-from scan.operators import Operators
+from scan.run_format import FORMAT
 from symbols import OPERATORS, Concept, Triple
 from vision.gaussian import Gaussian
 
@@ -64,7 +61,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
-    model, judge = load_model(run, data, device), load_judge(run, data, device)
+    model, judge = load_concept_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
     read = in_precision(reader(model, judge), config.vision.precision)
     flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
@@ -113,7 +110,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "seconds": _seconds(run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
-    metrics["warnings"] = health.warnings({**earlier(run), "evaluate": metrics})
+    metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
     folder = run.stage("evaluate")
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "confusion.json", tables)
@@ -131,36 +128,6 @@ def in_precision(read: Reader, precision: Precision) -> Reader:
             return read(z)
 
     return computed
-
-
-def earlier(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """What the stages before the evaluation measured; one with a model of the user's own did not."""
-    paths = {name: run.stage(name) / "metrics.json" for name in ("vision", "symbols", "judge")}
-    return {
-        name: read_json(path)
-        for name, path in paths.items()
-        if path.exists() and (run.stage(name) / "done.json").exists()
-    }
-
-
-def load_model(run: RunFolder, data: Data, device: torch.device) -> ConceptModel:
-    """The concept model of a run whose stages are finished."""
-    vision, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
-    operators = load(run, "operators", models.build, Operators, device)
-    return ConceptModel(vision, scan, operators, data.vocabulary).eval().requires_grad_(False)
-
-
-def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
-    """The judge of a run.
-
-    Raises:
-        RunError: When it was made for other attributes.
-    """
-    judge = load(run, "judge", models.build, Judge, device)
-    if judge.sizes != data.vocabulary.factor_sizes:
-        path, sizes = run.stage("judge") / OWN_MODEL, data.vocabulary.factor_sizes
-        raise RunError(f"{path}: reads attributes of {judge.sizes} values, the data set has {sizes}")
-    return judge
 
 
 @torch.no_grad()

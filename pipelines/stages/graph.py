@@ -17,7 +17,8 @@ from pipelines.errors import RunError, UsageError
 from pipelines.report import health
 from pipelines.runs import precision
 from pipelines.runs.files import fingerprint, read_json
-from pipelines.runs.folder import OWN_MODEL, Inputs, Made, RunFolder, Status
+from pipelines.runs.folder import Inputs, Made, RunFolder, Status
+from scan.run_format import MODEL
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
@@ -144,7 +145,7 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
     for before in stage.reads:
         if before in enabled(config):
             files = read_json(run.stage(before) / "done.json")["files"]
-            found[f"{before}/{OWN_MODEL}"] = files.get(OWN_MODEL) or fingerprint(files)
+            found[f"{before}/{MODEL}"] = files.get(MODEL) or fingerprint(files)
     for shown in stage.shows:
         if (run.stage(shown) / "done.json").exists():
             found[shown] = fingerprint(read_json(run.stage(shown) / "done.json"))
@@ -182,7 +183,7 @@ def is_own(run: RunFolder, name: str) -> bool:
     except RunError:  # missing or damaged
         ours = ("done.json", "inputs.json", "state")
         folder = run.stage(name)
-        return (folder / OWN_MODEL).exists() and not any((folder / note).exists() for note in ours)
+        return (folder / MODEL).exists() and not any((folder / note).exists() for note in ours)
 
 
 def accompanied(names: Sequence[str]) -> list[str]:
@@ -302,7 +303,7 @@ def execute(
             machine.say(f"{name}: up to date")
             continue
         if status.kind == "own":
-            machine.say(f"{name}: your own {name}/{OWN_MODEL}")
+            machine.say(f"{name}: your own {name}/{MODEL}")
             continue
         if status.kind == "changed":
             machine.say(f"{name}: made again, since {status.why}")

@@ -19,10 +19,10 @@ from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.models import load, load_vision
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
 from pipelines.stages.symbols import draw_examples
-from pipelines.stages.vision import load_vision
-from pipelines.training.learning import keep, learn, load
+from pipelines.training.learning import keep, learn
 from pipelines.training.loop import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
@@ -36,7 +36,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on triples whose results are taught concepts, each with one of its images."""
     settings, device = config.operators, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
-    vae, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
+    vae, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
     triples = draw_triples(data, settings.triples, config.seed)
     pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
     q_x = encode(vae, pairs.pixels, device)

@@ -17,8 +17,8 @@ from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.models import load_vision
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
-from pipelines.stages.vision import load_vision
 from pipelines.training.learning import keep, learn
 from pipelines.training.loop import Loss
 from scan import models

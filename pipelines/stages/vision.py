@@ -10,15 +10,15 @@ from torch import Tensor
 from pipelines.config import Config
 from pipelines.config import Vision as Settings
 from pipelines.devices import Machine, autocast, place
-from pipelines.errors import RunError
 from pipelines.report import health
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import OWN_MODEL, Made, RunFolder
+from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.metrics import jsonable
+from pipelines.runs.models import load
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
 from pipelines.training import schedules
-from pipelines.training.learning import keep, load
+from pipelines.training.learning import keep
 from pipelines.training.loop import Loss
 from pipelines.training.starts import NOTE, Start, learn_best, steps_of
 from vision import models, objectives
@@ -141,7 +141,7 @@ def _features(config: Config, vae: VAE) -> int:
 def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
     """The denoising autoencoder that the reconstruction is compared in, where it is."""
     if settings.reconstruction == "perceptual" and settings.layer != "pixels":
-        return load(run, "dae", models.build, DAE, device)
+        return load(run, "dae", DAE, device)
     return None
 
 
@@ -194,16 +194,3 @@ def _pixels(pixels: Tensor) -> dict[str, float]:
         "deviation": flat.float().std(dim=0, correction=0).max().item(),
         "plain": plain.float().mean().item(),
     }
-
-
-def load_vision(run: RunFolder, data: Data, device: torch.device) -> VAE:
-    """The finished vision model of a run, frozen.
-
-    Raises:
-        RunError: When it cannot be loaded, or was made for images of another shape.
-    """
-    vae = load(run, "vision", models.build, VAE, device)
-    if vae.shape != data.images.shape:
-        path = run.stage("vision") / OWN_MODEL
-        raise RunError(f"{path}: made for images {vae.shape}, the data set has {data.images.shape}")
-    return vae
