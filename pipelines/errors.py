@@ -4,7 +4,9 @@
 checkpoint.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 
 from scan.run_format import RunError as RunError
 
@@ -15,6 +17,22 @@ class UsageError(Exception):
 
 class InterruptedRun(Exception):
     """Stopped by SIGINT, SIGTERM or SIGHUP after a checkpoint; the same command goes on: exit code 130."""
+
+
+def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:
+    """The end of a message about a name that is none of the choices.
+
+    Args:
+        otherwise: What it says where none is near, with "{}" for the choices.
+
+    >>> nearest("vison", ["vision", "symbols"])
+    '; did you mean vision?'
+    >>> nearest("x", ["vision", "symbols"], otherwise="; there are {}")
+    '; there are vision, symbols'
+    """
+    choices = list(choices)
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f"; did you mean {close[0]}?" if close else otherwise.format(", ".join(choices))
 
 
 def printable(text: str, *, lines: bool = False) -> str:

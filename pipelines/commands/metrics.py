@@ -83,17 +83,14 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _named(text: str) -> tuple[str, ...]:
-    import difflib
-
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, nearest
 
     if text.strip() == "all":
         return tuple(METRICS)
     names = tuple(dict.fromkeys(name.strip().lower().replace("-", "_") for name in text.split(",")))
     for name in names:
         if name not in METRICS:
-            close = difflib.get_close_matches(name, METRICS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(METRICS)}"
+            hint = nearest(name, METRICS, otherwise="; there are {}")
             raise UsageError(f"--metrics: no metric '{name}'{hint}")
     return names
 

@@ -17,6 +17,7 @@ from pipelines.report.chapters import Album, Story
 from pipelines.report.disentanglement import by_kl
 from pipelines.report.figures import Imagination
 from pipelines.runs import datasets
+from pipelines.runs.contents import SHOWN
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
@@ -24,8 +25,6 @@ from pipelines.runs.models import load_concept_model, load_judge, load_vision
 from pipelines.runs.randomness import derive
 from scan.evaluation import reader
 from symbols import hierarchy, to_node_link
-
-STAGES = ("dae", "vision", "symbols", "operators", "judge", "evaluate")
 
 
 class Written(NamedTuple):
@@ -37,7 +36,7 @@ class Written(NamedTuple):
 
 def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
     """Draw the figures into report/figures and write the page."""
-    done = [name for name in STAGES if (run.stage(name) / "done.json").exists()]
+    done = [name for name in SHOWN if (run.stage(name) / "done.json").exists()]
     data = datasets.load(config, run)
     album = Album(run.stage("report") / "figures")
     story = _open(config, run, data, done, album, machine)
@@ -89,7 +88,7 @@ def _open(
 def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[str, Any] | None) -> str:
     splits = data.splits
     if metrics is None:
-        missing = [name for name in STAGES if name not in done and (name != "dae" or config.dae)]
+        missing = [name for name in SHOWN if name not in done and (name != "dae" or config.dae)]
         return f"A run under way: {', '.join(done) or 'nothing'} done, {', '.join(missing)} to come."
     found, described = metrics["splits"], metrics["img2sym"]
     told = (

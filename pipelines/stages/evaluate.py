@@ -21,6 +21,7 @@ from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
+from pipelines.runs.contents import STAGES
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
 from pipelines.runs.folder import Made, RunFolder, versions
@@ -206,7 +207,7 @@ def _seconds(run: RunFolder, now: float) -> dict[str, float]:
     """Seconds of each finished stage, of this one so far, and of all together."""
     spent = {
         name: float(read_json(run.stage(name) / "done.json")["seconds"])
-        for name in ("dae", "vision", "symbols", "operators", "judge")
+        for name in STAGES[: STAGES.index("evaluate")]
         if (run.stage(name) / "done.json").exists()
     }
     spent["evaluate"] = now
