@@ -1,21 +1,38 @@
 """What the command line can say in one line, and the exit code that goes with it.
 
-0 fine, 1 a run that failed, 2 a wrong request, 130 interrupted after a checkpoint.
+0 fine, 1 a run that failed (`RunError`, also of `scan.load`), 2 a wrong request, 130 interrupted after a
+checkpoint.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
+
+from scan.run_format import RunError as RunError
 
 
 class UsageError(Exception):
     """The request is wrong (config, command line, a path that is not there): exit code 2."""
 
 
-class RunError(Exception):
-    """The request is right but the run cannot go on: exit code 1."""
-
-
 class InterruptedRun(Exception):
     """Stopped by SIGINT, SIGTERM or SIGHUP after a checkpoint; the same command goes on: exit code 130."""
+
+
+def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:
+    """The end of a message about a name that is none of the choices.
+
+    Args:
+        otherwise: What it says where none is near, with "{}" for the choices.
+
+    >>> nearest("vison", ["vision", "symbols"])
+    '; did you mean vision?'
+    >>> nearest("x", ["vision", "symbols"], otherwise="; there are {}")
+    '; there are vision, symbols'
+    """
+    choices = list(choices)
+    close = difflib.get_close_matches(name, choices, n=1)
+    return f"; did you mean {close[0]}?" if close else otherwise.format(", ".join(choices))
 
 
 def printable(text: str, *, lines: bool = False) -> str:

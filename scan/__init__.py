@@ -4,15 +4,54 @@
 >>> model = scan.load("runs/rooms")  # doctest: +SKIP
 >>> images = model.sym2img("wall: red AND shape: hat", n=16)  # doctest: +SKIP
 >>> print(model.img2sym(images[0]))  # doctest: +SKIP
+
+Names are imported when they are first used, so that the format of a run folder can be read without torch.
 """
 
-from scan.concept_model import ConceptModel
-from scan.description import Description, Said
-from scan.grounding import SCAN, closed_form, grounding_loss
-from scan.judge import Judge, augment, judge_loss
-from scan.loading import RunError, load
-from scan.operators import Operators, operator_loss
-from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scan.concept_model import ConceptModel
+    from scan.description import Description, Said
+    from scan.grounding import SCAN, closed_form, grounding_loss
+    from scan.judge import Judge, augment, judge_loss
+    from scan.loading import load
+    from scan.operators import Operators, operator_loss
+    from scan.run_format import RunError
+    from scan.symbol_networks import (
+        ExpertSymbolDecoder,
+        ExpertSymbolEncoder,
+        MLPSymbolEncoder,
+        SymbolDecoder,
+    )
+
+_MODULES = {
+    "SCAN": "grounding",
+    "ConceptModel": "concept_model",
+    "Description": "description",
+    "ExpertSymbolDecoder": "symbol_networks",
+    "ExpertSymbolEncoder": "symbol_networks",
+    "Judge": "judge",
+    "MLPSymbolEncoder": "symbol_networks",
+    "Operators": "operators",
+    "RunError": "run_format",
+    "Said": "description",
+    "SymbolDecoder": "symbol_networks",
+    "augment": "judge",
+    "closed_form": "grounding",
+    "grounding_loss": "grounding",
+    "judge_loss": "judge",
+    "load": "loading",
+    "operator_loss": "operators",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"scan.{_MODULES[name]}"), name)
+
 
 __all__ = [
     "SCAN",

@@ -16,13 +16,10 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from vision.gaussian import Gaussian, kl_from_prior, standard_normal
-
-SPECIFIC = 0.1
-"""Nats from the prior above which a latent counts as specific; a variance of 0.5 is 0.1 nats."""
+from vision.gaussian import ACTIVE, Gaussian, kl_from_prior, standard_normal
 
 
-def specific(q: Gaussian, nats: float = SPECIFIC) -> Tensor:
+def specific(q: Gaussian, nats: float = ACTIVE) -> Tensor:
     """Return which latents say something: their KL from the prior exceeds `nats`; bool (B, D)."""
     return kl_from_prior(q) > nats
 
@@ -44,7 +41,7 @@ def narrower(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
     return _where(q_1.logvar <= q_2.logvar, q_1, q_2)
 
 
-def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float = SPECIFIC) -> Gaussian:
+def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float = ACTIVE) -> Gaussian:
     """IN COMMON: the average of the two where both are specific and agree, the prior elsewhere; (B, D).
 
     Args:
@@ -58,7 +55,7 @@ def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float =
     return _where(specific(q_1, nats) & specific(q_2, nats) & agree, shared, _prior_like(q_1))
 
 
-def ignore(q_1: Gaussian, q_2: Gaussian, *, nats: float = SPECIFIC) -> Gaussian:
+def ignore(q_1: Gaussian, q_2: Gaussian, *, nats: float = ACTIVE) -> Gaussian:
     """IGNORE: the prior where the second concept is specific, the first concept elsewhere; (B, D)."""
     return _where(specific(q_2, nats), _prior_like(q_1), q_1)
 

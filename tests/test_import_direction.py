@@ -1,10 +1,13 @@
 """The import graph keeps to the picture: symbols and vision know nobody, scan knows both, pipelines all.
 
+Within pipelines: commands -> stages -> {training, report} -> runs -> config.
+
 Imports inside functions count: they are dependencies that only show themselves later. Imports for type
 checkers alone do not run, and count for the direction between packages but not for cycles.
 """
 
 import ast
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,18 @@ MAY_IMPORT = {
     "scan": {"symbols", "vision"},
     "pipelines": {"symbols", "vision", "scan"},
 }
+LAYERS = (
+    {"config"},
+    {"runs"},
+    {"training", "report"},
+    {"stages"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+)
+"""The parts of pipelines, the lowest first; those of one layer know nothing of each other."""
+LEAVES = {"errors", "devices", "stopping"}
+"""Modules of pipelines that every layer may import, and that import nothing of pipelines but each other."""
 ONLY_PIPELINES = {"yaml", "tqdm", "argparse", "pydantic"}
 
 
@@ -62,6 +77,36 @@ def test_imports_point_down(package: str) -> None:
             assert not tops & ONLY_PIPELINES, name
         if package == "symbols":
             assert "torch" not in tops, name
+
+
+def may_import(part: str) -> set[str]:
+    """The parts of pipelines that one part may import, itself included."""
+    if part in LEAVES:
+        return LEAVES
+    height = next(n for n, layer in enumerate(LAYERS) if part in layer)
+    return {part, *LEAVES, *(lower for layer in LAYERS[:height] for lower in layer)}
+
+
+def test_the_parts_of_pipelines_import_what_lies_below_them() -> None:
+    known = {name for layer in LAYERS for name in layer} | LEAVES
+    for name, path in modules("pipelines").items():
+        part = name.split(".")[1] if name != "pipelines" else None
+        found = {
+            imported.split(".")[1]
+            for imported in imported_by(name, path)
+            if imported.startswith("pipelines.")
+        }
+        if part is None:
+            assert not found
+            continue
+        assert part in known, f"{name} is in no layer"
+        assert found <= may_import(part), f"{name} imports {found - may_import(part)}"
+
+
+def test_the_format_of_a_run_is_read_without_torch() -> None:
+    script = "import sys, scan.run_format, pipelines.errors; print('torch' in sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert ended.stdout == "False\n"
 
 
 def test_one_module_imports_torchvision() -> None:

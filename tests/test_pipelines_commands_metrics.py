@@ -237,13 +237,12 @@ def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
     import torch
 
     from pipelines.runs.folder import RunFolder
-    from pipelines.training.learning import load
-    from vision import models
+    from pipelines.runs.models import load
     from vision.data import ImageSet
     from vision.vae import VAE
 
     device = torch.device("cpu")
-    vae = load(RunFolder(finished_run), "vision", models.build, VAE, device)
+    vae = load(RunFolder(finished_run), "vision", VAE, device)
     pixels = torch.zeros(60, *vae.shape, dtype=torch.uint8)
     factors = np.stack([np.arange(60) % 3, np.zeros(60, dtype=np.int64)], axis=1)
     images = ImageSet(pixels, factors, ("a", "b"), (("x", "y", "z"), ("only",)))

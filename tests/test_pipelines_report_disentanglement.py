@@ -26,12 +26,12 @@ def images(factors: np.ndarray) -> ImageSet:
 def posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two latents that hold a factor each, and four whose posterior is the prior but for a trembling mean."""
 
-    def encode(vae: Any, pixels: torch.Tensor, rows: np.ndarray, device: torch.device) -> Gaussian:
-        noise = torch.randn(len(rows), 6, generator=torch.Generator().manual_seed(len(rows)))
+    def encode(vae: Any, pixels: torch.Tensor, device: torch.device) -> Gaussian:
+        noise = torch.randn(len(pixels), 6, generator=torch.Generator().manual_seed(len(pixels)))
         held = np.random.default_rng(0).permutation(900)
-        factors = torch.as_tensor(FACTORS[held][: len(rows)]).float()
+        factors = torch.as_tensor(FACTORS[held][: len(pixels)]).float()
         mean = torch.cat([factors[:, :2] + 0.1 * noise[:, :2], 0.02 * noise[:, 2:]], dim=1)
-        logvar = torch.cat([torch.full((len(rows), 2), -4.0), torch.zeros(len(rows), 4)], dim=1)
+        logvar = torch.cat([torch.full((len(pixels), 2), -4.0), torch.zeros(len(pixels), 4)], dim=1)
         return Gaussian(mean, logvar)
 
     monkeypatch.setattr(disentanglement, "encode", encode)

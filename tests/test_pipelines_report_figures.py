@@ -86,8 +86,8 @@ def data() -> Data:
 
 def test_traversal_rows_are_sorted_by_kl_and_move_one_latent_each() -> None:
     start = torch.tensor([1.0, -1.0, 0.5, 0.0])
-    sheet = figures.traversals(Glass(), torch.tensor([0.5, 0.001, 2.0, 0.06]), start, columns=5)
-    assert sheet.about["latents"] == [2, 0, 3]  # latent 1 says nothing
+    sheet = figures.traversals(Glass(), torch.tensor([0.5, 0.06, 2.0, 0.2]), start, columns=5)
+    assert sheet.about["latents"] == [2, 0, 3]  # latent 1 is not active
     assert sheet.rows[0] == "z2: 2.00 nats"
     assert sheet.columns == ("-2.5", "-1.2", "+0.0", "+1.2", "+2.5")
     pixels = sheet.images.flatten(2)

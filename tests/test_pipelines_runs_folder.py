@@ -13,7 +13,8 @@ import pytest
 from pipelines.errors import RunError, UsageError
 from pipelines.runs import files
 from pipelines.runs.files import read_json, sha256, write_bytes, write_json
-from pipelines.runs.folder import FORMAT, RunFolder, differences
+from pipelines.runs.folder import RunFolder, differences
+from scan.run_format import FORMAT
 
 INPUTS = {"vision.steps": 3, "vision.widths": [8, 8], "dae/model.safetensors": "abc"}
 

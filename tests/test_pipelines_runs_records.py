@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.errors import RunError
 from pipelines.runs.files import read_json, read_lines, sha256
-from pipelines.runs.records import FORMAT
+from scan.run_format import FORMAT
 
 DONE = {
     "format": FORMAT,

@@ -8,8 +8,8 @@ import pytest
 from tiny_set import write_npz
 
 from pipelines import cli
-from pipelines.runs.folder import OWN_MODEL
 from scan import models as concept_models
+from scan.run_format import MODEL
 from vision import models as vision_models
 from vision import weights
 
@@ -149,10 +149,10 @@ def test_models_of_the_user_for_other_data_are_refused(
 ) -> None:
     build = vision_models.build if spec["kind"] in ("vae", "dae") else concept_models.build
     (tmp_path / "run" / stage).mkdir(parents=True)
-    weights.save(tmp_path / "run" / stage / OWN_MODEL, build(spec), spec)
+    weights.save(tmp_path / "run" / stage / MODEL, build(spec), spec)
     assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 1
     told = refused(tmp_path, capsys)
-    assert f"{stage}/{OWN_MODEL}: " in told
+    assert f"{stage}/{MODEL}: " in told
     assert message in told
 
 

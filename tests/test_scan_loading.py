@@ -12,7 +12,8 @@ import torch
 import scan.models
 import vision.models
 from scan.concept_model import ConceptModel
-from scan.loading import FORMAT, RunError, load
+from scan.loading import load
+from scan.run_format import FORMAT, RunError
 from symbols import Attribute, Concept, Vocabulary
 from vision import weights
 

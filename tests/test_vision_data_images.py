@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -98,3 +100,22 @@ def test_resizing_to_other_proportions_keeps_the_middle():
     assert torch.equal(whole.resized((4, 10)).images, images[:, :, 4:8])
     halved = ImageSet(images[:, :, :, 2:8], whole.factors, ("a",), (("b",),)).resized((6, 3))
     assert torch.equal(whole.resized((6, 3)).images, halved.images)
+
+
+def test_a_rendered_set_is_sampled_evenly_and_without_what_is_not_allowed() -> None:
+    def render(factors: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+        return torch.from_numpy(factors.sum(1).astype(np.uint8)).reshape(-1, 1, 1, 1)
+
+    images = torch.zeros(2, 1, 1, 1, dtype=torch.uint8)
+    stored = ImageSet(images, np.zeros((2, 2), dtype=np.int64), ("a", "b"), (("x", "y", "z"), ("p", "q")))
+    rendered = dataclasses.replace(stored, render=render)
+    rng = np.random.default_rng(0)
+    _, counts = np.unique(rendered.sample(6000, rng).factors, axis=0, return_counts=True)
+    assert len(counts) == 6
+    assert (abs(counts - 1000) < 150).all()
+    some = rendered.sample(300, rng, lambda factors: factors.sum(1) > 0)
+    assert len(some) == 300
+    assert some.factors.sum(1).min() == 1
+    assert some.images.flatten().tolist() == some.factors.sum(1).tolist()
+    with pytest.raises(DataError, match="only a rendered one"):
+        stored.sample(1, rng)

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ACTIVE = 0.1
+"""Nats from the prior above which a latent counts as active; a variance of 0.5 is 0.1 nats."""
+
 
 @dataclass(frozen=True, eq=False)
 class Gaussian:

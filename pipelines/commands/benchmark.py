@@ -8,7 +8,6 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -34,6 +33,7 @@ from scan.judge import Judge
 from scan.operators import Operators
 from symbols import Concept
 from vision.dae import DAE
+from vision.encoding import encode
 from vision.vae import VAE
 
 M = TypeVar("M", bound=nn.Module)
@@ -199,7 +199,7 @@ def _on_codes(
 ) -> Iterator[Training]:
     """The two trainings that see no pixel."""
     pairs = symbols.draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
-    q_x = seeing.encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
+    q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
     settings, decay = config.symbols, config.symbols.weight_decay

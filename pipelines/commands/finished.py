@@ -19,7 +19,8 @@ from pipelines.errors import RunError, UsageError
 from pipelines.report.sheets import WHITE, png
 from pipelines.runs.contents import STAGES, is_run
 from pipelines.runs.files import read_json, write_bytes, write_json
-from pipelines.runs.folder import OWN_MODEL, check_format, config_of
+from pipelines.runs.folder import check_format, config_of
+from scan.run_format import finished as is_finished
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import DataError, to_bytes
 from vision.data.pictures import read_picture
@@ -53,10 +54,7 @@ def model(run: Path) -> scan.ConceptModel:
         UsageError: When there is no such run.
         RunError: When it is not finished, or a file of it cannot be trusted.
     """
-    try:
-        return scan.load(folder(run))
-    except scan.RunError as error:
-        raise RunError(str(error)) from error
+    return scan.load(folder(run))
 
 
 def expression(text: str, vocabulary: Vocabulary) -> Expression:
@@ -89,8 +87,7 @@ def copied(path: Path) -> Iterator[Path]:
         for file in (path / "data.json", config_of(path)):
             shutil.copyfile(file, copy / file.name)
         for stage in (path / name for name in STAGES if name != "report"):
-            own = (stage / OWN_MODEL).exists() and not (stage / "inputs.json").exists()
-            if own or (stage / "done.json").exists():
+            if is_finished(stage):
                 shutil.copytree(stage, copy / stage.name)
         yield copy
 

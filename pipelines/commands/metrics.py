@@ -82,17 +82,14 @@ def main(options: argparse.Namespace) -> None:
 
 
 def _named(text: str) -> tuple[str, ...]:
-    import difflib
-
-    from pipelines.errors import UsageError
+    from pipelines.errors import UsageError, nearest
 
     if text.strip() == "all":
         return tuple(METRICS)
     names = tuple(dict.fromkeys(name.strip().lower().replace("-", "_") for name in text.split(",")))
     for name in names:
         if name not in METRICS:
-            close = difflib.get_close_matches(name, METRICS, n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(METRICS)}"
+            hint = nearest(name, METRICS, otherwise="; there are {}")
             raise UsageError(f"--metrics: no metric '{name}'{hint}")
     return names
 
@@ -114,15 +111,14 @@ def _of_run(options: argparse.Namespace) -> Source:
     from pipelines.report.disentanglement import encoded
     from pipelines.runs import datasets
     from pipelines.runs.folder import RunFolder, config_of
-    from pipelines.training.learning import load
-    from vision import models
+    from pipelines.runs.models import load
     from vision.metrics import MetricError
     from vision.vae import VAE
 
     run = RunFolder(finished.folder(options.run))
     config = config_files.load(config_of(run.path))
     device = machine().device
-    vae = load(run, "vision", models.build, VAE, device)
+    vae = load(run, "vision", VAE, device)
     if isinstance(config.data, RoomsData):
         config = config.model_copy(update={"data": config.data.model_copy(update={"images": 1})})
     images = datasets.images(config)

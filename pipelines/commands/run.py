@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipelines.commands import Command, place
 from pipelines.errors import UsageError
+from pipelines.runs.contents import STAGES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -14,7 +15,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "stages",
         metavar="STAGE",
         nargs="*",
-        help="only these stages (dae, vision, symbols, operators, judge, evaluate, report)",
+        help=f"only these stages ({', '.join(STAGES)})",
     )
     parser.add_argument(
         "--run-dir",
@@ -47,11 +48,11 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.runs import precision
     from pipelines.runs.files import write_bytes, write_json
     from pipelines.runs.folder import RunFolder
-    from pipelines.stages import graph as stages
+    from pipelines.stages import graph
 
     config = config_files.load(config_files.find(options.config), options.set)
-    stages.check_names(options.stages, config)
-    options.stages = stages.accompanied(options.stages)
+    graph.check_names(options.stages, config)
+    options.stages = graph.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
     with RunFolder(path) as run, stopping.like_interrupt():
         from pipelines.devices import machine
@@ -66,14 +67,14 @@ def main(options: argparse.Namespace) -> None:
         config = datasets.with_sizes(config, record)
         preflight.check(config, record, run, options.stages)
         if not options.fresh and options.run_dir is None and not options.stages:
-            stages.check_same(config, record, run)
-        stages.adopt(config, run, but=options.stages if options.fresh else ())
-        stages.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
+            graph.check_same(config, record, run)
+        graph.adopt(config, run, but=options.stages if options.fresh else ())
+        graph.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
         if options.fresh:
-            stages.discard(run, options.stages or list(stages.STAGES), also_own=bool(options.stages))
+            graph.discard(run, options.stages or list(graph.STAGES), also_own=bool(options.stages))
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
-        stages.execute(config, run, record, here, options.stages)
+        graph.execute(config, run, record, here, options.stages)
 
 
 def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> bool:
@@ -86,9 +87,9 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     from pipelines.devices import machine
     from pipelines.runs import datasets, precision
     from pipelines.runs.folder import RunFolder, config_of
-    from pipelines.stages import graph as stages
+    from pipelines.stages import graph
 
-    names, run = stages.accompanied(names), RunFolder(path)
+    names, run = graph.accompanied(names), RunFolder(path)
     if options.fresh or not all((run.stage(name) / "done.json").exists() for name in names):
         return False
     here = machine(options.device, quiet=options.quiet)
@@ -96,11 +97,11 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     record = datasets.record(config, run, here)
     config = datasets.with_sizes(config, record)
     try:
-        stages.check_predecessors(names, config, record, run)
+        graph.check_predecessors(names, config, record, run)
     except UsageError:  # one is not finished
         return False
     for name in names:
-        if run.status(name, stages.inputs(name, config, record, run)).kind not in ("done", "own"):
+        if run.status(name, graph.inputs(name, config, record, run)).kind not in ("done", "own"):
             return False
     for name in names:
         here.say(f"{name}: up to date")

@@ -32,8 +32,7 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.report import figures
     from pipelines.runs.files import read_json
     from pipelines.runs.folder import RunFolder
-    from pipelines.training.learning import load
-    from vision import models
+    from pipelines.runs.models import load
     from vision.data import to_unit
     from vision.vae import VAE
 
@@ -41,7 +40,7 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--columns {options.columns}: expected at least two")
     output = finished.check_png(options.output)
     run = RunFolder(finished.folder(options.run))
-    vision = load(run, "vision", models.build, VAE, torch.device("cpu"))
+    vision = load(run, "vision", VAE, torch.device("cpu"))
     start = torch.zeros(vision.latents)
     if options.seed is not None:
         start = torch.randn(vision.latents, generator=torch.Generator().manual_seed(options.seed))
@@ -53,8 +52,9 @@ def main(options: argparse.Namespace) -> None:
     measured = run.stage("vision") / "metrics.json"
     nats = torch.ones(vision.latents)  # of the user's own model nothing is known
     if measured.exists():
+        content = read_json(measured)
         try:
-            nats = torch.tensor(read_json(measured)["test_images"]["kl_per_latent"], dtype=torch.float32)
+            nats = torch.tensor(content["test_images"]["kl_per_latent"], dtype=torch.float32)
         except (KeyError, TypeError, ValueError):
             raise RunError(f"{measured} is damaged (no test_images.kl_per_latent)") from None
         if nats.shape != (vision.latents,):

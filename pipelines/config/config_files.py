@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pipelines.config import Config, yaml_reader
 from pipelines.config.assignments import Assignment, apply, literals, parse, sections_at, sections_of
 from pipelines.config.values import spelled
-from pipelines.errors import UsageError, printable, shortened
+from pipelines.errors import UsageError, nearest, printable, shortened
 
 SHIPPED = Path(__file__).parent / "presets"
 MOST_BYTES = 4 * 2**20
@@ -42,9 +42,7 @@ def find(name: str) -> Path:
     if path.suffix in (".yaml", ".yml") or len(path.parts) > 1:
         raise UsageError(f"config file {name} does not exist")
     choices = shipped_names()
-    raise UsageError(
-        f"no config named '{name}'" + (_hint(name, choices) or f"; there are {', '.join(choices)}")
-    )
+    raise UsageError(f"no config named '{name}'{nearest(name, choices, otherwise='; there are {}')}")
 
 
 def load(path: Path, assignments: Sequence[str] = ()) -> Config:
@@ -109,12 +107,12 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
         case "literal_error":
             choices = first["ctx"]["expected"].replace("' or '", "', '").strip("'").split("', '")
             message = (
-                f"{spelled(value)} is none of {', '.join(choices)}{_hint(shortened(str(value)), choices)}"
+                f"{spelled(value)} is none of {', '.join(choices)}{nearest(shortened(str(value)), choices)}"
             )
         case "union_tag_invalid":
             choices = first["ctx"]["expected_tags"].strip("'").split("', '")
             tag = shortened(str(first["ctx"]["tag"]))
-            message = f"kind '{tag}' is none of {', '.join(choices)}{_hint(tag, choices)}"
+            message = f"kind '{tag}' is none of {', '.join(choices)}{nearest(tag, choices)}"
         case "union_tag_not_found":
             message = (
                 "a kind must be set, e.g. kind: constant" if dotted != "data" else "data.kind must be set"
@@ -184,8 +182,3 @@ def _nearest_key(keys: Sequence[str], model: type[BaseModel]) -> str:
     if elsewhere:
         return f"; did you mean {' or '.join(elsewhere)}?"
     return f"; there are {', '.join(model.model_fields)}"
-
-
-def _hint(name: str, choices: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

@@ -15,23 +15,16 @@ from pipelines.devices import Machine, usable_cores
 from pipelines.report import chapters, health, image_tables, page, plots, tables
 from pipelines.report.chapters import Album, Story
 from pipelines.report.disentanglement import by_kl
-from pipelines.report.evaluation import reader
 from pipelines.report.figures import Imagination
 from pipelines.runs import datasets
+from pipelines.runs.contents import SHOWN
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.models import load_concept_model, load_judge, load_vision
 from pipelines.runs.randomness import derive
-from pipelines.stages.evaluate import earlier, load_judge
-from pipelines.stages.vision import load_vision
-from pipelines.training.learning import load
-from scan import models
-from scan.concept_model import ConceptModel
-from scan.grounding import SCAN
-from scan.operators import Operators
+from scan.evaluation import reader
 from symbols import hierarchy, to_node_link
-
-STAGES = ("dae", "vision", "symbols", "operators", "judge", "evaluate")
 
 
 class Written(NamedTuple):
@@ -43,7 +36,7 @@ class Written(NamedTuple):
 
 def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
     """Draw the figures into report/figures and write the page."""
-    done = [name for name in STAGES if (run.stage(name) / "done.json").exists()]
+    done = [name for name in SHOWN if (run.stage(name) / "done.json").exists()]
     data = datasets.load(config, run)
     album = Album(run.stage("report") / "figures")
     story = _open(config, run, data, done, album, machine)
@@ -82,22 +75,20 @@ def _open(
 ) -> Story:
     """Load what there is."""
     device = machine.device
-    vision = load_vision(run, data, device) if "vision" in done else None
-    if vision is None or "symbols" not in done:
+    if "vision" not in done or "symbols" not in done:
+        vision = load_vision(run, data, device) if "vision" in done else None
         return Story(config, data, vision, None, album)
-    scan = load(run, "symbols", models.build, SCAN, device)
-    operators = load(run, "operators", models.build, Operators, device) if "operators" in done else None
-    model = ConceptModel(vision, scan, operators, data.vocabulary).eval().requires_grad_(False)
+    model = load_concept_model(run, data, device, operators="operators" in done)
     judge = load_judge(run, data, device) if "judge" in done else None
     dice = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
     by = Imagination(model, None if judge is None else reader(model, judge), dice)
-    return Story(config, data, vision, by, album)
+    return Story(config, data, model.vision, by, album)
 
 
 def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[str, Any] | None) -> str:
     splits = data.splits
     if metrics is None:
-        missing = [name for name in STAGES if name not in done and (name != "dae" or config.dae)]
+        missing = [name for name in SHOWN if name not in done and (name != "dae" or config.dae)]
         return f"A run under way: {', '.join(done) or 'nothing'} done, {', '.join(missing)} to come."
     found, described = metrics["splits"], metrics["img2sym"]
     told = (
@@ -130,7 +121,7 @@ def _warnings(run: RunFolder, metrics: Mapping[str, Any] | None) -> list[str]:
     """What the evaluation has found, or before it the stages that are done."""
     if metrics is not None and "warnings" in metrics:
         return metrics["warnings"]
-    return health.warnings(earlier(run))
+    return health.warnings(health.measured(run))
 
 
 def _percent(share: float) -> str:

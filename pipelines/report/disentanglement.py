@@ -17,10 +17,9 @@ from tqdm import tqdm
 
 from pipelines.runs.folder import versions
 from pipelines.runs.randomness import derive, generator
-from pipelines.stages.judge import fresh
-from pipelines.stages.vision import ACTIVE, encode
 from vision.data import ImageSet
-from vision.gaussian import kl_from_prior
+from vision.encoding import encode
+from vision.gaussian import ACTIVE, kl_from_prior
 from vision.metrics import (
     MetricError,
     Parts,
@@ -76,8 +75,8 @@ def encoded(
     with tqdm(total=total, desc="encoding", unit="image", delay=1, leave=False, disable=hidden) as bar:
         for start in range(0, total, AT_ONCE):
             n = min(AT_ONCE, total - start)
-            some = fresh(images, n, rng) if order is None else images.subset(order[start : start + n])
-            q = encode(vae, some.images, np.arange(n), device)
+            some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
+            q = encode(vae, some.images, device)
             codes.append(q.mean.double().cpu().numpy())
             factors.append(some.factors)
             nats.append(kl_from_prior(q).double().cpu().numpy())

@@ -7,19 +7,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.report.evaluation import Reader, wanted
 from pipelines.report.sheets import Sheet
 from pipelines.runs.datasets import Data
 from scan.concept_model import ConceptModel
+from scan.evaluation import Reader, wanted
 from symbols import Concept, Triple
-from vision.data import to_bytes, to_unit
-from vision.gaussian import Gaussian, kl_from_prior
+from vision.data import to_bytes
+from vision.encoding import encode
+from vision.gaussian import ACTIVE, Gaussian, kl_from_prior
 from vision.models import VisionModel
 
 REACH = 2.5
 """Traversals go from minus to plus this many standard deviations of the prior."""
-ACTIVE = 0.05
-"""Nats below which a latent is not worth a row."""
 
 
 def samples(data: Data, rng: np.random.Generator, rows: int = 3, columns: int = 12) -> Sheet:
@@ -54,14 +53,13 @@ def reconstructions(vision: VisionModel, data: Data, indices: np.ndarray, name: 
 @torch.no_grad()
 def nats_from_prior(vision: VisionModel, images: Tensor) -> Tensor:
     """KL of each latent from the prior (D,), mean over uint8 images (N, C, H, W)."""
-    codes = [vision.encode(_unit(part, vision)) for part in images.split(512)]
-    return torch.cat([kl_from_prior(q) for q in codes]).mean(0).cpu()
+    return kl_from_prior(encode(vision, images, _device(vision))).mean(0).cpu()
 
 
 @torch.no_grad()
 def code(vision: VisionModel, images: Tensor) -> Tensor:
     """The mean codes (N, D) of uint8 images (N, C, H, W)."""
-    return vision.encode(_unit(images, vision)).mean
+    return encode(vision, images, _device(vision)).mean
 
 
 @torch.no_grad()
@@ -203,7 +201,6 @@ def _sample(
     return images, ((asked >= 0) & (asked != read)).any(axis=1).reshape(len(q), n)
 
 
-def _unit(images: Tensor, vision: VisionModel) -> Tensor:
-    """Bytes as the visual model takes them, on its device."""
-    device = next(vision.parameters()).device  # type: ignore[attr-defined]
-    return to_unit(images.to(device))
+def _device(vision: VisionModel) -> torch.device:
+    """Where the parameters are."""
+    return next(vision.parameters()).device  # type: ignore[attr-defined]

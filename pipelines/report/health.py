@@ -9,6 +9,9 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from pipelines.runs.files import read_json
+from pipelines.runs.folder import RunFolder
+
 CERTAIN = 16.0
 """Nats of one latent that float32 cannot hold: ln 2^24 is 16.6."""
 READS = 0.9
@@ -121,6 +124,16 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
 """What each stage's metrics are checked by."""
 LEARNED = ("vision", "symbols", "judge")
 """The stages whose warnings are said when they end; the evaluation says all in its summary."""
+
+
+def measured(run: RunFolder) -> dict[str, dict[str, Any]]:
+    """What the stages in `LEARNED` measured; one with a model of the user's own did not."""
+    paths = {name: run.stage(name) / "metrics.json" for name in LEARNED}
+    return {
+        name: read_json(path)
+        for name, path in paths.items()
+        if path.exists() and (run.stage(name) / "done.json").exists()
+    }
 
 
 def _number(value: float | None, missing: float = math.inf) -> float:

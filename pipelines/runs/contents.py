@@ -10,10 +10,14 @@ import re
 from pathlib import Path
 
 from pipelines.errors import UsageError
+from scan.run_format import MODEL
 
 STAGES = ("dae", "vision", "symbols", "operators", "judge", "evaluate", "report")
+"""In the order in which they are made."""
+SHOWN = STAGES[:-1]
+"""Those that the report shows."""
 FILES = (".lock", "config.yaml", "data.json", "report.html")
-NOTES = ("done.json", "inputs.json", "state", "model.safetensors")
+NOTES = ("done.json", "inputs.json", "state", MODEL)
 DRAFT = re.compile(r"\.(?P<name>[\w.-]+\.(json|jsonl|yaml|html|png|safetensors)|state)\.\d+(\.tmp)?")
 """Names of the drafts of `files.atomic` and `vision.weights.write_atomically`."""
 DISCARDED = re.compile(r"\.(" + "|".join(STAGES) + r")\.discarded")

@@ -21,9 +21,10 @@ from pipelines.config.values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs.files import read_json
-from pipelines.runs.folder import FORMAT, RunFolder, check_format
+from pipelines.runs.folder import RunFolder, check_format
 from pipelines.runs.randomness import generator
 from pipelines.runs.splits import Splits, draw, notes, shows_pair
+from scan.run_format import FORMAT
 from symbols import Attribute, Concept, Triple, Unseen, Vocabulary, VocabularyError
 from vision.data import DataError, ImageSet, load_folder, load_npz, to_unit
 from vision.data.rooms import rooms

@@ -21,9 +21,7 @@ from pipelines.errors import RunError, UsageError
 from pipelines.runs.contents import check_run_folder, leftovers
 from pipelines.runs.files import explain, read_json, sha256, write_json
 from pipelines.runs.locks import Lock
-from pipelines.runs.records import FORMAT as FORMAT
-
-OWN_MODEL = "model.safetensors"
+from scan.run_format import FORMAT, MODEL
 
 Inputs = Mapping[str, Any]
 """What a stage is made from: flat, JSON-able, e.g. {"vision.steps": 300, "dae/model.safetensors": sha256}."""
@@ -224,7 +222,7 @@ class RunFolder:
             raise RunError(
                 f"{self.stage(stage)} is a link to a folder without done.json: copy the model into the run"
             )
-        self._receipt(stage, {}, (OWN_MODEL,), 0.0, own=True)
+        self._receipt(stage, {}, (MODEL,), 0.0, own=True)
 
     def _receipt(
         self, stage: str, inputs: Inputs, files: Sequence[str], seconds: float, *, own: bool

@@ -9,9 +9,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import shortened
-
-FORMAT = 3
-"""Version of the run folder's layout, written into `data.json` and every `done.json`."""
+from scan.run_format import FORMAT
 
 Items = dict[str, str]
 

@@ -15,41 +15,40 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.config import Config
-from pipelines.devices import Machine
-from pipelines.errors import RunError
+from pipelines.config import Config, Precision
+from pipelines.devices import Machine, autocast
 from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
-from pipelines.report.evaluation import (
+from pipelines.report.summary import summary
+from pipelines.runs import datasets
+from pipelines.runs.contents import STAGES
+from pipelines.runs.datasets import Data
+from pipelines.runs.files import read_json, write_json
+from pipelines.runs.folder import Made, RunFolder, versions
+from pipelines.runs.metrics import jsonable
+from pipelines.runs.models import load_concept_model, load_judge, load_vision
+from pipelines.runs.randomness import derive, generator
+from pipelines.stages.judge import trust
+from pipelines.stages.real_images import describing, encoded, seeing
+from pipelines.stages.realism import real, realism
+from scan import exact
+from scan.concept_model import ConceptModel
+from scan.evaluation import (
+    Reader,
     Scores,
     Sizes,
     frequencies,
-    jsonable,
     reader,
     score,
-    specific,
+    specificity,
     tabulate,
     tell,
     tell_operands,
     tell_pairs,
     wanted,
 )
-from pipelines.report.summary import summary
-from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
-from pipelines.runs.files import read_json, write_json
-from pipelines.runs.folder import FORMAT, OWN_MODEL, Made, RunFolder, versions
-from pipelines.runs.randomness import derive, generator
-from pipelines.stages.judge import trust
-from pipelines.stages.real_images import describing, encoded, seeing
-from pipelines.stages.realism import real, realism
-from pipelines.stages.vision import load_vision
-from pipelines.training.learning import load
-from scan import exact, models
-from scan.concept_model import ConceptModel
-from scan.grounding import SCAN
 from scan.judge import Judge
-from scan.operators import Operators
+from scan.run_format import FORMAT
 from symbols import OPERATORS, Concept, Triple
 from vision.gaussian import Gaussian
 
@@ -63,9 +62,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
-    model, judge = load_model(run, data, device), load_judge(run, data, device)
+    model, judge = load_concept_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
-    read = reader(model, judge, config.vision.precision)
+    read = in_precision(reader(model, judge), config.vision.precision)
     flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
     told: dict[str, Any] = {}
     tables, listed = {}, {}
@@ -95,7 +94,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "yardsticks": {"exact_operators": told["exact_operators"]},
         "img2sym": describing(model, data, codes_of, config.seed),
         "vision": seeing(data, read, codes_of),
-        "symbols": specific(asking["train_symbols"][0]),
+        "symbols": specificity(asking["train_symbols"][0]),
         "realism": {
             name: realism(model, judge, data, asking[name][1], beside, config.seed)
             for name in ("validation_symbols", "test_symbols")
@@ -112,7 +111,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "seconds": _seconds(run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
-    metrics["warnings"] = health.warnings({**earlier(run), "evaluate": metrics})
+    metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
     folder = run.stage("evaluate")
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "confusion.json", tables)
@@ -122,34 +121,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 
-def earlier(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """What the stages before the evaluation measured; one with a model of the user's own did not."""
-    paths = {name: run.stage(name) / "metrics.json" for name in ("vision", "symbols", "judge")}
-    return {
-        name: read_json(path)
-        for name, path in paths.items()
-        if path.exists() and (run.stage(name) / "done.json").exists()
-    }
+def in_precision(read: Reader, precision: Precision) -> Reader:
+    """The same reader, computing in `precision`."""
 
+    def computed(z: torch.Tensor) -> Sequence[torch.Tensor]:
+        with autocast(z.device, precision):
+            return read(z)
 
-def load_model(run: RunFolder, data: Data, device: torch.device) -> ConceptModel:
-    """The concept model of a run whose stages are finished."""
-    vision, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
-    operators = load(run, "operators", models.build, Operators, device)
-    return ConceptModel(vision, scan, operators, data.vocabulary).eval().requires_grad_(False)
-
-
-def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
-    """The judge of a run.
-
-    Raises:
-        RunError: When it was made for other attributes.
-    """
-    judge = load(run, "judge", models.build, Judge, device)
-    if judge.sizes != data.vocabulary.factor_sizes:
-        path, sizes = run.stage("judge") / OWN_MODEL, data.vocabulary.factor_sizes
-        raise RunError(f"{path}: reads attributes of {judge.sizes} values, the data set has {sizes}")
-    return judge
+    return computed
 
 
 @torch.no_grad()
@@ -228,7 +207,7 @@ def _seconds(run: RunFolder, now: float) -> dict[str, float]:
     """Seconds of each finished stage, of this one so far, and of all together."""
     spent = {
         name: float(read_json(run.stage(name) / "done.json")["seconds"])
-        for name in ("dae", "vision", "symbols", "operators", "judge")
+        for name in STAGES[: STAGES.index("evaluate")]
         if (run.stage(name) / "done.json").exists()
     }
     spent["evaluate"] = now

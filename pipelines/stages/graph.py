@@ -1,23 +1,25 @@
 """The stages of a run, in order, and what each is made from.
 
 A stage reads its predecessors' folders and writes its own; nothing else passes between them. So each can be
-run alone, repeated, resumed, or replaced by the user's own model file. This module imports no torch: what a
-stage does is imported when it runs.
+run alone, repeated, resumed, or replaced by the user's own model file. What a stage does is `run` of the
+module of its name, which is imported when it runs: this one imports no torch.
 """
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.config import Config
-from pipelines.errors import RunError, UsageError
+from pipelines.errors import RunError, UsageError, nearest
 from pipelines.report import health
 from pipelines.runs import precision
+from pipelines.runs.contents import SHOWN
 from pipelines.runs.files import fingerprint, read_json
-from pipelines.runs.folder import OWN_MODEL, Inputs, Made, RunFolder, Status
+from pipelines.runs.folder import Inputs, Made, RunFolder, Status
+from scan.run_format import MODEL
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 class Stage(NamedTuple):
     """A stage and all that its result depends on."""
 
-    run: Callable[[Config, RunFolder, Machine], Made]
     settings: tuple[str, ...]
     """Dotted keys of the config: sections or single settings."""
     data: tuple[str, ...]
@@ -37,79 +38,33 @@ class Stage(NamedTuple):
     """Stages whose results it shows where they are there."""
 
 
-def _dae(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import dae
-
-    return dae.run(config, run, machine)
-
-
-def _vision(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import vision
-
-    return vision.run(config, run, machine)
-
-
-def _symbols(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import symbols
-
-    return symbols.run(config, run, machine)
-
-
-def _operators(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import operators
-
-    return operators.run(config, run, machine)
-
-
-def _judge(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import judge
-
-    return judge.run(config, run, machine)
-
-
-def _evaluate(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import evaluate
-
-    return evaluate.run(config, run, machine)
-
-
-def _report(config: Config, run: RunFolder, machine: Machine) -> Made:
-    from pipelines.stages import report
-
-    return report.run(config, run, machine)
-
-
 SEEN = ("sha256", "splits.held_out", "splits.held_out_pairs", "splits.test_images")
 """What decides which images a stage may train on."""
 
 STAGES: dict[str, Stage] = {
-    "dae": Stage(_dae, settings=("seed", "dae", "vision.colour"), data=SEEN, reads=()),
-    "vision": Stage(_vision, settings=("seed", "vision"), data=SEEN, reads=("dae",)),
+    "dae": Stage(settings=("seed", "dae", "vision.colour"), data=SEEN, reads=()),
+    "vision": Stage(settings=("seed", "vision"), data=SEEN, reads=("dae",)),
     "symbols": Stage(
-        _symbols,
         settings=("seed", "symbols"),
         data=(*SEEN, "vocabulary.attributes", "splits.train_symbols"),
         reads=("vision",),
     ),
     "operators": Stage(
-        _operators,
         settings=("seed", "operators"),
         data=(*SEEN, "vocabulary.attributes", "splits.test_operators"),
         reads=("vision", "symbols"),
     ),
-    "judge": Stage(_judge, settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
+    "judge": Stage(settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
     "evaluate": Stage(
-        _evaluate,
         settings=("seed", "evaluate", "vision.precision"),
         data=("sha256", "vocabulary.attributes", "splits"),
         reads=("vision", "symbols", "operators", "judge"),
     ),
     "report": Stage(
-        _report,
         settings=tuple(Config.model_fields),
         data=("sha256", "vocabulary", "splits"),
         reads=(),
-        shows=("dae", "vision", "symbols", "operators", "judge", "evaluate"),
+        shows=SHOWN,
     ),
 }
 
@@ -144,7 +99,7 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
     for before in stage.reads:
         if before in enabled(config):
             files = read_json(run.stage(before) / "done.json")["files"]
-            found[f"{before}/{OWN_MODEL}"] = files.get(OWN_MODEL) or fingerprint(files)
+            found[f"{before}/{MODEL}"] = files.get(MODEL) or fingerprint(files)
     for shown in stage.shows:
         if (run.stage(shown) / "done.json").exists():
             found[shown] = fingerprint(read_json(run.stage(shown) / "done.json"))
@@ -182,7 +137,7 @@ def is_own(run: RunFolder, name: str) -> bool:
     except RunError:  # missing or damaged
         ours = ("done.json", "inputs.json", "state")
         folder = run.stage(name)
-        return (folder / OWN_MODEL).exists() and not any((folder / note).exists() for note in ours)
+        return (folder / MODEL).exists() and not any((folder / note).exists() for note in ours)
 
 
 def accompanied(names: Sequence[str]) -> list[str]:
@@ -198,8 +153,7 @@ def check_names(names: Sequence[str], config: Config) -> None:
     """
     for name in names:
         if name not in enabled(config):
-            close = difflib.get_close_matches(name, enabled(config), n=1)
-            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(enabled(config))}"
+            hint = nearest(name, enabled(config), otherwise="; there are {}")
             raise UsageError(f"no stage '{name}' in this run{hint}")
 
 
@@ -276,6 +230,12 @@ def _altered(name: str, status: Status) -> str:
     )
 
 
+def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> Made:
+    """Do what a stage does: `run` of the module of its name."""
+    do: Callable[[Config, RunFolder, Machine], Made] = import_module(f"pipelines.stages.{name}").run
+    return do(config, run, machine)
+
+
 def execute(
     config: Config,
     run: RunFolder,
@@ -302,7 +262,7 @@ def execute(
             machine.say(f"{name}: up to date")
             continue
         if status.kind == "own":
-            machine.say(f"{name}: your own {name}/{OWN_MODEL}")
+            machine.say(f"{name}: your own {name}/{MODEL}")
             continue
         if status.kind == "changed":
             machine.say(f"{name}: made again, since {status.why}")
@@ -313,7 +273,7 @@ def execute(
             warning = ""
         began = time.monotonic()
         run.begin(name, made_from)
-        made = STAGES[name].run(config, run, machine)
+        made = _make(name, config, run, machine)
         seconds = made.earlier_seconds + time.monotonic() - began
         run.finish(name, made_from, made.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")

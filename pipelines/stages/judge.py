@@ -8,7 +8,6 @@ How far it can be trusted is measured on images that it never saw, whose factors
 are and disturbed.
 """
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -64,24 +63,7 @@ def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
     """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
     if data.images.render is None:
         return data.images.subset(data.train)
-    factors = _uniform(data.images, n, rng)
-    while (hidden := ~data.may_be_learned_from(factors)).any():
-        factors[hidden] = _uniform(data.images, int(hidden.sum()), rng)
-    return _rendered(data.images, factors, rng)
-
-
-def fresh(image_set: ImageSet, n: int, rng: np.random.Generator) -> ImageSet:
-    """n newly rendered images, every factor uniform over its values."""
-    return _rendered(image_set, _uniform(image_set, n, rng), rng)
-
-
-def _uniform(image_set: ImageSet, n: int, rng: np.random.Generator) -> np.ndarray:
-    return np.stack([rng.integers(0, values, n) for values in image_set.sizes], axis=1)
-
-
-def _rendered(image_set: ImageSet, factors: np.ndarray, rng: np.random.Generator) -> ImageSet:
-    assert image_set.render is not None, "only a rendered set has fresh images"
-    return dataclasses.replace(image_set, images=image_set.render(factors, rng), factors=factors)
+    return data.images.sample(n, rng, data.may_be_learned_from)
 
 
 def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> Loss:
@@ -113,7 +95,7 @@ def trust(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str
     if len(data.held_out):
         sets["held_out_combinations"] = data.images.subset(data.held_out)
     if data.images.render:
-        sets["fresh"] = fresh(data.images, FRESH_IMAGES, generator(seed, "judge test"))
+        sets["fresh"] = data.images.sample(FRESH_IMAGES, generator(seed, "judge test"))
     measured = {name: _compare(judge, images, seed, device) for name, images in sets.items()}
     main = "fresh" if "fresh" in sets else "test_images"
     return {

@@ -9,7 +9,6 @@ images, and the codes q(z_y|y) of both inputs of every triple.
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,15 +19,16 @@ from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.models import load, load_vision
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
 from pipelines.stages.symbols import draw_examples
-from pipelines.stages.vision import encode, load_vision
-from pipelines.training.learning import keep, learn, load
+from pipelines.training.learning import keep, learn
 from pipelines.training.loop import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss
 from symbols import OPERATORS, ShortageError, Triple, operator_triples
+from vision.encoding import encode
 from vision.gaussian import Gaussian
 
 
@@ -36,10 +36,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on triples whose results are taught concepts, each with one of its images."""
     settings, device = config.operators, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
-    vae, scan = load_vision(run, data, device), load(run, "symbols", models.build, SCAN, device)
+    vae, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
     triples = draw_triples(data, settings.triples, config.seed)
     pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
-    q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
+    q_x = encode(vae, pairs.pixels, device)
     spec = specification(settings)
     torch.manual_seed(derive(config.seed, "operators weights"))
     operators = models.build(spec).to(device)

@@ -1,36 +1,33 @@
 """Models that the user put into a run, compared with its data before anything is trained."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import torch
 from torch import nn
 
-import scan.models
 import vision.models
 from pipelines.config import Config
 from pipelines.errors import RunError
-from pipelines.runs.folder import OWN_MODEL, RunFolder
-from pipelines.training.learning import load
+from pipelines.runs.folder import RunFolder
 from scan.grounding import SCAN
 from scan.judge import Judge
+from scan.loading import open_model
 from scan.operators import Operators
+from scan.run_format import MODEL
 from symbols import Vocabulary
 from vision import weights
 from vision.dae import DAE
 from vision.vae import VAE
 
 Shape = tuple[int, int, int]
-Build = Callable[[Mapping[str, Any]], nn.Module]
 
-KINDS: dict[str, tuple[Build, type[nn.Module]]] = {
-    "dae": (vision.models.build, DAE),
-    "vision": (vision.models.build, VAE),
-    "symbols": (scan.models.build, SCAN),
-    "operators": (scan.models.build, Operators),
-    "judge": (scan.models.build, Judge),
+KINDS: dict[str, type[nn.Module]] = {
+    "dae": DAE,
+    "vision": VAE,
+    "symbols": SCAN,
+    "operators": Operators,
+    "judge": Judge,
 }
-"""What the model of a stage is, and how it is built."""
+"""What the model of a stage is."""
 
 
 def check(
@@ -45,12 +42,12 @@ def check(
     Raises:
         RunError: For a model that cannot be loaded, or was made for other images, words or latents.
     """
-    models = {name: load(run, name, *KINDS[name], torch.device("cpu")) for name in stages if name in KINDS}
+    models = {name: open_model(run.stage(name) / MODEL, KINDS[name]) for name in stages if name in KINDS}
     seeing = models.get("vision")
     if isinstance(seeing, VAE):
         latents = seeing.latents
     for name, model in models.items():
-        spec = weights.load(run.stage(name) / OWN_MODEL)[1]
+        spec = weights.load(run.stage(name) / MODEL)[1]
         match model:
             case VAE():
                 _same(run, name, "images", model.shape, shape)
@@ -71,5 +68,5 @@ def check(
 
 def _same(run: RunFolder, stage: str, what: str, found: object, expected: object) -> None:
     if found != expected:
-        path = run.stage(stage) / OWN_MODEL
+        path = run.stage(stage) / MODEL
         raise RunError(f"{path}: made for {what}: {found}, this run has {expected}")

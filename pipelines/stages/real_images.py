@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.report.evaluation import SPECIFIC, Reader
 from pipelines.runs.datasets import Data
 from pipelines.runs.randomness import derive
 from pipelines.stages.judge import READING_BATCH
 from scan.concept_model import ConceptModel
 from scan.description import symbol_scores
+from scan.evaluation import Reader
 from symbols import Vocabulary
-from vision.data import to_unit
-from vision.gaussian import Gaussian, kl_from_prior
+from vision.encoding import encode
+from vision.gaussian import ACTIVE, Gaussian, kl_from_prior
 
 DRAWS = 4
 """Descriptions that are sampled of each image."""
@@ -36,17 +36,13 @@ def sets(data: Data) -> dict[str, np.ndarray]:
     return {name: rows for name, rows in named.items() if len(rows)}
 
 
-@torch.no_grad()
 def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
     """q(z|x) over (N, D) of every set of `sets`."""
-    found = {}
-    for name, rows in sets(data).items():
-        parts = [
-            model.encode_image(to_unit(data.images.images[part].to(model.device)))
-            for part in torch.from_numpy(rows).split(READING_BATCH)
-        ]
-        found[name] = Gaussian(torch.cat([q.mean for q in parts]), torch.cat([q.logvar for q in parts]))
-    return found
+    images = data.images.images
+    return {
+        name: encode(model.vision, images[torch.from_numpy(rows)], model.device)
+        for name, rows in sets(data).items()
+    }
 
 
 @torch.no_grad()
@@ -109,6 +105,6 @@ def seeing(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, An
             "images": len(truth),
             "kl": nats.sum().item(),
             "kl_per_latent": nats.tolist(),
-            "active_latents": int((nats > SPECIFIC).sum()),
+            "active_latents": int((nats > ACTIVE).sum()),
         }
     return told

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.report.evaluation import DECODING_BATCH, wanted
 from pipelines.runs.datasets import Data
 from pipelines.runs.randomness import derive, generator
 from scan.concept_model import ConceptModel
+from scan.evaluation import DECODING_BATCH, wanted
 from scan.judge import Judge
 from scan.realism import (
     ColourProbe,
@@ -168,7 +168,7 @@ def _shown(
     """Real images of each concept, uint8 (S, n, C, H, W), and which of them are not repeated, bool (S, n)."""
     if data.images.render is not None:
         rows = np.repeat(asked, SAMPLES, axis=0)
-        drawn = np.stack([rng.integers(0, values, len(rows)) for values in data.images.sizes], axis=1)
+        drawn = data.images.sample_factors(len(rows), rng)
         images = data.images.render(np.where(rows < 0, drawn, rows), rng)
         return images.unflatten(0, (len(concepts), SAMPLES)), np.ones((len(concepts), SAMPLES), dtype=bool)
     chosen = np.zeros((len(concepts), SAMPLES), dtype=np.int64)

@@ -13,18 +13,19 @@ from pipelines.config import Config
 from pipelines.config import Symbols as Settings
 from pipelines.devices import Machine
 from pipelines.errors import RunError
-from pipelines.report.evaluation import specific
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.models import load_vision
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
-from pipelines.stages.vision import encode, load_vision
 from pipelines.training.learning import keep, learn
 from pipelines.training.loop import Loss
 from scan import models
+from scan.evaluation import specificity
 from scan.grounding import SCAN, grounding_loss, k_hot
 from scan.symbol_networks import ExpertSymbolEncoder
+from vision.encoding import encode
 from vision.gaussian import Gaussian
 from vision.schedules import linear
 
@@ -46,7 +47,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     data = datasets.load(config, run, quiet=machine.quiet)
     vae = load_vision(run, data, device)
     pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
-    q_x = encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
+    q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     spec = specification(settings, data.vocabulary.size, vae.latents)
     torch.manual_seed(derive(config.seed, "symbols weights"))
@@ -59,7 +60,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     )
     write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
     with torch.no_grad():
-        grounded = specific(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))
+        grounded = specificity(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))
     metrics = {**trained.last, **grounded, "pairs": len(y)}
     made = keep(scan, spec, metrics, trained, run, "symbols", machine)
     return made._replace(files=(*made.files, "examples.json"))

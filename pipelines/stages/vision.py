@@ -10,30 +10,27 @@ from torch import Tensor
 from pipelines.config import Config
 from pipelines.config import Vision as Settings
 from pipelines.devices import Machine, autocast, place
-from pipelines.errors import RunError
 from pipelines.report import health
-from pipelines.report.evaluation import jsonable
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import OWN_MODEL, Made, RunFolder
+from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.metrics import jsonable
+from pipelines.runs.models import load
 from pipelines.runs.randomness import batch_indices, derive, generator, noise
 from pipelines.training import schedules
-from pipelines.training.learning import keep, load
+from pipelines.training.learning import keep
 from pipelines.training.loop import Loss
 from pipelines.training.starts import NOTE, Start, learn_best, steps_of
 from vision import models, objectives
 from vision.dae import DAE
-from vision.data import to_unit
-from vision.gaussian import Gaussian, kl_from_prior
+from vision.encoding import ENCODING_BATCH, encode
+from vision.gaussian import ACTIVE, kl_from_prior
 from vision.objectives import Reconstruction
 from vision.vae import VAE
 
 METRIC_IMAGES = 2000
 STANDARD_IMAGES = 10_000
 """From which origin and unit of the latents are taken; drawn, since a stored set may be sorted."""
-ENCODING_BATCH = 512
-ACTIVE = 0.1
-"""Nats above which a latent counts as used."""
 DIGITS = 9
 
 
@@ -66,7 +63,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     vae.eval()
     reconstruction = reconstruction_of(settings, vae, dae)
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
-    vae.standardise(encode(vae, data.images.images, some, device))
+    vae.standardise(encode(vae, data.images.images[torch.from_numpy(some)], device))
     metrics = {
         "beta": beta,
         "beta_normalised": normalised,
@@ -144,7 +141,7 @@ def _features(config: Config, vae: VAE) -> int:
 def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
     """The denoising autoencoder that the reconstruction is compared in, where it is."""
     if settings.reconstruction == "perceptual" and settings.layer != "pixels":
-        return load(run, "dae", models.build, DAE, device)
+        return load(run, "dae", DAE, device)
     return None
 
 
@@ -197,26 +194,3 @@ def _pixels(pixels: Tensor) -> dict[str, float]:
         "deviation": flat.float().std(dim=0, correction=0).max().item(),
         "plain": plain.float().mean().item(),
     }
-
-
-def load_vision(run: RunFolder, data: Data, device: torch.device) -> VAE:
-    """The finished vision model of a run, frozen.
-
-    Raises:
-        RunError: When it cannot be loaded, or was made for images of another shape.
-    """
-    vae = load(run, "vision", models.build, VAE, device)
-    if vae.shape != data.images.shape:
-        path = run.stage("vision") / OWN_MODEL
-        raise RunError(f"{path}: made for images {vae.shape}, the data set has {data.images.shape}")
-    return vae
-
-
-@torch.no_grad()
-def encode(vae: VAE, images: Tensor, indices: np.ndarray, device: torch.device) -> Gaussian:
-    """q(z|x) over (N, D) of the uint8 images at `indices`, in float32, on the device."""
-    parts = [
-        vae.encode(to_unit(images[rows].to(device)).contiguous(memory_format=torch.channels_last))
-        for rows in torch.from_numpy(indices).split(ENCODING_BATCH)
-    ]
-    return Gaussian(torch.cat([q.mean for q in parts]), torch.cat([q.logvar for q in parts]))

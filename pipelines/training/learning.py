@@ -1,22 +1,20 @@
-"""What the training stages share: a module learns by its section of the config, is kept, and is loaded."""
+"""What the training stages share: a module learns by its section of the config, and is kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import nn
 
 from pipelines.config import Learning
-from pipelines.devices import Machine, place
-from pipelines.errors import RunError
+from pipelines.devices import Machine
 from pipelines.runs.files import write_json
-from pipelines.runs.folder import OWN_MODEL, Made, RunFolder
+from pipelines.runs.folder import Made, RunFolder
 from pipelines.training import schedules
 from pipelines.training.loop import Loss, Trained, log_interval, train
+from scan.run_format import MODEL
 from vision import weights
-
-M = TypeVar("M", bound=nn.Module)
 
 
 def learn(
@@ -61,7 +59,7 @@ def keep(
 ) -> Made:
     """Write the weights and the metrics of a finished training."""
     folder = run.stage(stage)
-    weights.save(folder / OWN_MODEL, module, spec)
+    weights.save(folder / MODEL, module, spec)
     told = {
         "precision": "fp32",  # where the stage does not say otherwise
         **metrics,
@@ -71,26 +69,4 @@ def keep(
         "threads": torch.get_num_threads(),
     }
     write_json(folder / "metrics.json", told)
-    return Made((OWN_MODEL, "metrics.json", "log.jsonl"), trained.earlier_seconds)
-
-
-def load(
-    run: RunFolder,
-    stage: str,
-    build: Callable[[Mapping[str, Any]], nn.Module],
-    kind: type[M],
-    device: torch.device,
-) -> M:
-    """The model of a finished stage, frozen, in evaluation mode.
-
-    Raises:
-        RunError: When the file is missing, damaged, or holds another kind of model.
-    """
-    path = run.stage(stage) / OWN_MODEL
-    try:
-        module, _ = weights.rebuild(path, build)
-    except weights.WeightsError as error:
-        raise RunError(str(error)) from error
-    if not isinstance(module, kind):
-        raise RunError(f"{path}: holds a {type(module).__name__}, expected a {kind.__name__}")
-    return place(module, device).eval().requires_grad_(False)
+    return Made((MODEL, "metrics.json", "log.jsonl"), trained.earlier_seconds)

@@ -98,6 +98,31 @@ class ImageSet:
         index = np.flatnonzero(index) if index.dtype == bool else index
         return replace(self, images=self.images[torch.from_numpy(index)], factors=self.factors[index])
 
+    def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n combinations (n, A) int64, every factor uniform over its values."""
+        return np.stack([rng.integers(0, values, n) for values in self.sizes], axis=1)
+
+    def sample(
+        self, n: int, rng: np.random.Generator, allowed: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> ImageSet:
+        """Render n new images, every factor uniform over its values.
+
+        Args:
+            n: The number of images.
+            rng: Source of the factors and of the nuisances.
+            allowed: (n, A) factors -> bool (n,), which of them may be shown; others are drawn again. It must
+                allow some combination.
+
+        Raises:
+            DataError: When the set is stored, not rendered.
+        """
+        if self.render is None:
+            raise DataError("a stored set has no new images: only a rendered one can be sampled")
+        factors = self.sample_factors(n, rng)
+        while allowed is not None and (refused := ~allowed(factors)).any():
+            factors[refused] = self.sample_factors(int(refused.sum()), rng)
+        return replace(self, images=self.render(factors, rng), factors=factors)
+
     def resized(self, size: int | tuple[int, int]) -> ImageSet:
         """The same set at a side or (height, width), each pixel the average of its area; no longer rendered.
 

@@ -5,26 +5,22 @@ images. A concept that leaves attributes open gets more images than one that doe
 accuracy is taken over the same number of images of every concept.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import Precision
-from pipelines.devices import autocast
 from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, from_flat
 from scan.concept_model import ConceptModel
+from scan.exact import specific
 from scan.judge import Judge
 from symbols import Concept, Triple, Vocabulary
-from vision.gaussian import Gaussian, kl_from_prior
+from vision.gaussian import Gaussian
 
 DECODING_BATCH = 256
 """Images at a time: on two CPU cores a quarter faster than 512."""
-SPECIFIC = 0.1
-"""Nats above which a concept is taken to specify a latent."""
 
 Reader = Callable[[Tensor], Sequence[Tensor]]
 """Latents (B, D) -> the judge's probabilities (B, V_a) of each attribute of the images they decode to."""
@@ -58,13 +54,12 @@ class Scores(NamedTuple):
     sizes: Sizes
 
 
-def reader(model: ConceptModel, judge: Judge, precision: Precision = "fp32") -> Reader:
+def reader(model: ConceptModel, judge: Judge) -> Reader:
     """Decode and read: what the judge sees is what sym2img shows, straight from the decoder."""
 
     def read(z: Tensor) -> Sequence[Tensor]:
-        with autocast(z.device, precision):
-            x = model.decode_image(z)
-            return judge.probabilities(x.contiguous(memory_format=torch.channels_last))
+        x = model.decode_image(z)
+        return judge.probabilities(x.contiguous(memory_format=torch.channels_last))
 
     return read
 
@@ -186,9 +181,9 @@ def tell_operands(scores: Scores, triples: Sequence[Triple], taught: Sequence[Co
     return told
 
 
-def specific(q: Gaussian) -> dict[str, Any]:
+def specificity(q: Gaussian) -> dict[str, Any]:
     """How many latents the Gaussians (S, D) of S concepts specify: those that differ from the prior."""
-    latents = (kl_from_prior(q) > SPECIFIC).sum(dim=-1).float()
+    latents = specific(q).sum(dim=-1).float()
     return {
         "concepts": len(q),
         "specific_latents": latents.mean().item(),
@@ -221,18 +216,3 @@ def tabulate(scores: Scores, vocabulary: Vocabulary) -> dict[str, Any]:
         a.name: {"values": ["absent", "present"] if a.binary else list(a.values), "counts": table.tolist()}
         for a, table in zip(vocabulary.attributes, scores.confusion, strict=True)
     }
-
-
-def jsonable(value: Any, digits: int = 5) -> Any:
-    """Numbers rounded and as plain Python, what is not a number as null, so that the JSON is valid.
-
-    >>> jsonable({"a": float("nan"), 1: np.float64(0.123456789)})
-    {'a': None, '1': 0.12346}
-    """
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(inner, digits) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [jsonable(inner, digits) for inner in value]
-    if isinstance(value, float | np.floating):
-        return round(float(value), digits) if math.isfinite(value) else None
-    return int(value) if isinstance(value, np.integer) else value

@@ -1,0 +1,22 @@
+"""Measurements as the JSON files of a run hold them."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+
+def jsonable(value: Any, digits: int = 5) -> Any:
+    """Numbers rounded and as plain Python, what is not a number as null, so that the JSON is valid.
+
+    >>> jsonable({"a": float("nan"), 1: np.float64(0.123456789)})
+    {'a': None, '1': 0.12346}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(inner, digits) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [jsonable(inner, digits) for inner in value]
+    if isinstance(value, float | np.floating):
+        return round(float(value), digits) if math.isfinite(value) else None
+    return int(value) if isinstance(value, np.integer) else value

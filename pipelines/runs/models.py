@@ -1,0 +1,68 @@
+"""The models of a run's finished stages, on the device that they are used on."""
+
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from pipelines.devices import place
+from pipelines.errors import RunError
+from pipelines.runs.datasets import Data
+from pipelines.runs.folder import RunFolder
+from scan.concept_model import ConceptModel
+from scan.grounding import SCAN
+from scan.judge import Judge
+from scan.loading import load_model
+from scan.operators import Operators
+from scan.run_format import MODEL
+from vision.vae import VAE
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def load(run: RunFolder, stage: str, kind: type[M], device: torch.device) -> M:
+    """The model of a finished stage, frozen, in evaluation mode, on the device.
+
+    Raises:
+        RunError: When the file is missing, damaged, altered, or holds another kind of model.
+    """
+    return place(load_model(run.stage(stage), kind), device)
+
+
+def load_vision(run: RunFolder, data: Data, device: torch.device) -> VAE:
+    """The vision model of a run, as `load`.
+
+    Raises:
+        RunError: When it cannot be loaded, or was made for images of another shape.
+    """
+    vae = load(run, "vision", VAE, device)
+    if vae.shape != data.images.shape:
+        path = run.stage("vision") / MODEL
+        raise RunError(f"{path}: made for images {vae.shape}, the data set has {data.images.shape}")
+    return vae
+
+
+def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
+    """The judge of a run, as `load`.
+
+    Raises:
+        RunError: When it cannot be loaded, or was made for other attributes.
+    """
+    judge = load(run, "judge", Judge, device)
+    if judge.sizes != data.vocabulary.factor_sizes:
+        path, sizes = run.stage("judge") / MODEL, data.vocabulary.factor_sizes
+        raise RunError(f"{path}: reads attributes of {judge.sizes} values, the data set has {sizes}")
+    return judge
+
+
+def load_concept_model(
+    run: RunFolder, data: Data, device: torch.device, *, operators: bool = True
+) -> ConceptModel:
+    """The concept model of a run, with or without its operators, as `load`.
+
+    Raises:
+        RunError: When a part of it cannot be loaded, or was made for other images.
+    """
+    vision, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
+    learned = load(run, "operators", Operators, device) if operators else None
+    return ConceptModel(vision, scan, learned, data.vocabulary).eval().requires_grad_(False)
