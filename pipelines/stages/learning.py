@@ -13,10 +13,14 @@ from pipelines.devices import Machine, place
 from pipelines.errors import RunError
 from pipelines.files import write_json
 from pipelines.runs import OWN_MODEL, Made, RunFolder
-from pipelines.training import Loss, Trained, log_interval, train
+from pipelines.training import Trained, log_interval, train
+from pipelines.updates import Loss, descend
 from vision import weights
 
 M = TypeVar("M", bound=nn.Module)
+
+MODEL = "model"
+"""Name of a stage's network and of its optimiser in the checkpoint."""
 
 
 def learn(
@@ -31,12 +35,12 @@ def learn(
     until: int | None = None,
 ) -> Trained:
     """Minimise `loss` by AdamW (plain Adam without `weight_decay`), in `folder`, or the first steps of it."""
+    learner = optimiser(module, weight_decay)
     return train(
-        module,
-        optimiser(module, weight_decay),
-        loss,
+        descend(learner, loss, schedules.learning_rate(settings)),
+        {MODEL: module},
+        {MODEL: learner},
         steps=settings.steps if until is None else until,
-        learning_rate=schedules.learning_rate(settings),
         folder=folder,
         label=stage,
         quiet=machine.quiet,

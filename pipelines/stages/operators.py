@@ -19,16 +19,17 @@ from pipelines.config import Operators as Settings
 from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
-from pipelines.randomness import batch_indices, derive, generator, noise
+from pipelines.randomness import derive, generator, noise
 from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn, load
 from pipelines.stages.symbols import draw_examples
 from pipelines.stages.vision import encode, load_vision
-from pipelines.training import Loss
+from pipelines.updates import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss
 from symbols import OPERATORS, ShortageError, Triple, operator_triples
+from vision.data import batches
 from vision.gaussian import Gaussian
 
 
@@ -71,7 +72,7 @@ def loss_of(
     order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batch_indices(order, step, len(triples), settings.batch, device)
+        rows = batches.plain(order, step, len(triples), settings.batch, device)
         image = first[rows] + torch.randint(
             each, rows.shape, generator=noise(dice, step, device), device=device
         )

@@ -21,7 +21,8 @@ from pipelines.devices import Machine
 from pipelines.files import read_json, read_lines, write_json
 from pipelines.runs import RunFolder
 from pipelines.stages.learning import learn
-from pipelines.training import LOG, STATE, Loss, Trained, take_over
+from pipelines.training import LOG, STATE, Trained, take_over
+from pipelines.updates import Loss
 
 NOTE = "starts.json"
 """Beside the model: the losses of the starts after each round, and which start was trained to the end."""

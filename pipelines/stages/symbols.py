@@ -17,14 +17,15 @@ from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.evaluation import specific
 from pipelines.files import write_json
-from pipelines.randomness import batch_indices, derive, generator, noise
+from pipelines.randomness import derive, generator, noise
 from pipelines.runs import Made, RunFolder
 from pipelines.stages.learning import keep, learn
 from pipelines.stages.vision import encode, load_vision
-from pipelines.training import Loss
+from pipelines.updates import Loss
 from scan import models
 from scan.grounding import SCAN, grounding_loss, k_hot
 from scan.symbol_networks import ExpertSymbolEncoder
+from vision.data import batches
 from vision.gaussian import Gaussian
 from vision.schedules import linear
 
@@ -84,7 +85,7 @@ def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
     price = linear(0.0, settings.grounding * settings.opinion / len(y), 0, max(1, settings.steps // 2))
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        pair = batch_indices(order, step, len(y), settings.batch, device)
+        pair = batches.plain(order, step, len(y), settings.batch, device)
         terms = grounding_loss(
             scan,
             y[pair],
