@@ -28,7 +28,7 @@ from pipelines.commands import (
     traverse,
 )
 from pipelines.errors import InterruptedRun, RunError, UsageError, printable, shortened
-from pipelines.files import explain
+from pipelines.runs.files import explain
 
 LONGEST_LINE = 600
 LONGEST_WORD = 150

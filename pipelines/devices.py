@@ -11,7 +11,6 @@ from typing import Literal, NamedTuple, TypeVar
 import torch
 from torch import nn
 
-from pipelines.config import Precision
 from pipelines.errors import UsageError, printable
 
 M = TypeVar("M", bound=nn.Module)
@@ -125,7 +124,7 @@ def cpu_name() -> str:
     return platform.processor() or platform.machine() or "unknown"
 
 
-def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+def autocast(device: torch.device, precision: Literal["auto", "bf16", "fp32"]) -> torch.autocast:
     """The context in which networks compute in `precision`, which is resolved by now."""
     assert precision != "auto", "precision is resolved when a run starts"
     return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -43,6 +44,11 @@ def check_name(name: object, what: str) -> str:
     if not isinstance(name, str):
         kind = type(name).__name__
         raise VocabularyError(f"{what} must be a string, not {quoted(name)} ({kind}): quote it in YAML")
+    return _checked(name, what)
+
+
+@functools.lru_cache(maxsize=2**14)  # the same few names make up all concepts
+def _checked(name: str, what: str) -> str:
     if not name or name != " ".join(name.split()):
         raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
     if len(name) > LONGEST_NAME:

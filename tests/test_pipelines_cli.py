@@ -11,9 +11,10 @@ import pytest
 import torch
 from tiny_set import write_npz
 
-from pipelines import cli, stages
+from pipelines import cli
 from pipelines.errors import InterruptedRun
-from pipelines.runs import FORMAT, RunFolder
+from pipelines.runs.folder import FORMAT, RunFolder
+from pipelines.stages import graph as stages
 
 TINY = """
 name: tiny

@@ -9,9 +9,11 @@ import pytest
 import torch
 from tiny_set import write_npz
 
-from pipelines import benchmark, cli, config_files, precision, speed
-from pipelines.config import Config
+from pipelines import cli
+from pipelines.commands import benchmark, speed
+from pipelines.config import Config, config_files
 from pipelines.devices import Machine
+from pipelines.runs import precision
 
 CPU = torch.device("cpu")
 BATCH, LATENTS, HIDDEN, WIDTH, SYMBOLS = 4, 2, 5, 3, 3 + 4 + 5

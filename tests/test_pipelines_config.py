@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.config import Constant, Geometric, NpzData
-from pipelines.config_files import dump, find, load, shipped_names
+from pipelines.config.config_files import dump, find, load, shipped_names
 from pipelines.errors import UsageError
 
 BASE = """

@@ -13,7 +13,7 @@ import torch
 
 from pipelines import cli
 from pipelines.errors import RunError
-from pipelines.files import read_json, sha256, write_json
+from pipelines.runs.files import read_json, sha256, write_json
 from vision import weights
 
 

@@ -8,10 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
-from pipelines import cli, config_files, datasets, finished
-from pipelines.config import Config
+from pipelines import cli
+from pipelines.commands import finished
+from pipelines.config import Config, config_files
 from pipelines.errors import UsageError, printable
-from pipelines.page import escape
+from pipelines.report.page import escape
+from pipelines.runs import datasets
 
 FOLDER = """
 name: mine

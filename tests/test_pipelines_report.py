@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipelines import cli, page
+from pipelines import cli
+from pipelines.report import page
 
 SECTIONS = [
     "data",

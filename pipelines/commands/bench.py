@@ -10,7 +10,7 @@ from pipelines.commands import Command, real
 if TYPE_CHECKING:
     from pipelines.config import Config
     from pipelines.devices import Machine
-    from pipelines.precision import Resolved
+    from pipelines.runs.precision import Resolved
 
 MOST_SECONDS = 600.0
 RATE_SECONDS = 2.0
@@ -47,10 +47,11 @@ def main(options: argparse.Namespace) -> None:
     """Print what the machine can do, and what each network makes of it."""
     import json
 
-    from pipelines import config_files, precision
+    from pipelines.commands.speed import peak_memory
+    from pipelines.config import config_files
     from pipelines.devices import machine
     from pipelines.errors import UsageError
-    from pipelines.speed import peak_memory
+    from pipelines.runs import precision
 
     if not 0 < options.seconds <= MOST_SECONDS:
         raise UsageError(
@@ -84,7 +85,8 @@ def _machine(here: Machine) -> dict[str, Any]:
 
     import torch
 
-    from pipelines import devices, precision
+    from pipelines import devices
+    from pipelines.runs import precision
 
     return {
         "processor": devices.cpu_name(),
@@ -112,8 +114,8 @@ def _machine_lines(found: dict[str, Any]) -> str:
 
 def _rates(configs: list[Config], here: Machine, seconds: float) -> dict[Resolved, float]:
     """The rate of matrix products in each precision that is used, fp32 always."""
-    from pipelines import precision
-    from pipelines.speed import matrix_product_rate
+    from pipelines.commands.speed import matrix_product_rate
+    from pipelines.runs import precision
 
     used: set[Resolved] = {"fp32", precision.of_machine(here)}
     for config in configs:
@@ -125,7 +127,7 @@ def _rates(configs: list[Config], here: Machine, seconds: float) -> dict[Resolve
 def _measured(config: Config, here: Machine, rates: dict[Resolved, float], seconds: float) -> dict[str, Any]:
     from tqdm import tqdm
 
-    from pipelines import benchmark
+    from pipelines.commands import benchmark
 
     bench = benchmark.prepare(config, here.device)
     latency = benchmark.latency(bench.model, bench.concept, here.device, min(seconds, RATE_SECONDS))

@@ -23,10 +23,11 @@ def main(options: argparse.Namespace) -> None:
     import numpy as np
     from PIL import Image
 
-    from pipelines import config_files, datasets
+    from pipelines.config import config_files
     from pipelines.errors import UsageError, printable
-    from pipelines.files import write_bytes
-    from pipelines.randomness import generator
+    from pipelines.runs import datasets
+    from pipelines.runs.files import write_bytes
+    from pipelines.runs.randomness import generator
     from symbols import counts
     from vision.torchvision_gate import make_grid
 

@@ -45,7 +45,7 @@ def main(options: argparse.Namespace) -> None:
 
 def findings() -> list[Finding]:
     """What there is to say about this machine."""
-    from pipelines.runs import versions
+    from pipelines.runs.folder import versions
 
     found = [
         Finding(
@@ -94,8 +94,8 @@ def _gpu() -> Finding:
 
 
 def _precision() -> Finding:
-    from pipelines import precision
     from pipelines.devices import machine
+    from pipelines.runs import precision
 
     here = machine("auto")
     what = f"bf16 arithmetic on this {'GPU' if here.device.type == 'cuda' else 'CPU'}"

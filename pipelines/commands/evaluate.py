@@ -24,9 +24,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring evaluate/metrics.json up to date, or write what it would be elsewhere."""
-    from pipelines import finished
+    from pipelines.commands import finished
     from pipelines.errors import printable
-    from pipelines.files import write_bytes
+    from pipelines.runs.files import write_bytes
 
     path, measures = finished.folder(options.run), Path("evaluate", "metrics.json")
     output = options.output and finished.check_output(options.output)

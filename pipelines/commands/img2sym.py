@@ -32,7 +32,7 @@ def main(options: argparse.Namespace) -> None:
 
     import torch
 
-    from pipelines import finished
+    from pipelines.commands import finished
     from pipelines.errors import UsageError, printable
 
     if not 0 <= options.threshold <= 1:

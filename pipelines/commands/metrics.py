@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.commands import Command, place, real, whole
-from pipelines.metric_names import METRICS, chosen, meaning
+from pipelines.commands.metric_names import METRICS, chosen, meaning
 
 if TYPE_CHECKING:
     from vision.metrics import Parts
@@ -99,7 +99,7 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def _of_file(options: argparse.Namespace) -> Source:
-    from pipelines import code_files
+    from pipelines.commands import code_files
 
     found = code_files.read(options.file, share=options.test_share, seed=options.seed, points=options.points)
     about = {"source": str(options.file), "split": found.split}
@@ -108,13 +108,14 @@ def _of_file(options: argparse.Namespace) -> Source:
 
 def _of_run(options: argparse.Namespace) -> Source:
     """Encode images of a run; rendered ones are drawn afresh, so that its own need not be made again."""
-    from pipelines import config_files, datasets, finished
-    from pipelines.config import RoomsData
+    from pipelines.commands import finished
+    from pipelines.config import RoomsData, config_files
     from pipelines.devices import machine
-    from pipelines.disentanglement import encoded
     from pipelines.errors import RunError, UsageError
-    from pipelines.runs import RunFolder, config_of
-    from pipelines.stages.learning import load
+    from pipelines.report.disentanglement import encoded
+    from pipelines.runs import datasets
+    from pipelines.runs.folder import RunFolder, config_of
+    from pipelines.training.learning import load
     from vision import models
     from vision.metrics import MetricError
     from vision.vae import VAE
@@ -142,8 +143,8 @@ def _of_run(options: argparse.Namespace) -> Source:
 
 
 def _sizes(parts: Parts, names: Sequence[str], seed: int) -> dict[str, Any]:
-    from pipelines.code_files import counts
-    from pipelines.runs import versions
+    from pipelines.commands.code_files import counts
+    from pipelines.runs.folder import versions
 
     return {
         "points": len(parts.codes),

@@ -22,9 +22,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring RUN/report.html up to date, or write what it would be elsewhere."""
-    from pipelines import finished
+    from pipelines.commands import finished
     from pipelines.errors import printable
-    from pipelines.files import write_bytes
+    from pipelines.runs.files import write_bytes
 
     path = finished.folder(options.run)
     output = options.output and finished.check_output(options.output)

@@ -42,17 +42,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
-    from pipelines import config_files, precision, stages, stopping
-    from pipelines.files import write_bytes, write_json
-    from pipelines.runs import RunFolder
+    from pipelines import stopping
+    from pipelines.config import config_files
+    from pipelines.runs import precision
+    from pipelines.runs.files import write_bytes, write_json
+    from pipelines.runs.folder import RunFolder
+    from pipelines.stages import graph as stages
 
     config = config_files.load(config_files.find(options.config), options.set)
     stages.check_names(options.stages, config)
     options.stages = stages.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
     with RunFolder(path) as run, stopping.like_interrupt():
-        from pipelines import datasets, preflight
         from pipelines.devices import machine
+        from pipelines.runs import datasets
+        from pipelines.stages import preflight
 
         here = machine(options.device, quiet=options.quiet)
         over = options.fresh and not options.stages
@@ -78,9 +82,11 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     Raises:
         RunError: When files of a stage that they build on were altered.
     """
-    from pipelines import config_files, datasets, precision, stages
+    from pipelines.config import config_files
     from pipelines.devices import machine
-    from pipelines.runs import RunFolder, config_of
+    from pipelines.runs import datasets, precision
+    from pipelines.runs.folder import RunFolder, config_of
+    from pipelines.stages import graph as stages
 
     names, run = stages.accompanied(names), RunFolder(path)
     if options.fresh or not all((run.stage(name) / "done.json").exists() for name in names):
@@ -113,7 +119,7 @@ def again(path: Path, names: list[str], options: argparse.Namespace, *, quiet: b
     Raises:
         UsageError: When the run has no config.
     """
-    from pipelines.runs import config_of
+    from pipelines.runs.folder import config_of
 
     asked = argparse.Namespace(
         config=str(config_of(path)),

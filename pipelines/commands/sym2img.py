@@ -27,7 +27,7 @@ def main(options: argparse.Namespace) -> None:
     """Write a grid of images, and beside it a JSON file that says what they are."""
     import torch
 
-    from pipelines import finished
+    from pipelines.commands import finished
     from pipelines.errors import UsageError, printable
     from symbols import evaluate
 

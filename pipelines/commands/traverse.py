@@ -27,11 +27,12 @@ def main(options: argparse.Namespace) -> None:
 
     import torch
 
-    from pipelines import figures, finished
+    from pipelines.commands import finished
     from pipelines.errors import RunError, UsageError, printable
-    from pipelines.files import read_json
-    from pipelines.runs import RunFolder
-    from pipelines.stages.learning import load
+    from pipelines.report import figures
+    from pipelines.runs.files import read_json
+    from pipelines.runs.folder import RunFolder
+    from pipelines.training.learning import load
     from vision import models
     from vision.data import to_unit
     from vision.vae import VAE

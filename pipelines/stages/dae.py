@@ -5,13 +5,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pipelines import datasets
 from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
-from pipelines.randomness import derive, noise
-from pipelines.runs import Made, RunFolder
-from pipelines.stages.learning import keep, learn
-from pipelines.updates import Loss
+from pipelines.runs import datasets
+from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.randomness import derive, noise
+from pipelines.training.learning import keep, learn
+from pipelines.training.updates import Loss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches

@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines import datasets, health
 from pipelines.config import Config
-from pipelines.datasets import Data
 from pipelines.devices import Machine
-from pipelines.disentanglement import disentanglement
 from pipelines.errors import RunError
-from pipelines.evaluation import (
+from pipelines.report import health
+from pipelines.report.disentanglement import disentanglement
+from pipelines.report.evaluation import (
     Scores,
     Sizes,
     frequencies,
@@ -35,15 +34,17 @@ from pipelines.evaluation import (
     tell_pairs,
     wanted,
 )
-from pipelines.files import read_json, write_json
-from pipelines.randomness import derive, generator
-from pipelines.real_images import describing, encoded, seeing
-from pipelines.realism import real, realism
-from pipelines.runs import FORMAT, OWN_MODEL, Made, RunFolder, versions
+from pipelines.report.summary import summary
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data
+from pipelines.runs.files import read_json, write_json
+from pipelines.runs.folder import FORMAT, OWN_MODEL, Made, RunFolder, versions
+from pipelines.runs.randomness import derive, generator
 from pipelines.stages.judge import trust
-from pipelines.stages.learning import load
+from pipelines.stages.real_images import describing, encoded, seeing
+from pipelines.stages.realism import real, realism
 from pipelines.stages.vision import load_vision
-from pipelines.summary import summary
+from pipelines.training.learning import load
 from scan import exact, models
 from scan.concept_model import ConceptModel
 from scan.grounding import SCAN

@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets
 from pipelines.config import Config
-from pipelines.datasets import Data
 from pipelines.devices import Machine, autocast, place
-from pipelines.randomness import derive, generator, noise
-from pipelines.runs import Made, RunFolder
-from pipelines.stages.learning import keep, learn
-from pipelines.updates import Loss
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data
+from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.randomness import derive, generator, noise
+from pipelines.training.learning import keep, learn
+from pipelines.training.updates import Loss
 from scan import models
 from scan.judge import Judge, augment, judge_loss
 from vision.data import ImageSet, batches

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipelines import datasets
 from pipelines.config import Config
 from pipelines.config import Operators as Settings
-from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
-from pipelines.randomness import derive, generator, noise
-from pipelines.runs import Made, RunFolder
-from pipelines.stages.learning import keep, learn, load
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data
+from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.stages.symbols import draw_examples
 from pipelines.stages.vision import encode, load_vision
-from pipelines.updates import Loss
+from pipelines.training.learning import keep, learn, load
+from pipelines.training.updates import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss

@@ -2,9 +2,9 @@
 
 from pipelines.config import Config
 from pipelines.devices import Machine
-from pipelines.files import write_bytes
-from pipelines.report import compose
-from pipelines.runs import Made, RunFolder
+from pipelines.report.compose import compose
+from pipelines.runs.files import write_bytes
+from pipelines.runs.folder import Made, RunFolder
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:

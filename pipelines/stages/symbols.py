@@ -9,19 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets
 from pipelines.config import Config
 from pipelines.config import Symbols as Settings
-from pipelines.datasets import Data
 from pipelines.devices import Machine
 from pipelines.errors import RunError
-from pipelines.evaluation import specific
-from pipelines.files import write_json
-from pipelines.randomness import derive, generator, noise
-from pipelines.runs import Made, RunFolder
-from pipelines.stages.learning import keep, learn
+from pipelines.report.evaluation import specific
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data
+from pipelines.runs.files import write_json
+from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.stages.vision import encode, load_vision
-from pipelines.updates import Loss
+from pipelines.training.learning import keep, learn
+from pipelines.training.updates import Loss
 from scan import models
 from scan.grounding import SCAN, grounding_loss, k_hot
 from scan.symbol_networks import ExpertSymbolEncoder

@@ -9,18 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines import datasets, health, schedules
 from pipelines.config import Config
 from pipelines.config import Vision as Settings
-from pipelines.datasets import Data
 from pipelines.devices import Machine, autocast, place
 from pipelines.errors import RunError
-from pipelines.evaluation import jsonable
-from pipelines.randomness import derive, generator, noise
-from pipelines.runs import OWN_MODEL, Made, RunFolder
-from pipelines.stages.learning import keep, load
-from pipelines.stages.starts import NOTE, Start, learn_best, steps_of
-from pipelines.updates import Loss
+from pipelines.report import health
+from pipelines.report.evaluation import jsonable
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data
+from pipelines.runs.folder import OWN_MODEL, Made, RunFolder
+from pipelines.runs.randomness import derive, generator, noise
+from pipelines.training import schedules
+from pipelines.training.learning import keep, load
+from pipelines.training.starts import NOTE, Start, learn_best, steps_of
+from pipelines.training.updates import Loss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches, to_unit

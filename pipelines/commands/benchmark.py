@@ -1,0 +1,238 @@
+"""What the trainings of a config cost on this machine, measured on the code that the stages train with.
+
+The networks have their first weights, and learn from a few images of the config's data set: neither changes
+the time of a step. Nothing is read from a run, and nothing is written.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import nn
+
+import scan.models
+import vision.models
+from pipelines.commands.speed import flop, timed
+from pipelines.config import Config, Learning, Precision, RoomsData, Splits
+from pipelines.devices import place
+from pipelines.errors import UsageError
+from pipelines.runs import datasets, splits
+from pipelines.runs.datasets import Data
+from pipelines.runs.precision import Resolved
+from pipelines.runs.randomness import generator
+from pipelines.stages import dae, judge, operators, symbols
+from pipelines.stages import vision as seeing
+from pipelines.training import schedules
+from pipelines.training.learning import optimiser
+from pipelines.training.starts import steps_of
+from pipelines.training.updates import Loss, descend
+from scan.concept_model import ConceptModel
+from scan.grounding import SCAN, k_hot
+from scan.judge import Judge
+from scan.operators import Operators
+from symbols import Concept
+from vision.dae import DAE
+from vision.vae import VAE
+
+M = TypeVar("M", bound=nn.Module)
+
+IMAGES = 1000
+"""To render, where the set is rendered."""
+TRIPLES = 200
+SYM2IMG_BATCH = 64
+"""Images of one symbol at once."""
+
+
+class Training(NamedTuple):
+    """A network, and what a stage minimises with it."""
+
+    stage: str
+    module: nn.Module
+    loss: Loss
+    settings: Learning
+    steps: int
+    """Of all starts together."""
+    precision: Resolved
+    decay: float = 0.0
+    """Of the weights."""
+
+
+class Cost(NamedTuple):
+    """What a training costs: the units are in the names."""
+
+    stage: str
+    parameters: int
+    precision: Resolved
+    batch: int
+    gflop_per_step: float
+    gflop_per_second: float
+    ratio_to_matrix_product: float
+    milliseconds_per_step: float
+    """The median of `measured_steps`: loss, gradient and optimiser."""
+    measured_steps: int
+    steps: int
+    estimated_seconds: float
+    """`steps` times the duration of one; what comes before and after them is not in it."""
+
+
+class Latency(NamedTuple):
+    """How long a symbol takes to become images, from the text of a concept on."""
+
+    one_image_milliseconds: float
+    batch_images: int
+    batch_milliseconds: float
+
+
+class Bench(NamedTuple):
+    """The networks of one config."""
+
+    shape: tuple[int, int, int]
+    """(C, H, W) of the images."""
+    concept: Concept
+    """One of those that are taught."""
+    trainings: list[Training]
+    model: ConceptModel
+    """Of the same networks."""
+
+
+def few_images(config: Config) -> Config:
+    """The config with as much of its data as the measurement needs, and lists that it certainly allows."""
+    data = config.data
+    if isinstance(data, RoomsData):
+        data = data.model_copy(update={"images": min(data.images, IMAGES)})
+    return config.model_copy(update={"data": data, "splits": Splits()})
+
+
+def prepare(config: Config, device: torch.device) -> Bench:
+    """Build the networks of a config whose precision is resolved, and what they learn from.
+
+    Raises:
+        UsageError: When the data cannot be loaded, are too few for any run, or do not suit the networks.
+    """
+    config = few_images(config)
+    images = datasets.images(config)
+    words = datasets.vocabulary(config, images)
+    data = Data(images, words, splits.draw(config, images, words))
+    torch.manual_seed(config.seed)
+    vae = _built(
+        "vision", vision.models.build, seeing.specification(config.vision, images.shape), VAE, device
+    )
+    spec = symbols.specification(config.symbols, words.size, vae.latents)
+    naming = _built("symbols", scan.models.build, spec, SCAN, device)
+    spec = operators.specification(config.operators)
+    recombining = _built("operators", scan.models.build, spec, Operators, device)
+    model = ConceptModel(vae, naming, recombining, words).eval()
+    trainings = [
+        *_dae(config, data, device),
+        _vision(config, data, vae, device),
+        *_on_codes(config, data, model, vae, device),
+        _judge(config, data, device),
+    ]
+    return Bench(images.shape, data.splits.train_symbols[0], trainings, model)
+
+
+def cost(training: Training, device: torch.device, rates: Mapping[Resolved, float], seconds: float) -> Cost:
+    """Measure a training for about `seconds`; its network learns meanwhile.
+
+    Args:
+        rates: The floating-point operations a second of a matrix product, by precision.
+    """
+    training.module.train()
+    learner = optimiser(training.module, training.decay)
+    update = descend(learner, training.loss, schedules.learning_rate(training.settings))
+    steps = itertools.count()
+
+    def step() -> None:
+        update(next(steps))
+
+    operations = flop(step)
+    duration, measured = timed(step, device, seconds)
+    achieved = operations / duration
+    return Cost(
+        stage=training.stage,
+        parameters=sum(parameter.numel() for parameter in training.module.parameters()),
+        precision=training.precision,
+        batch=training.settings.batch,
+        gflop_per_step=operations / 1e9,
+        gflop_per_second=achieved / 1e9,
+        ratio_to_matrix_product=achieved / rates[training.precision],
+        milliseconds_per_step=1e3 * duration,
+        measured_steps=measured,
+        steps=training.steps,
+        estimated_seconds=training.steps * duration,
+    )
+
+
+def latency(model: ConceptModel, concept: Concept, device: torch.device, seconds: float) -> Latency:
+    """How long `ConceptModel.sym2img` takes for the text of a concept, for one image and for many."""
+    text, noise = str(concept), torch.Generator(device).manual_seed(0)
+    one = timed(lambda: model.sym2img(text, 1, noise), device, seconds / 2)
+    many = timed(lambda: model.sym2img(text, SYM2IMG_BATCH, noise), device, seconds / 2)
+    return Latency(1e3 * one.seconds, SYM2IMG_BATCH, 1e3 * many.seconds)
+
+
+def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]:
+    settings = config.dae
+    if settings is not None:
+        spec = dae.specification(config, data.images.shape)
+        module = _built("dae", vision.models.build, spec, DAE, device)
+        pixels = datasets.resident(data.images, data.train, device)
+        loss = dae.loss_of(config, module, pixels)
+        yield Training("dae", module, loss, settings, settings.steps, _resolved(settings.precision))
+
+
+def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
+    settings = config.vision
+    frozen = None
+    if settings.reconstruction == "perceptual" and settings.layer != "pixels":
+        spec = dae.specification(config, data.images.shape)
+        frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
+    pixels = datasets.resident(data.images, data.train, device)
+    loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
+    return Training("vision", vae, loss, settings, steps_of(settings), _resolved(settings.precision))
+
+
+def _on_codes(
+    config: Config, data: Data, model: ConceptModel, vae: VAE, device: torch.device
+) -> Iterator[Training]:
+    """The two trainings that see no pixel."""
+    pairs = symbols.draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
+    q_x = seeing.encode(vae, pairs.pixels, np.arange(len(pairs.pixels)), device)
+    y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
+    triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
+    settings, decay = config.symbols, config.symbols.weight_decay
+    loss = symbols.loss_of(config, model.scan, y, q_x)
+    yield Training("symbols", model.scan, loss, settings, settings.steps, "fp32", decay)
+    assert model.operators is not None
+    loss = operators.loss_of(config, model.operators, model.scan, data, triples, q_x)
+    yield Training("operators", model.operators, loss, config.operators, config.operators.steps, "fp32")
+
+
+def _judge(config: Config, data: Data, device: torch.device) -> Training:
+    settings = config.judge
+    module = _built("judge", scan.models.build, judge.specification(data), Judge, device)
+    seen = judge.lessons(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
+    loss = judge.loss_of(config, module, seen, device)
+    return Training("judge", module, loss, settings, settings.steps, _resolved(settings.precision))
+
+
+def _built(
+    stage: str,
+    build: Callable[[Mapping[str, Any]], nn.Module],
+    spec: Mapping[str, Any],
+    kind: type[M],
+    device: torch.device,
+) -> M:
+    try:
+        module = build(spec)
+    except ValueError as error:
+        raise UsageError(f"{stage}: {error}") from error
+    assert isinstance(module, kind)
+    return place(module, device)
+
+
+def _resolved(chosen: Precision) -> Resolved:
+    assert chosen != "auto", "precision is resolved by now"
+    return chosen

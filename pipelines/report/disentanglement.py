@@ -1,0 +1,199 @@
+"""Disentanglement of a run's visual model: its codes of images whose factors are known, and their scores.
+
+A code is the mean of q(z|x). Rendered sets give fresh images of all combinations, others a draw of their own
+images, whether they were trained on or not: the model never saw a factor. Beside the model stand, on the same
+points, a perfect code (the factors' indices themselves) and a random one (standard normal, as wide as the
+model's), since neither scores 1 or 0 in every metric. Where latents are averaged over, those that do not
+differ from the prior are left out: the posterior says which, its codes do not.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from pipelines.runs.folder import versions
+from pipelines.runs.randomness import derive, generator
+from pipelines.stages.judge import fresh
+from pipelines.stages.vision import ACTIVE, encode
+from vision.data import ImageSet
+from vision.gaussian import kl_from_prior
+from vision.metrics import (
+    MetricError,
+    Parts,
+    dci,
+    mig_per_factor,
+    modularity,
+    mutual_information,
+    sap_matrix,
+)
+from vision.metrics.boosting import compiled
+from vision.metrics.dci import Estimator
+from vision.metrics.information import factor_entropies
+from vision.metrics.mig import gaps
+from vision.vae import VAE
+
+POINTS = 3_000
+"""To fit on, and half as many to test, in an evaluation."""
+FOREST_POINTS = 1_000
+"""For DCI without the compiled boosted trees."""
+DCI_WORK = 3_000 * 51 * 32
+"""Points x values of all factors x latents that DCI takes some seconds for; with more, fewer points."""
+FEWEST = 500
+BINS = 20
+AT_ONCE = 2_000
+MATRICES = "disentanglement.json"
+"""The file of the matrices, beside metrics.json."""
+
+
+class Encoded(NamedTuple):
+    """What a visual model says of images."""
+
+    parts: Parts
+    nats: np.ndarray
+    """(D,): mean KL of each latent from the prior."""
+    names: tuple[str, ...]
+    """The factors that vary; the columns of `parts`."""
+    left_out: tuple[str, ...]
+    """Factors with a single value among the first points to fit on, or to test on."""
+    images: str
+    """Which images, in words."""
+
+
+def encoded(
+    vae: VAE, images: ImageSet, points: int, seed: int, device: torch.device, *, quiet: bool = True
+) -> Encoded:
+    """Encode `points` images to fit on and half as many to test; no more than two thirds of a stored set.
+
+    Raises:
+        MetricError: When the images are too few, or no factor of them varies.
+    """
+    rng = generator(seed, "disentanglement images")
+    codes, factors, nats = [], [], []
+    total = points + points // 2
+    order = None if images.render else rng.permutation(len(images))[:total]
+    total = total if order is None else len(order)
+    hidden = True if quiet else None
+    with tqdm(total=total, desc="encoding", unit="image", delay=1, leave=False, disable=hidden) as bar:
+        for start in range(0, total, AT_ONCE):
+            n = min(AT_ONCE, total - start)
+            some = fresh(images, n, rng) if order is None else images.subset(order[start : start + n])
+            q = encode(vae, some.images, np.arange(n), device)
+            codes.append(q.mean.double().cpu().numpy())
+            factors.append(some.factors)
+            nats.append(kl_from_prior(q).double().cpu().numpy())
+            bar.update(n)
+    if total < 6:
+        raise MetricError(f"{total} images are too few")
+    z, v, fit = np.concatenate(codes), np.concatenate(factors), total * 2 // 3
+    head = v[: min(fit, FEWEST)], v[fit : fit + FEWEST // 2]  # so that it does in the parts for DCI, too
+    varies = np.logical_and(*((part != part[0]).any(axis=0) for part in head))
+    if not varies.any():
+        raise MetricError("no factor of the images varies")
+    v, kl = v[:, varies], np.concatenate(nats).mean(axis=0)
+    return Encoded(
+        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive(seed, "disentanglement"), kl > ACTIVE),
+        kl,
+        tuple(name for name, keep in zip(images.names, varies, strict=True) if keep),
+        tuple(name for name, keep in zip(images.names, varies, strict=True) if not keep),
+        "fresh images of all combinations" if order is None else "images of the data set",
+    )
+
+
+def disentanglement(
+    vae: VAE, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The entry of `metrics.json`, and the matrices behind it; where nothing can be scored both say why.
+
+    A rendered set no larger than the points asked for is taken to be a trial: as many images as it has.
+    """
+    try:
+        found = encoded(vae, images, min(points, max(len(images) * 2 // 3, FEWEST)), seed, device)
+        if len(found.names) < 2:
+            raise MetricError("the metrics compare factors: at least 2 that vary are needed")
+        return _told(found)
+    except MetricError as error:
+        why = {"not_measured": str(error)}
+        return {**why, "matrices": MATRICES}, why
+
+
+def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
+    parts = found.parts
+    rng = np.random.default_rng(parts.seed)
+    noise = [rng.standard_normal(part.shape) for part in (parts.codes, parts.codes_test)]
+    perfect = parts._replace(
+        codes=parts.factors.astype(np.float64),
+        codes_test=parts.factors_test.astype(np.float64),
+        active=None,
+    )
+    random = parts._replace(codes=noise[0], codes_test=noise[1], active=None)
+    few = _dci_points(parts)
+    scores, matrices = scored(parts, few)
+    told = {
+        **scores,
+        "perfect": scored(perfect, few)[0],
+        "random": scored(random, few)[0],
+        "codes": {"model": "mean of q(z|x)", "perfect": "factor indices", "random": "standard normal"},
+        "images": found.images,
+        "points": len(parts.codes),
+        "points_test": len(parts.codes_test),
+        "latents": parts.codes.shape[1],
+        "latents_active": int((found.nats > ACTIVE).sum()),
+        "factors": {n: len(np.unique(c)) for n, c in zip(found.names, parts.factors.T, strict=True)},
+        "factors_left_out": list(found.left_out),
+        "bins": BINS,
+        "seed": parts.seed,
+        "versions": {**versions(), "numba": _numba()},
+        "matrices": MATRICES,
+    }
+    return told, {"factors": list(found.names), "kl_per_latent": found.nats.tolist(), **matrices}
+
+
+def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The scores of a code, and the matrices (D, K) that they are read from."""
+    codes, factors, codes_test, factors_test, seed, active = parts
+    predicted = sap_matrix(codes, factors, codes_test, factors_test)
+    few, some = dci_points, max(dci_points // 2, 2)
+    estimator: Estimator = "gradient_boosting" if compiled() else "random_forest"
+    learned = dci(
+        codes[:few], factors[:few], codes_test[:some], factors_test[:some], estimator=estimator, seed=seed
+    )
+    scores = {
+        "mig": float(mig_per_factor(codes, factors, bins=BINS).mean()),
+        "modularity": modularity(codes, factors, bins=BINS),
+        "modularity_live": modularity(codes, factors, bins=BINS, live_only=True, active=active),
+        "sap": float(gaps(predicted, axis=0).mean()),
+        "dci": {
+            **{name: getattr(learned, name) for name in learned._fields if name != "importance"},
+            "points": len(codes[:few]),
+            "points_test": len(codes_test[:some]),
+        },
+    }
+    matrices = {
+        "factor_entropy": factor_entropies(factors).tolist(),
+        "mutual_information": mutual_information(codes, factors, bins=BINS).tolist(),
+        "dci_importance": learned.importance.tolist(),
+        "sap": predicted.tolist(),
+    }
+    return scores, matrices
+
+
+def _dci_points(parts: Parts) -> int:
+    if not compiled():
+        return min(len(parts.codes), FOREST_POINTS)
+    values = sum(len(np.unique(column)) for column in parts.factors.T)
+    affordable = DCI_WORK // (values * parts.codes.shape[1])
+    return min(len(parts.codes), max(affordable, FEWEST))
+
+
+def _numba() -> str:
+    from importlib.metadata import version
+
+    return version("numba") if compiled() else "not installed"
+
+
+def by_kl(matrices: Mapping[str, Any]) -> Sequence[int]:
+    """The latents of the matrices, the most informed first."""
+    return np.argsort(-np.array(matrices["kl_per_latent"]), kind="stable").tolist()

@@ -1,0 +1,299 @@
+"""From the config to images, a vocabulary, and the published lists of what is taught, tested and held out.
+
+The lists are drawn once, from the seed, and written to `data.json`; every stage reads them from there. A
+held-out combination or pair of values is unseen by every stage that learns to name, both as an image and as
+a symbol; the test images are unseen, their combinations are not. Rendered images are not stored: the same
+config and seed render them again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from pipelines.config import Config, FolderData, NpzData, RoomsData
+from pipelines.config.values import SIDES
+from pipelines.devices import Machine
+from pipelines.errors import RunError, UsageError, shortened
+from pipelines.runs.files import read_json
+from pipelines.runs.folder import FORMAT, RunFolder, check_format
+from pipelines.runs.randomness import generator
+from pipelines.runs.splits import Splits, draw, notes, shows_pair
+from symbols import Attribute, Concept, Triple, Unseen, Vocabulary, VocabularyError
+from vision.data import DataError, ImageSet, load_folder, load_npz, to_unit
+from vision.data.rooms import rooms
+
+RENDERED_AT_ONCE = 2_000
+LISTED = 5
+"""Attributes that an error names at most."""
+
+AnyData = RoomsData | NpzData | FolderData
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a stage works on."""
+
+    images: ImageSet
+    vocabulary: Vocabulary
+    splits: Splits
+
+    def may_be_learned_from(self, factors: np.ndarray) -> np.ndarray:
+        """Which of N images (N, A) show neither a held-out combination nor a held-out pair: bool (N,)."""
+        held_out = self.vocabulary.shows_any(factors, self.splits.held_out)
+        return ~held_out & ~shows_pair(self.vocabulary, factors, self.splits.held_out_pairs)
+
+    @cached_property
+    def train(self) -> np.ndarray:
+        """Indices of the images that may be trained on: neither of a held-out combination, nor with a
+        held-out pair, nor test images."""
+        allowed = self.may_be_learned_from(self.images.factors)
+        allowed[self.splits.test_images] = False
+        return np.flatnonzero(allowed)
+
+    @cached_property
+    def held_out(self) -> np.ndarray:
+        """Indices of the images of held-out combinations."""
+        return np.flatnonzero(self.vocabulary.shows_any(self.images.factors, self.splits.held_out))
+
+    @cached_property
+    def held_out_pairs(self) -> np.ndarray:
+        """Indices of the images that show both values of a held-out pair."""
+        return np.flatnonzero(shows_pair(self.vocabulary, self.images.factors, self.splits.held_out_pairs))
+
+    @cached_property
+    def unseen(self) -> Unseen:
+        """The concepts that nothing may be trained on, as `symbols` draws around them."""
+        splits = self.splits
+        shown = self.images.factors[self.train]
+        return Unseen(self.vocabulary, splits.held_out, splits.held_out_pairs, shown)
+
+
+def images(config: Config, *, quiet: bool = True) -> ImageSet:
+    """The image set that the config asks for; the last one is kept in memory for the next stage.
+
+    Raises:
+        UsageError: When a file is not given, missing or not usable.
+    """
+    key = (config.data.model_copy(update={"aliases": ()}), config.seed)
+    if key not in _kept:
+        _kept.clear()
+        _kept[key] = _images(*key, quiet)
+    return _kept[key]
+
+
+_kept: dict[tuple[AnyData, int], ImageSet] = {}
+
+
+def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
+    try:
+        match data:
+            case RoomsData():
+                return _rendered(data, generator(seed, "images"), quiet)
+            case NpzData():
+                found = load_npz(_path(data), data.names, binary=data.binary)
+                return found if data.size is None else found.resized(data.size)
+            case FolderData():
+                return load_folder(
+                    _path(data),
+                    data.table,
+                    data.size,
+                    attributes=data.attributes,
+                    binary=data.binary,
+                    file_column=data.file_column,
+                    resize=data.resize,
+                    allow_outside=data.allow_outside,
+                )
+    except DataError as error:
+        raise UsageError(str(error)) from error
+
+
+def _rendered(data: RoomsData, rng: np.random.Generator, quiet: bool) -> ImageSet:
+    """Render in parts, so that there is progress to show."""
+    hidden = True if quiet else None
+    with tqdm(total=data.images, desc="rendering", unit="image", delay=1, disable=hidden) as bar:
+        parts = []
+        for start in range(0, data.images, RENDERED_AT_ONCE):
+            parts.append(rooms(min(RENDERED_AT_ONCE, data.images - start), size=data.size, rng=rng))
+            bar.update(len(parts[-1]))
+    return replace(
+        parts[0],
+        images=torch.cat([part.images for part in parts]),
+        factors=np.concatenate([part.factors for part in parts]),
+    )
+
+
+def _path(data: NpzData | FolderData) -> str:
+    if data.path is None:
+        obtain = f" ({data.obtain})" if data.obtain else ""
+        raise UsageError(f"this data set is read from a file: --set data.path=PATH{obtain}")
+    return data.path
+
+
+def vocabulary(config: Config, image_set: ImageSet) -> Vocabulary:
+    """The words for an image set, with the config's aliases.
+
+    Raises:
+        UsageError: For a name that cannot be one, or an alias that names nothing.
+    """
+    named = zip(image_set.names, image_set.value_names, strict=True)
+    try:
+        return Vocabulary(
+            tuple(
+                Attribute(name, binary=True) if name in image_set.binary else Attribute(name, values)
+                for name, values in named
+            ),
+            {name: Concept(items) for name, items in config.data.aliases.items()},
+        )
+    except VocabularyError as error:
+        raise UsageError(f"data: {error}") from error
+
+
+def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = False) -> dict[str, Any]:
+    """The content of `data.json`: what is there when it answers this config and this data, else newly drawn.
+
+    With `fresh` it is newly drawn whatever is there.
+
+    Raises:
+        UsageError: When the data cannot be loaded or split.
+        RunError: When `data.json` is damaged or of another format.
+    """
+    asked = config.model_dump(mode="json", include={"data", "splits", "seed"})
+    path = run.path / "data.json"
+    if path.exists() and not fresh:
+        found = read_json(path)
+        check_format(found, path)
+        rendered = isinstance(config.data, RoomsData)
+        if found["asked"] == asked and (rendered or images(config).sha256() == found["sha256"]):
+            return found
+    if isinstance(config.data, RoomsData):
+        machine.say(f"data: rendering {config.data.images:,} images")
+    image_set = images(config, quiet=machine.quiet)
+    check_images(config, image_set)
+    words = vocabulary(config, image_set)
+    splits = draw(config, image_set, words)
+    for note in notes(config, splits, image_set, words):
+        machine.say(note)
+    return _describe(asked, image_set, words, splits)
+
+
+def check_images(config: Config, image_set: ImageSet) -> None:
+    """Refuse images that no network takes, and attributes that are the same in all images of a stored set.
+
+    Raises:
+        UsageError: With what would work.
+    """
+    _, height, width = image_set.shape
+    if min(height, width) < SIDES[0]:
+        scaled = "data.resize=true and data.size" if isinstance(config.data, FolderData) else "data.size"
+        raise UsageError(
+            f"data: the images have {height}x{width} pixels, a side is at least {SIDES[0]}: "
+            f"set {scaled} to scale them"
+        )
+    constant = (image_set.factors == image_set.factors[:1]).all(axis=0).tolist()
+    same = [name for name, is_constant in zip(image_set.names, constant, strict=True) if is_constant]
+    if same and image_set.render is None:
+        named = ", ".join(f'"{shortened(name)}"' for name in same[:LISTED])
+        more = f" and {len(same) - LISTED} more" if len(same) > LISTED else ""
+        how = ", by data.attributes" if isinstance(config.data, FolderData) else ""
+        raise UsageError(
+            f"data: all images have the same value of {named}{more}: nothing can be learned of an attribute "
+            f"with one value, leave it out of the data{how}"
+        )
+
+
+def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:
+    """The config with the sizes that the lists of `data.json` have, where defaults were too large."""
+    sizes = {name: len(found) for name, found in record["splits"].items()}
+    if sizes == config.splits.model_dump():
+        return config
+    return config.model_copy(update={"splits": type(config.splits)(**sizes)})
+
+
+def _describe(
+    asked: Mapping[str, Any], image_set: ImageSet, words: Vocabulary, splits: Splits
+) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "name": image_set.name,
+        "source": image_set.source,
+        "licence": image_set.licence,
+        "sha256": image_set.sha256(),
+        "images": len(image_set),
+        "shape": list(image_set.shape),
+        "asked": dict(asked),
+        "vocabulary": words.to_dict(),
+        "splits": {
+            "held_out": [dict(concept.items) for concept in splits.held_out],
+            "held_out_pairs": [dict(concept.items) for concept in splits.held_out_pairs],
+            "test_images": splits.test_images.tolist(),
+            "train_symbols": [dict(concept.items) for concept in splits.train_symbols],
+            "validation_symbols": [dict(concept.items) for concept in splits.validation_symbols],
+            "test_symbols": [dict(concept.items) for concept in splits.test_symbols],
+            "test_operators": [
+                {"op": op, "left": dict(left.items), "right": dict(right.items), "result": dict(result.items)}
+                for op, left, right, result in splits.test_operators
+            ],
+        },
+    }
+
+
+def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
+    """The data of a run, as its `data.json` says.
+
+    Raises:
+        RunError: When the images are not those that the run began with.
+    """
+    path = run.path / "data.json"
+    content = read_json(path)
+    check_format(content, path)
+    image_set = images(config, quiet=quiet)
+    if image_set.sha256() != content["sha256"]:
+        raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
+    try:
+        return _recorded(content, image_set)
+    except (ValueError, TypeError, IndexError) as error:
+        raise RunError(f"{path} is damaged ({shortened(str(error))})") from error
+
+
+def _recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
+    """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
+    words = Vocabulary.from_dict(content["vocabulary"])
+    lists = content["splits"]
+    if max(lists["test_images"], default=0) >= len(image_set):
+        raise ValueError(f"test_images: there are {len(image_set)} images")
+    return Data(
+        image_set,
+        words,
+        Splits(
+            _concepts(words, lists["held_out"]),
+            np.array(lists["test_images"], dtype=np.int64),
+            _concepts(words, lists["train_symbols"]),
+            _concepts(words, lists["test_symbols"]),
+            tuple(
+                Triple(t["op"], *(words.concept(t[side]) for side in ("left", "right", "result")))
+                for t in lists["test_operators"]
+            ),
+            _concepts(words, lists["validation_symbols"]),
+            _concepts(words, lists["held_out_pairs"]),
+        ),
+    )
+
+
+def _concepts(words: Vocabulary, items: Sequence[Mapping[str, str]]) -> tuple[Concept, ...]:
+    return tuple(words.concept(concept) for concept in items)
+
+
+def resident(image_set: ImageSet, indices: np.ndarray, device: torch.device) -> Tensor:
+    """The images at `indices` on a device, uint8 (N, H, W, C): the order in which convolutions are fast."""
+    return image_set.images[torch.from_numpy(indices)].permute(0, 2, 3, 1).contiguous().to(device)
+
+
+def batch(pixels: Tensor, rows: Tensor | slice) -> Tensor:
+    """Rows of resident pixels as images (B, C, H, W) in [0, 1], channels last in memory."""
+    return to_unit(pixels[rows]).permute(0, 3, 1, 2)

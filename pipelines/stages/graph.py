@@ -1,0 +1,322 @@
+"""The stages of a run, in order, and what each is made from.
+
+A stage reads its predecessors' folders and writes its own; nothing else passes between them. So each can be
+run alone, repeated, resumed, or replaced by the user's own model file. This module imports no torch: what a
+stage does is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pipelines.config import Config
+from pipelines.errors import RunError, UsageError
+from pipelines.report import health
+from pipelines.runs import precision
+from pipelines.runs.files import fingerprint, read_json
+from pipelines.runs.folder import OWN_MODEL, Inputs, Made, RunFolder, Status
+
+if TYPE_CHECKING:
+    from pipelines.devices import Machine
+
+
+class Stage(NamedTuple):
+    """A stage and all that its result depends on."""
+
+    run: Callable[[Config, RunFolder, Machine], Made]
+    settings: tuple[str, ...]
+    """Dotted keys of the config: sections or single settings."""
+    data: tuple[str, ...]
+    """Keys of data.json, "splits.x" for one list."""
+    reads: tuple[str, ...]
+    """Stages whose results it reads."""
+    shows: tuple[str, ...] = ()
+    """Stages whose results it shows where they are there."""
+
+
+def _dae(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import dae
+
+    return dae.run(config, run, machine)
+
+
+def _vision(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import vision
+
+    return vision.run(config, run, machine)
+
+
+def _symbols(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import symbols
+
+    return symbols.run(config, run, machine)
+
+
+def _operators(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import operators
+
+    return operators.run(config, run, machine)
+
+
+def _judge(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import judge
+
+    return judge.run(config, run, machine)
+
+
+def _evaluate(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import evaluate
+
+    return evaluate.run(config, run, machine)
+
+
+def _report(config: Config, run: RunFolder, machine: Machine) -> Made:
+    from pipelines.stages import report
+
+    return report.run(config, run, machine)
+
+
+SEEN = ("sha256", "splits.held_out", "splits.held_out_pairs", "splits.test_images")
+"""What decides which images a stage may train on."""
+
+STAGES: dict[str, Stage] = {
+    "dae": Stage(_dae, settings=("seed", "dae", "vision.colour"), data=SEEN, reads=()),
+    "vision": Stage(_vision, settings=("seed", "vision"), data=SEEN, reads=("dae",)),
+    "symbols": Stage(
+        _symbols,
+        settings=("seed", "symbols"),
+        data=(*SEEN, "vocabulary.attributes", "splits.train_symbols"),
+        reads=("vision",),
+    ),
+    "operators": Stage(
+        _operators,
+        settings=("seed", "operators"),
+        data=(*SEEN, "vocabulary.attributes", "splits.test_operators"),
+        reads=("vision", "symbols"),
+    ),
+    "judge": Stage(_judge, settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
+    "evaluate": Stage(
+        _evaluate,
+        settings=("seed", "evaluate", "vision.precision"),
+        data=("sha256", "vocabulary.attributes", "splits"),
+        reads=("vision", "symbols", "operators", "judge"),
+    ),
+    "report": Stage(
+        _report,
+        settings=tuple(Config.model_fields),
+        data=("sha256", "vocabulary", "splits"),
+        reads=(),
+        shows=("dae", "vision", "symbols", "operators", "judge", "evaluate"),
+    ),
+}
+
+NOT_INPUTS = ("checkpoint_seconds",)
+"""Settings that no result depends on."""
+
+
+def enabled(config: Config) -> list[str]:
+    """The stages of this run, in order: there is a DAE only where the config has a section for it."""
+    return [name for name in STAGES if name != "dae" or config.dae is not None]
+
+
+def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder) -> Inputs:
+    """Everything that the result of a stage depends on, flat; `record` is the content of data.json.
+
+    Raises:
+        RunError: When a predecessor is not finished.
+    """
+    stage = STAGES[name]
+    settings = _flat(config.model_dump(mode="json"))
+    found = {
+        key: value
+        for key, value in settings.items()
+        if any(f"{key}.".startswith(f"{wanted}.") for wanted in stage.settings)
+        and key.rpartition(".")[2] not in NOT_INPUTS
+    }
+    for key in stage.data:
+        value: Any = record
+        for part in key.split("."):
+            value = value[part]
+        found[f"data.{'images' if key == 'sha256' else key}.sha256"] = fingerprint(value)
+    for before in stage.reads:
+        if before in enabled(config):
+            files = read_json(run.stage(before) / "done.json")["files"]
+            found[f"{before}/{OWN_MODEL}"] = files.get(OWN_MODEL) or fingerprint(files)
+    for shown in stage.shows:
+        if (run.stage(shown) / "done.json").exists():
+            found[shown] = fingerprint(read_json(run.stage(shown) / "done.json"))
+    return found
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
+    """Remove the results of stages; a model that the user put there only with `also_own`."""
+    for name in names:
+        if also_own or not is_own(run, name):
+            run.discard(name)
+
+
+def adopt(config: Config, run: RunFolder, *, but: Sequence[str] = ()) -> None:
+    """Write receipts for the models that the user put into stage folders, `but` those of some stages."""
+    for name in enabled(config):
+        if name not in but and not (run.stage(name) / "done.json").exists() and is_own(run, name):
+            run.adopt(name)
+
+
+def is_own(run: RunFolder, name: str) -> bool:
+    """Whether the model of a stage is the user's own."""
+    try:
+        return bool(read_json(run.stage(name) / "done.json").get("own"))
+    except RunError:  # missing or damaged
+        ours = ("done.json", "inputs.json", "state")
+        folder = run.stage(name)
+        return (folder / OWN_MODEL).exists() and not any((folder / note).exists() for note in ours)
+
+
+def accompanied(names: Sequence[str]) -> list[str]:
+    """The names, and the judge where they have the evaluation: it comes along when it is not up to date."""
+    return [*(["judge"] if "evaluate" in names and "judge" not in names else []), *names]
+
+
+def check_names(names: Sequence[str], config: Config) -> None:
+    """Refuse a stage that this run has not.
+
+    Raises:
+        UsageError: With the nearest name.
+    """
+    for name in names:
+        if name not in enabled(config):
+            close = difflib.get_close_matches(name, enabled(config), n=1)
+            hint = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(enabled(config))}"
+            raise UsageError(f"no stage '{name}' in this run{hint}")
+
+
+def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> None:
+    """Refuse to make a finished run again with other settings where the user named neither it nor a stage.
+
+    Raises:
+        UsageError: With what differs, and what to type.
+    """
+    there = enabled(config)
+    if not all((run.stage(name) / "done.json").exists() for name in there):
+        return
+    for name in there:
+        status = run.status(name, inputs(name, config, record, run))
+        if status.kind == "changed" and name != "report":
+            raise UsageError(
+                f"{run.path} holds a finished run with other settings ({status.why}): name another folder "
+                f"by --run-dir; or --run-dir {run.path} makes again what differs, --fresh all of it"
+            )
+
+
+def check_predecessors(
+    names: Sequence[str],
+    config: Config,
+    record: Mapping[str, Any],
+    run: RunFolder,
+    *,
+    fresh: bool = False,
+) -> None:
+    """Refuse to run some stages alone where one that they build on is not up to date.
+
+    Args:
+        fresh: Whether what the named stages made will be discarded.
+
+    Raises:
+        UsageError: When a predecessor must be made first.
+        RunError: When a predecessor's files were altered.
+    """
+    needed = predecessors(names, config)
+    for name in (stage for stage in enabled(config) if stage in needed and stage not in names):
+        status = (
+            run.status(name, inputs(name, config, record, run))
+            if _ready(name, config, run, names if fresh else ())
+            else Status("absent")
+        )
+        if status.kind == "altered":
+            raise RunError(_altered(name, status))
+        if status.kind not in ("done", "own"):
+            why = (
+                f"was made with other settings ({status.why})"
+                if status.kind == "changed"
+                else "is not finished"
+            )
+            raise UsageError(
+                f"{names[-1]} needs {name}, which {why}: name {name} too, or no stage to make all"
+            )
+
+
+def predecessors(names: Sequence[str], config: Config) -> set[str]:
+    """The stages that some build on, directly or not."""
+    direct = {before for name in names for before in STAGES[name].reads if before in enabled(config)}
+    return direct | predecessors(sorted(direct), config) if direct else direct
+
+
+def _ready(name: str, config: Config, run: RunFolder, discarded: Sequence[str]) -> bool:
+    before = [one for one in STAGES[name].reads if one in enabled(config)]
+    return all((run.stage(one) / "done.json").exists() and one not in discarded for one in before)
+
+
+def _altered(name: str, status: Status) -> str:
+    return (
+        f"{status.why}; name the stage to make it again (scan run CONFIG {name}), "
+        f"or delete {name}/done.json to use the file as your own"
+    )
+
+
+def execute(
+    config: Config,
+    run: RunFolder,
+    record: Mapping[str, Any],
+    machine: Machine,
+    names: Sequence[str] = (),
+) -> None:
+    """Bring the named stages, or all, up to date, in order.
+
+    A stage that is done with the same inputs is left as it is, also when it is named; one whose files were
+    altered is made again only when it is named.
+
+    Raises:
+        RunError: When a file was altered, or the stage failed.
+        InterruptedRun: When the process was told to stop.
+    """
+    warning = precision.slow(config, machine)
+    for name in (stage for stage in enabled(config) if not names or stage in names):
+        made_from = inputs(name, config, record, run)
+        status = run.status(name, made_from)
+        if status.kind == "altered" and name not in names:
+            raise RunError(_altered(name, status))
+        if status.kind == "done":
+            machine.say(f"{name}: up to date")
+            continue
+        if status.kind == "own":
+            machine.say(f"{name}: your own {name}/{OWN_MODEL}")
+            continue
+        if status.kind == "changed":
+            machine.say(f"{name}: made again, since {status.why}")
+        if status.kind == "partial":
+            machine.say(f"{name}: goes on from where it stopped")
+        if warning and name in precision.USERS:
+            machine.say(warning)
+            warning = ""
+        began = time.monotonic()
+        run.begin(name, made_from)
+        made = STAGES[name].run(config, run, machine)
+        seconds = made.earlier_seconds + time.monotonic() - began
+        run.finish(name, made_from, made.files, seconds)
+        machine.say(f"{name}: done in {seconds:.1f} s")
+        if name in health.LEARNED and "metrics.json" in made.files:
+            for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
+                machine.say(f"{name}: warning: {line}")

@@ -1,0 +1,159 @@
+"""What config and data decide together, checked before the first step of any training.
+
+The networks are built without memory, as the stages will build them, so that whatever they refuse (a colour
+space for other channels, more halving layers than the images have pixels for), and what they would take in
+memory, is said at once. Nothing is pushed through them: on torch's "meta" device the first convolution costs
+seconds.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from torch import nn
+
+import scan.models
+import vision.models
+from pipelines.config import Config
+from pipelines.errors import RunError, UsageError, shortened
+from pipelines.runs.folder import RunFolder
+from pipelines.stages import dae, operators, own_models
+from pipelines.stages.graph import enabled, is_own, predecessors
+from pipelines.stages.symbols import specification as scan_specification
+from pipelines.stages.vision import specification
+from symbols import Vocabulary
+from vision import weights
+from vision.networks import WIDTHS
+from vision.vae import VAE
+
+BYTES_A_WEIGHT = 16
+"""A weight, its gradient and the two moments of Adam."""
+BYTES_AN_OUTPUT = 8
+"""An output of a layer and its gradient."""
+MOST_BYTES = 2**36
+"""Of what one network takes in training."""
+
+Shape = tuple[int, int, int]
+
+
+class Network(NamedTuple):
+    """The network of a stage."""
+
+    build: Callable[[], nn.Module]
+    outputs: int
+    """Numbers that its layers put out for one example, those of a few units left out."""
+    sizes: str
+    """The settings that decide how large it is."""
+
+
+def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequence[str] = ()) -> None:
+    """Refuse a config that its data do not suit, and models of the user's own that do not suit either.
+
+    Args:
+        record: The content of data.json.
+        names: The stages that are asked for; all where none is named. These and those that they build on are
+            checked.
+
+    Raises:
+        UsageError: One line that names the setting, what was expected, and what would work.
+        RunError: For a model of the user's own that cannot be loaded, or was made for other data.
+    """
+    channels, height, width = record["shape"]
+    shape = channels, height, width
+    try:
+        words = Vocabulary.from_dict(record["vocabulary"])
+    except ValueError as error:
+        raise RunError(f"{run.path / 'data.json'} is damaged ({shortened(str(error))})") from error
+    asked = {*names, *predecessors(names, config)} if names else set(enabled(config))
+    own = [name for name in enabled(config) if name in asked and is_own(run, name)]
+    planned = [name for name in NETWORKS if name in asked and name not in own and name in enabled(config)]
+    for stage in planned:
+        if stage in ("dae", "vision"):
+            _check_images(stage, config, shape)
+    latents = _latents(config, shape) if "vision" in planned else 0
+    latents = own_models.check(config, shape, words, run, own, latents)
+    for stage in planned:
+        _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
+
+
+def _check_images(stage: str, config: Config, shape: Shape) -> None:
+    """Refuse settings of a stage that images of other proportions would suit, with one that suits these."""
+    channels, height, width = shape
+    section = config.vision if stage == "vision" or config.dae is None else config.dae
+    widths, most = section.widths, min(height, width).bit_length() - 1
+    if not 1 <= len(widths) <= most:
+        some = ", ".join(map(str, widths[:most])) or "32"
+        larger = f", or data.size of at least {2 ** len(widths)}" if widths else ""
+        raise UsageError(
+            f"{stage}.widths: each of the {len(widths)} halves the images, and {height}x{width} pixels allow "
+            f"1 to {most}: e.g. --set {stage}.widths=[{some}]{larger}"
+        )
+    if config.vision.colour != "rgb" and channels != 3:
+        raise UsageError(
+            f"vision.colour: {config.vision.colour} needs images with 3 channels, these have {channels}: "
+            "--set vision.colour=rgb"
+        )
+
+
+def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    assert config.dae is not None, "there is no such stage without its section"
+    spec = dae.specification(config, shape)
+    return Network(
+        lambda: vision.models.build(spec), 2 * _outputs(shape, config.dae.widths), "widths or code"
+    )
+
+
+def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    settings = config.vision
+    spec = specification(settings, shape)
+    masks = settings.layers * shape[1] * shape[2] if settings.kind == "layered_vae" else 0
+    return Network(
+        lambda: vision.models.build(spec),
+        2 * _outputs(shape, settings.widths) + masks,
+        "widths, hidden or latents",
+    )
+
+
+def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = scan_specification(config.symbols, words.size, latents)
+    return Network(lambda: scan.models.build(spec), words.size * latents, "hidden")
+
+
+def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = operators.specification(config.operators)
+    return Network(lambda: scan.models.build(spec), latents * sum(config.operators.hidden), "hidden")
+
+
+def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec = {"kind": "judge", "shape": list(shape), "sizes": list(words.factor_sizes)}
+    return Network(lambda: scan.models.build(spec), _outputs(shape, WIDTHS), "batch")
+
+
+def _outputs(shape: Shape, widths: Sequence[int]) -> int:
+    """Of an image and of the halving layers that follow."""
+    channels, height, width = shape
+    return sum(n * (height >> i) * (width >> i) for i, n in enumerate((channels, *widths)))
+
+
+NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _operators, "judge": _judge}
+
+
+def _latents(config: Config, shape: Shape) -> int:
+    """Of the visual model that the config describes."""
+    planned = weights.without_memory(lambda: vision.models.build(specification(config.vision, shape)))
+    assert isinstance(planned, VAE), "the config has no other kinds"
+    return planned.latents
+
+
+def _check_network(stage: str, config: Config, network: Network) -> None:
+    try:
+        module = weights.without_memory(network.build)
+    except ValueError as error:
+        raise UsageError(f"{stage}: its network and the data do not fit ({shortened(str(error))})") from error
+    for_weights = BYTES_A_WEIGHT * sum(parameter.numel() for parameter in module.parameters())
+    for_batch = BYTES_AN_OUTPUT * network.outputs * getattr(config, stage).batch
+    if for_weights + for_batch > MOST_BYTES:
+        key = network.sizes if for_weights > for_batch else "batch"
+        raise UsageError(
+            f"{stage}: the network takes {(for_weights + for_batch) / 2**30:,.0f} GiB in training, at most "
+            f"{MOST_BYTES / 2**30:.0f} are allowed: lower {stage}.{key}"
+        )

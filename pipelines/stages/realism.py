@@ -1,0 +1,214 @@
+"""How like real images a model's images are, by `scan.realism`, each measure beside that of real images.
+
+Accuracy and diversity rest on a judge that knows the data's values and no others. Here imagined images are
+compared with real ones: their colours with the data's colours, each image with the nearest real one, and how
+much images of one concept vary in what has no name.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipelines.report.evaluation import DECODING_BATCH, wanted
+from pipelines.runs.datasets import Data
+from pipelines.runs.randomness import derive, generator
+from scan.concept_model import ConceptModel
+from scan.judge import Judge
+from scan.realism import (
+    ColourProbe,
+    colour_probe,
+    nearest_distance,
+    palette_distance,
+    spread,
+    variance_within,
+)
+from symbols import Concept
+from vision.data import to_unit
+
+IMAGES = 1000
+"""Imagined images of a split, and at most as many real ones beside them."""
+AMONG = 5000
+"""Training images among which the nearest is looked for, and on which the colour probe is fitted."""
+DUPLICATES = 0.5
+"""Median distance of real images below which most have a copy: no distance can be compared with it."""
+CONCEPTS = 40
+SAMPLES = 16
+"""Concepts, and images of each, on which the variance within a concept is measured."""
+
+
+class Real(NamedTuple):
+    """Real images, and what the measures make of them."""
+
+    train: Tensor
+    """(N, C, H, W) in [0, 1]."""
+    test: Tensor
+    nearest: float
+    """Median distance of a test image from the nearest training image, as `nearest_distance` has it."""
+    confidence: np.ndarray
+    """(A,): the judge's mean probability of its best value."""
+    variance: float
+    probe: ColourProbe | None
+    """None where no factor is a colour."""
+
+
+@torch.no_grad()
+def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
+    """Measure real images: some that were trained on, and test images."""
+    rng = generator(seed, "real images")
+    rows = rng.permutation(data.train)[:AMONG]
+    train = _images(data, rows, device)
+    test = _images(data, rng.permutation(data.splits.test_images)[:IMAGES], device)
+    coloured = tuple(data.images.colours)
+    probe = None
+    if coloured:
+        painted = [
+            torch.tensor(data.images.colours[name])[data.images.factors[rows, data.images.names.index(name)]]
+            for name in coloured
+        ]
+        probe = colour_probe(train, torch.stack(painted, dim=1).to(device))
+    return Real(
+        train,
+        test,
+        nearest_distance(test, train).median().item(),
+        _confidence(judge, test).mean(axis=0),
+        variance_within(test.unsqueeze(0)).mean().item(),
+        probe,
+    )
+
+
+@torch.no_grad()
+def realism(
+    model: ConceptModel, judge: Judge, data: Data, concepts: Sequence[Concept], beside: Real, seed: int
+) -> dict[str, Any]:
+    """Compare what a model imagines of some concepts with real images; the entry of `metrics.json`.
+
+    Distances are medians, in units of 0 to 255. Where nothing can be measured there is None.
+    """
+    dice = torch.Generator(model.device).manual_seed(derive(seed, "realism"))
+    each = max(1, IMAGES // len(concepts))
+    q = model.ground_concepts(concepts)
+    x = _decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(dice))
+    left_open = np.repeat(wanted(data.vocabulary, concepts) < 0, each, axis=0)
+    sure = _confidence(judge, x)
+    asked = [(float(sure[o, a].mean()) if o.any() else None) for a, o in enumerate(left_open.T)]
+    named = zip(data.vocabulary.names, asked, beside.confidence.tolist(), strict=True)
+    known = [(a, b) for a, b in zip(asked, beside.confidence.tolist(), strict=True) if a is not None]
+    nearest = nearest_distance(x, beside.train).median().item()
+    return {
+        "images": len(x),
+        "nearest_real_distance": nearest,
+        "nearest_real_distance_of_real": beside.nearest,
+        "nearest_real_distance_ratio": _ratio(nearest, beside.nearest, DUPLICATES),
+        "judge_confidence": float(np.mean([a for a, _ in known])) if known else None,
+        "judge_confidence_of_real": float(np.mean([b for _, b in known])) if known else None,
+        "judge_confidence_per_attribute": {name: {"imagined": a, "real": b} for name, a, b in named},
+        "off_palette": _off_palette(data, x, left_open, beside, seed),
+        "variance_ratio": _ratio(variance_within(x.unsqueeze(0)).mean().item(), beside.variance),
+        **_nuisances(model, judge, data, concepts, seed),
+    }
+
+
+def _off_palette(
+    data: Data, x: Tensor, left_open: np.ndarray, beside: Real, seed: int
+) -> dict[str, dict[str, float | None]] | None:
+    """Median distance from the nearest colour of the data: open attributes, real images, random ones."""
+    if beside.probe is None:
+        return None
+    found = {}
+    imagined, real = beside.probe.colours(x).cpu(), beside.probe.colours(beside.test).cpu()
+    random = torch.from_numpy(generator(seed, "random colours").uniform(0, 255, (10_000, 3)))
+    for place, (name, palette) in enumerate(data.images.colours.items()):
+        rows = torch.from_numpy(left_open[:, data.images.names.index(name)])
+        kinds = {"imagined": imagined[rows, place], "real": real[:, place], "uniform_random": random}
+        found[name] = {
+            kind: palette_distance(colours, torch.tensor(palette)).median().item() if len(colours) else None
+            for kind, colours in kinds.items()
+        }
+    return found
+
+
+def _nuisances(
+    model: ConceptModel, judge: Judge, data: Data, concepts: Sequence[Concept], seed: int
+) -> dict[str, Any]:
+    """How much images of one concept vary, relative to real images of it, for concepts that specify most.
+
+    Images that the judge reads as something else do not count, so that errors are not taken for variety.
+    """
+    highest = max(concept.level for concept in concepts)
+    some = [concept for concept in concepts if concept.level == highest][:CONCEPTS]
+    rng = generator(seed, "nuisances")
+    dice = torch.Generator(model.device).manual_seed(derive(seed, "nuisances"))
+    asked = wanted(data.vocabulary, some)
+    shown, kept = _shown(data, some, asked, rng)
+    real = to_unit(shown.to(model.device))
+    q = model.ground_concepts(some)
+    z = q[torch.arange(len(q), device=model.device).repeat_interleave(SAMPLES)].sample(dice)
+    codes = torch.cat([model.encode_image(part).mean for part in real.flatten(0, 1).split(DECODING_BATCH)])
+    within = variance_within(real, torch.from_numpy(kept).to(real.device))
+    found = []
+    for made, counted in ((_decoded(model, z), True), (_decoded(model, codes), kept)):
+        counts = torch.from_numpy(_as_asked(judge, made, asked) & counted).to(made.device)
+        found.append(spread(variance_within(made.unflatten(0, (len(some), -1)), counts), within))
+    imagined, reconstructed = found
+    return {
+        "nuisance_spread": imagined.kept,
+        "nuisance_spread_of_reconstructions": reconstructed.kept,
+        "nuisance_variance_ratio": imagined.ratio,
+        "nuisance_level": highest,
+        "nuisance_concepts": imagined.concepts,
+    }
+
+
+def _shown(
+    data: Data, concepts: Sequence[Concept], asked: np.ndarray, rng: np.random.Generator
+) -> tuple[Tensor, np.ndarray]:
+    """Real images of each concept, uint8 (S, n, C, H, W), and which of them are not repeated, bool (S, n)."""
+    if data.images.render is not None:
+        rows = np.repeat(asked, SAMPLES, axis=0)
+        drawn = np.stack([rng.integers(0, values, len(rows)) for values in data.images.sizes], axis=1)
+        images = data.images.render(np.where(rows < 0, drawn, rows), rng)
+        return images.unflatten(0, (len(concepts), SAMPLES)), np.ones((len(concepts), SAMPLES), dtype=bool)
+    chosen = np.zeros((len(concepts), SAMPLES), dtype=np.int64)
+    kept = np.zeros((len(concepts), SAMPLES), dtype=bool)
+    for place, concept in enumerate(concepts):
+        matching = rng.permutation(np.flatnonzero(data.vocabulary.matches(data.images.factors, concept)))
+        found = matching[:SAMPLES]
+        chosen[place, : len(found)] = found
+        kept[place, : len(found)] = True
+    return data.images.images[torch.from_numpy(chosen)], kept
+
+
+def _as_asked(judge: Judge, x: Tensor, asked: np.ndarray) -> np.ndarray:
+    """Which images (S * n, C, H, W) of S concepts are read as asked (S, A), bool (S, n)."""
+    read = torch.cat(
+        [
+            torch.stack([p.argmax(-1) for p in judge.probabilities(part)], -1)
+            for part in x.split(DECODING_BATCH)
+        ]
+    )
+    seen = read.cpu().numpy().reshape(len(asked), -1, asked.shape[1])
+    return ((asked[:, None] < 0) | (seen == asked[:, None])).all(axis=-1)
+
+
+def _confidence(judge: Judge, x: Tensor) -> np.ndarray:
+    """The judge's probability of its best value of each attribute, (N, A)."""
+    parts = [
+        torch.stack([p.amax(-1) for p in judge.probabilities(part)], dim=-1)
+        for part in x.split(DECODING_BATCH)
+    ]
+    return torch.cat(parts).cpu().numpy()
+
+
+def _decoded(model: ConceptModel, z: Tensor) -> Tensor:
+    return torch.cat([model.decode_image(part) for part in z.split(DECODING_BATCH)])
+
+
+def _images(data: Data, rows: np.ndarray, device: torch.device) -> Tensor:
+    return to_unit(data.images.images[torch.from_numpy(rows)].to(device))
+
+
+def _ratio(value: float, beside: float, least: float = 0.0) -> float | None:
+    return value / beside if beside > least else None

@@ -1,0 +1,98 @@
+"""`--set`: in any order, none dropped, what a new kind makes invalid named."""
+
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from pipelines.config import Constant, Geometric, Linear, NpzData
+from pipelines.config.config_files import find, load
+from pipelines.errors import UsageError
+
+ROOMS = find("rooms")
+
+
+@pytest.mark.parametrize(
+    "assignments",
+    [
+        ["data.path=x.npz", "data.kind=npz", "data.size=[16, 8]"],
+        ["vision.steps=3000", "vision.beta.kind=linear", "vision.beta.start=3"],
+        ["judge.steps=9", "judge={batch: 8}"],
+        ["vision.capacity.kind=constant", "vision.capacity.value=3"],
+    ],
+)
+def test_the_order_means_nothing(assignments: list[str]) -> None:
+    found = [load(ROOMS, order) for order in permutations(assignments)]
+    assert all(config == found[0] for config in found)
+
+
+def test_a_kind_that_is_set_already_resets_nothing(tmp_path: Path) -> None:
+    as_it_is = load(ROOMS)
+    for same in ("data.kind=rooms", "vision.kind=layered_vae", "vision.beta.kind=geometric"):
+        assert load(ROOMS, [same]) == as_it_is
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("name: bare\ndata: {kind: rooms}", encoding="utf-8")
+    assert load(bare, ["vision.beta.kind=constant"]) == load(bare)
+
+
+def test_a_new_kind_keeps_what_it_shares_and_says_what_it_leaves_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    beta = load(ROOMS).vision.beta
+    assert isinstance(beta, Geometric)
+    found = load(ROOMS, ["vision.beta.kind=linear"]).vision.beta
+    assert found == Linear(kind="linear", start=beta.start, end=beta.end, until=beta.until)
+    assert capsys.readouterr().err == ""
+    found = load(ROOMS, ["vision.beta.value=2", "vision.beta.kind=constant"]).vision.beta
+    assert found == Constant(kind="constant", value=2.0)
+    told = capsys.readouterr().err
+    assert "leaves out vision.beta.start, vision.beta.end, vision.beta.until" in told
+    assert told.count("\n") == 1
+    data = load(ROOMS, ["data.kind=npz", "data.path=/x.npz"]).data
+    assert data == NpzData(kind="npz", path="/x.npz")
+    assert "leaves out data.size, data.images, data.aliases" in capsys.readouterr().err
+
+
+def test_a_section_that_is_absent_or_null_can_be_set_into(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    path.write_text("name: my\ndata: {kind: rooms}\ndae: null\nvision: {capacity: ~}", encoding="utf-8")
+    found = load(path, ["dae.steps=7", "symbols.steps=8", "vision.beta.value=3"])
+    assert found.dae is not None
+    assert (found.dae.steps, found.symbols.steps) == (7, 8)
+    assert found.vision.beta == Constant(kind="constant", value=3.0)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message"),
+    [
+        (
+            ["data.images=500", "data.kind=npz"],
+            "images: unknown key of kind npz, it is one of kind rooms",
+        ),
+        (
+            ["vision.beta.start=3", "vision.beta.kind=constant", "vision.beta.value=1"],
+            "beta.start: unknown key of kind constant",
+        ),
+        (["seed=1", "seed=2"], "contradict each other: give one of them"),
+        (["dae.steps=7", "dae=null"], "--set dae=null and --set dae.steps=7 contradict each other"),
+        (["vision={steps: 40}", "vision.steps=50"], "contradict each other"),
+    ],
+)
+def test_what_cannot_be_meant_together_is_refused(assignments: list[str], message: str) -> None:
+    for order in permutations(assignments):
+        with pytest.raises(UsageError) as caught:
+            load(ROOMS, order)
+        assert message in str(caught.value)
+
+
+def test_one_setting_given_twice_alike_is_no_contradiction() -> None:
+    assert load(ROOMS, ["seed=3", "seed=3"]).seed == 3
+
+
+def test_the_file_is_not_changed_where_aliases_share_a_section(tmp_path: Path) -> None:
+    path = tmp_path / "my.yaml"
+    text = "name: my\ndata: {kind: rooms}\nvision: &v {steps: 5}\ndae: {<<: *v}\njudge: *v"
+    path.write_text(text, encoding="utf-8")
+    found = load(path, ["vision.steps=9"])
+    assert found.dae is not None
+    assert (found.vision.steps, found.dae.steps, found.judge.steps) == (9, 5, 5)

@@ -1,0 +1,341 @@
+"""The evaluation: its numbers where they are known beforehand, and the format that others read."""
+
+import dataclasses
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from pipelines.config import config_files
+from pipelines.devices import machine
+from pipelines.report.evaluation import (
+    Sizes,
+    frequencies,
+    jsonable,
+    readings,
+    score,
+    specific,
+    tell,
+    tell_operands,
+    tell_pairs,
+)
+from pipelines.runs import datasets
+from pipelines.runs.datasets import Data, Splits
+from pipelines.runs.folder import RunFolder
+from pipelines.stages import evaluate
+from pipelines.stages.evaluate import load_model, questions, with_pairs
+from pipelines.stages.judge import fresh, lessons
+from pipelines.stages.real_images import true_symbols
+from scan.accuracy import floor_nats
+from scan.exact import OPERATORS
+from symbols import Attribute, Concept, Triple, Vocabulary
+from vision.data import ImageSet
+from vision.gaussian import Gaussian
+
+VALUES = (4, 3, 2)
+WANTED = np.array([[1, -1, -1], [3, 2, 1], [-1, 0, -1], [0, 1, 0], [2, -1, 1]])
+SIZES = Sizes(accuracy=50, diversity=4000)
+SPLITS = ("train_symbols", "validation_symbols", "test_symbols", "test_operators", "held_out")
+
+
+def gaussian(wanted: np.ndarray) -> Gaussian:
+    """A "concept" whose latents are what it asks for, without variance, and uncertain where it does not."""
+    mean = torch.from_numpy(wanted).float()
+    return Gaussian(mean, torch.full_like(mean, -40.0))
+
+
+def one_hot(values: Tensor, sizes: tuple[int, ...] = VALUES) -> list[Tensor]:
+    return [torch.nn.functional.one_hot(values[:, a], v).float() for a, v in enumerate(sizes)]
+
+
+def perfect(z: Tensor) -> list[Tensor]:
+    """Reads back what is asked for, and draws whatever is left open evenly."""
+    asked = z.round().long()
+    drawn = torch.stack([torch.randint(v, (len(z),)) for v in VALUES], 1)
+    return one_hot(torch.where(asked < 0, drawn, asked))
+
+
+def test_a_perfect_model_scores_one_and_its_diversity_is_the_floor() -> None:
+    torch.manual_seed(0)
+    scores = score(gaussian(WANTED), WANTED, perfect, SIZES)
+    assert scores.accuracy.top1 == scores.accuracy.strict == 1
+    assert scores.per_level == {1: 1, 2: 1, 3: 1}
+    assert scores.diversity is not None
+    assert scores.diversity.hard < 5 * scores.diversity.floor
+    expected = np.mean([np.mean([floor_nats(v, 4000) for v in vs]) for vs in ((3, 2), (4, 2), (3,))])
+    assert scores.diversity.floor == pytest.approx(expected)
+    assert all(np.array_equal(table, np.diag(np.diag(table))) for table in scores.confusion)
+
+
+def test_a_random_model_scores_chance() -> None:
+    torch.manual_seed(0)
+
+    def random(z: Tensor) -> list[Tensor]:
+        return one_hot(torch.stack([torch.randint(v, (len(z),)) for v in VALUES], 1))
+
+    wanted = np.tile(WANTED, (40, 1))
+    scores = score(gaussian(wanted), wanted, random, Sizes(200, 200))
+    assert scores.accuracy.top1_per_attribute == pytest.approx([1 / v for v in VALUES], abs=0.01)
+    assert scores.per_level[3] == pytest.approx(np.mean([1 / v for v in VALUES]), abs=0.01)
+
+
+def test_a_model_without_variety_is_as_far_from_flat_as_can_be() -> None:
+    scores = score(gaussian(WANTED), WANTED, lambda z: one_hot(z.round().long().clamp(min=0)), SIZES)
+    assert scores.accuracy.top1 == 1
+    assert scores.diversity is not None
+    assert scores.diversity.hard_per_attribute == pytest.approx([math.log(v) for v in VALUES])
+
+
+def test_scores_stay_with_their_concepts() -> None:
+    def blind(z: Tensor) -> list[Tensor]:  # right but for the concept that asks for 2 first
+        asked = z.round().long().clamp(min=0)
+        asked[asked[:, 0] == 2] = 0
+        return one_hot(asked)
+
+    scores = score(gaussian(WANTED), WANTED, blind, Sizes(3, 3))
+    assert scores.top1.tolist() == [1, 1, 1, 1, 0]
+    assert scores.strict.tolist() == [1, 1, 1, 1, 0]
+
+
+def test_readings_are_the_same_however_they_are_cut_into_batches() -> None:
+    q = Gaussian(torch.randn(30, 2), torch.zeros(30, 2))
+    seen = []
+
+    def read(z: Tensor) -> list[Tensor]:
+        seen.append(len(z))
+        return [z.softmax(-1)]
+
+    (p,) = readings(q, 40, read, torch.Generator().manual_seed(1))
+    z = q[torch.arange(30).repeat_interleave(40)].sample(torch.Generator().manual_seed(1))
+    assert p == pytest.approx(z.softmax(-1).reshape(30, 40, 2).numpy())
+    assert len(seen) > 1
+
+
+def test_a_split_of_full_concepts_has_no_diversity_and_its_json_no_nan() -> None:
+    full = WANTED[[1, 3]]
+    scores = score(gaussian(full), full, perfect, SIZES)
+    told = jsonable(tell(scores, ("a", "b", "c"), np.zeros(3), full))
+    assert told["diversity_nats"] is None
+    assert told["diversity_data_nats"] is None
+    assert told["accuracy_top1"] == 1
+    json.dumps(told, allow_nan=False)
+
+
+def test_frequencies_are_nats_from_flat() -> None:
+    factors = np.array([[0, 1], [1, 1], [0, 1], [1, 1]])
+    assert frequencies(factors, (2, 2)) == pytest.approx([0, math.log(2)])
+
+
+def test_the_judge_learns_from_fresh_images_or_from_training_images_only() -> None:
+    rng = np.random.default_rng(0)
+    factors = np.stack([rng.integers(0, 3, 60), rng.integers(0, 2, 60)], 1)
+
+    def render(rows: np.ndarray, _: np.random.Generator) -> Tensor:
+        return torch.from_numpy(rows.sum(1)).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 1, 4, 4)
+
+    images = torch.zeros(60, 1, 4, 4, dtype=torch.uint8)
+    values = (("x", "y", "z"), ("p", "q"))
+    image_set = ImageSet(images, factors, ("a", "b"), values, render=render)
+    words = Vocabulary(tuple(Attribute(n, v) for n, v in zip(image_set.names, values, strict=True)))
+    held_out = (words.describe([2, 1]),)
+    splits = Splits(held_out, np.array([0, 5]), (), (), ())
+    rendered = lessons(Data(image_set, words, splits), 500, rng)
+    assert len(rendered) == 500
+    seen = {(a, b) for a in range(3) for b in range(2)} - {(2, 1)}
+    assert {tuple(row) for row in rendered.factors.tolist()} == seen
+    assert torch.equal(rendered.images[:, 0, 0, 0], torch.from_numpy(rendered.factors.sum(1)).to(torch.uint8))
+    assert len(fresh(image_set, 7, rng)) == 7
+    stored = Data(ImageSet(images, factors, ("a", "b"), values), words, splits)
+    learned = lessons(stored, 500, rng)
+    assert len(learned) == len(stored.train)
+    assert not words.shows_any(learned.factors, held_out).any()
+    pair = dataclasses.replace(splits, held_out=(), held_out_pairs=(words.describe([0, 0]),))
+    rendered = lessons(Data(image_set, words, pair), 500, rng)
+    assert {tuple(row) for row in rendered.factors.tolist()} == (seen | {(2, 1)}) - {(0, 0)}
+
+
+@pytest.fixture(scope="module")
+def metrics(finished_run: Path) -> dict:
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is not JSON")
+
+    return json.loads((finished_run / "evaluate" / "metrics.json").read_text(), parse_constant=refuse)
+
+
+def test_the_format_that_others_read(metrics: dict) -> None:
+    assert tuple(metrics["splits"]) == SPLITS
+    for name, split in metrics["splits"].items():
+        for key in ("accuracy_top1", "accuracy_top3", "accuracy_strict"):
+            assert 0 <= split[key] <= 1
+        assert split["accuracy_strict"] <= split["accuracy_top1"] <= split["accuracy_top3"]
+        if name == "held_out":
+            assert split["diversity_nats"] is None
+        else:
+            assert split["diversity_nats"] >= 0
+            assert 0 < split["diversity_floor_nats"] < math.log(16)
+        assert list(split["per_attribute"]) == ["wall", "floor", "object", "shape"]
+    exact = metrics["yardsticks"]["exact_operators"]
+    assert exact.keys() == metrics["splits"]["test_operators"].keys()
+    assert set(exact["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
+    described = metrics["img2sym"]
+    assert described["measured_on"] == "held_out_combinations"
+    assert described["accuracy"] == pytest.approx(
+        np.mean(list(described["per_attribute"].values())), abs=1e-4
+    )
+    assert described["test_images"]["images"] == 50
+    judge = metrics["judge"]
+    assert judge["measured_on"] == "fresh"
+    assert judge["clean_accuracy"] == pytest.approx(np.mean(list(judge["per_attribute"].values())), abs=1e-4)
+    assert metrics["samples"] == {"accuracy": 4, "diversity": 10}
+    assert metrics["seeds"]["run"] == 0
+    assert "torch" in metrics["versions"]
+    seconds = metrics["seconds"]
+    assert seconds["total"] == pytest.approx(sum(v for k, v in seconds.items() if k != "total"), abs=1e-3)
+    assert {"vision", "symbols", "operators", "judge", "evaluate"} < seconds.keys()
+
+
+def test_what_lies_beside_the_metrics_agrees_with_them(finished_run: Path, metrics: dict) -> None:
+    folder = finished_run / "evaluate"
+    listed = json.loads((folder / "concepts.json").read_text())
+    tables = json.loads((folder / "confusion.json").read_text())
+    for name, split in metrics["splits"].items():
+        assert len(listed[name]) == split["concepts"]
+        mean = np.mean([one["accuracy_top1"] for one in listed[name]])
+        assert mean == pytest.approx(split["accuracy_top1"], abs=1e-3)
+        for attribute, told in split["per_attribute"].items():
+            counts = np.array(tables[name][attribute]["counts"])
+            assert counts.sum() == told["concepts"] * split["images_per_concept"]
+            if told["concepts"]:
+                assert np.trace(counts) / counts.sum() == pytest.approx(told["accuracy_top1"], abs=1e-4)
+
+
+def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -> None:
+    config, run = config_files.load(finished_run / "config.yaml"), RunFolder(finished_run)
+    data, device = datasets.load(config, run), torch.device("cpu")
+    model = load_model(run, data, device)
+    asked = questions(model, data, 0)
+    assert {*asked} == {*SPLITS, "exact_operators"}
+    for name in ("test_operators", "exact_operators"):
+        q, results = asked[name]
+        assert results == tuple(triple.result for triple in data.splits.test_operators)
+        for row, (op, left, right, _) in enumerate(data.splits.test_operators):
+            q_1, q_2 = model.ground(left), model.ground(right)
+            expected = (
+                model.recombine(op, left, right) if name == "test_operators" else OPERATORS[op](q_1, q_2)
+            )
+            assert torch.allclose(q.mean[row], expected.mean[0], atol=1e-5)
+            assert torch.allclose(q.logvar[row], expected.logvar[0], atol=1e-5)
+
+
+def test_pairs_are_scored_on_their_own_attributes() -> None:
+    def half(z: Tensor) -> list[Tensor]:  # the second attribute is wrong in every second image
+        asked = z.round().long().clamp(min=0)
+        asked[::2, 1] = (asked[::2, 1] + 1) % 3
+        return one_hot(asked)
+
+    full = np.array([[1, 0, 1], [3, 2, 1]])
+    scores = score(gaussian(full), full, half, Sizes(10, 10))
+    outside = np.array([[True, False, True]] * 2)
+    assert tell_pairs(scores, outside) == {"accuracy_pair": 1, "accuracy_pair_strict": 1}
+    inside = np.array([[True, True, False]] * 2)
+    assert tell_pairs(scores, inside) == {"accuracy_pair": 0.75, "accuracy_pair_strict": 0.5}
+
+
+def test_operators_are_told_apart_by_whether_their_operands_were_taught() -> None:
+    scores = score(gaussian(WANTED), WANTED, perfect, Sizes(3, 3))._replace(
+        top1=np.array([1, 0.5, 0, 1, 0.2])
+    )
+    a, b, c = (Concept([("a", value)]) for value in "xyz")
+    triples = [Triple("AND", left, right, c) for left, right in ((a, b), (b, a), (a, c), (c, c), (c, a))]
+    told = tell_operands(scores, triples, (a, b))
+    assert told["accuracy_operands_taught"] == pytest.approx(0.75)
+    assert told["accuracy_operands_other"] == pytest.approx(0.4)
+    assert (told["concepts_operands_taught"], told["concepts_operands_other"]) == (2, 3)
+    assert tell_operands(scores, triples, (a, b, c))["accuracy_operands_other"] is None
+
+
+def test_a_concept_specifies_the_latents_that_differ_from_the_prior() -> None:
+    q = Gaussian(torch.tensor([[0.0, 3.0], [0.0, 0.0]]), torch.tensor([[0.0, 0.0], [0.0, 0.0]]))
+    assert specific(q) == {"concepts": 2, "specific_latents": 0.5, "concepts_without_specific_latents": 1}
+
+
+def test_the_true_symbols_of_images_are_those_of_their_concepts() -> None:
+    words = Vocabulary(
+        (Attribute("a", ("x", "y", "z")), Attribute("b", binary=True), Attribute("c", ("p", "q")))
+    )
+    factors = np.array([[2, 1, 0], [0, 0, 1]])
+    expected = np.stack([words.encode(words.describe(row)) for row in factors]).astype(bool)
+    assert np.array_equal(true_symbols(words, factors).numpy(), expected)
+
+
+@pytest.fixture(scope="module")
+def hard(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Data, dict]:
+    """The run evaluated once more, with validation symbols and held-out pairs."""
+    run = RunFolder(shutil.copytree(finished_run, tmp_path_factory.mktemp("hard") / "run"))
+    config = config_files.load(run.path / "config.yaml")
+    data = datasets.load(config, run)
+    pairs = tuple(Concept([("wall", wall), ("shape", "hat")]) for wall in ("red", "blue"))
+    lists = dataclasses.replace(
+        data.splits, validation_symbols=data.splits.train_symbols[:5], held_out_pairs=pairs
+    )
+    changed = Data(data.images, data.vocabulary, lists)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(evaluate.datasets, "load", lambda *_, **__: changed)
+        evaluate.run(config, run, machine("cpu", quiet=True))
+    return changed, json.loads((run.path / "evaluate" / "metrics.json").read_text())
+
+
+def test_validation_symbols_and_held_out_pairs_have_columns_of_their_own(hard: tuple[Data, dict]) -> None:
+    data, found = hard
+    splits = found["splits"]
+    assert list(splits) == [*SPLITS, *evaluate.PAIRS]
+    assert splits["validation_symbols"]["concepts"] == 5
+    assert found["realism"].keys() == {"validation_symbols", "test_symbols"}
+    pairs, whole = (splits[name] for name in evaluate.PAIRS)
+    assert pairs["concepts"] == 2
+    assert pairs["accuracy_pair"] == pytest.approx(pairs["accuracy_top1"], abs=1e-4)
+    assert pairs["accuracy_pair_strict"] == pytest.approx(pairs["accuracy_strict"], abs=1e-4)
+    assert whole["concepts"] == evaluate.PAIR_COMBINATIONS
+    assert whole["accuracy_strict"] <= whole["accuracy_pair_strict"] <= whole["accuracy_pair"]
+    assert found["img2sym"]["held_out_pairs"]["images"] == len(data.held_out_pairs) > 0
+    drawn = with_pairs(data, np.random.default_rng(0))
+    assert all(concept.level == 4 for concept in drawn)
+    for place, concept in enumerate(drawn):
+        assert set(data.splits.held_out_pairs[place % 2].items) <= set(concept.items)
+
+
+def test_img2sym_is_measured_by_both_protocols(metrics: dict) -> None:
+    described = metrics["img2sym"]
+    for told in (described, described["test_images"]):
+        sampled = told["sampled"]
+        assert told["protocol"] != sampled["protocol"]
+        assert 0 <= sampled["exact_match"] <= min(sampled["precision"], sampled["recall"]) <= 1
+        assert sampled["exact_match"] <= told["accuracy_strict"] + 0.05
+
+
+def test_realism_stands_beside_that_of_real_images(metrics: dict) -> None:
+    found = metrics["realism"]["test_symbols"]
+    assert list(found["off_palette"]) == ["wall", "floor", "object"]
+    for far in found["off_palette"].values():
+        assert far["real"] < far["uniform_random"]
+        assert far["imagined"] > 0
+    assert found["nearest_real_distance_ratio"] == pytest.approx(
+        found["nearest_real_distance"] / found["nearest_real_distance_of_real"], abs=1e-3
+    )
+    assert 0 < found["judge_confidence"] <= 1
+    assert found["nuisance_spread"] is None or 0 <= found["nuisance_spread"] <= 1
+    assert found["nuisance_level"] == 4
+
+
+def test_kl_is_that_of_standardised_codes_in_every_file(finished_run: Path, metrics: dict) -> None:
+    trained = json.loads((finished_run / "vision" / "metrics.json").read_text())
+    seen = metrics["vision"]
+    for here, there in (("test_images", "test_images"), ("held_out_combinations", "held_out")):
+        assert seen[here]["images"] == trained[there]["images"]
+        assert seen[here]["kl"] == pytest.approx(trained[there]["kl"], rel=1e-3)
+        assert seen[here]["kl_per_latent"] == pytest.approx(trained[there]["kl_per_latent"], abs=1e-3)

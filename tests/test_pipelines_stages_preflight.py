@@ -1,0 +1,180 @@
+"""What config and data decide is said before anything is trained, written or removed, in one line."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_set import write_npz
+
+from pipelines import cli
+from pipelines.runs.folder import OWN_MODEL
+from scan import models as concept_models
+from vision import models as vision_models
+from vision import weights
+
+CONFIG = """
+name: tiny
+data: {kind: npz, path: SET}
+splits: {held_out: 4, test_images: 20, train_symbols: 12, validation_symbols: 0, test_symbols: 6,
+         test_operators: 6}
+vision: {latents: 5, hidden: 16, widths: [8, 8]}
+judge: {steps: 2}
+"""
+
+
+def run(folder: Path, data: Path, *assignments: str, more: tuple[str, ...] = ()) -> int:
+    config = folder / "tiny.yaml"
+    config.write_text(CONFIG.replace("SET", str(data)), encoding="utf-8")
+    words = ["run", str(config), *more, "--run-dir", str(folder / "run"), "--device", "cpu", "--quiet"]
+    for assignment in assignments:
+        words += ["--set", assignment]
+    return cli.main(words)
+
+
+def refused(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
+    """What was said of a request that was refused before anything was written into the run folder."""
+    told = capsys.readouterr().err
+    assert told.startswith("scan: error: "), told
+    assert told.count("\n") == 1
+    assert "shows where" not in told
+    assert {entry.name for entry in (folder / "run").iterdir()} <= {
+        ".lock",
+        "vision",
+        "judge",
+        "dae",
+        "symbols",
+    }
+    assert not [*folder.glob("run/*/state"), *folder.glob("run/*/done.json")]
+    return told
+
+
+def changed(folder: Path, **arrays: np.ndarray) -> Path:
+    path = write_npz(folder / "set.npz")
+    with np.load(path) as file:
+        content = {**file, **arrays}
+    np.savez(path, **content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("assignments", "message", "works"),
+    [
+        (["vision.widths=[8, 8, 8, 8]"], "vision.widths: each of the 4", "--set vision.widths=[8, 8, 8]"),
+        (["vision.widths=[]"], "vision.widths: each of the 0", "--set vision.widths=[32]"),
+        (["dae.widths=[8, 8, 8, 8]"], "dae.widths: each of the 4", "data.size of at least 16"),
+        (["vision.widths=[16384, 16384, 16384]"], "vision: the network takes", "lower vision.widths"),
+        (["symbols.encoder=mlp", "symbols.hidden=[16384, 16384, 16384, 16384, 16384, 16384, 16384, "
+          "16384, 16384, 16384, 16384]"], "symbols: the network takes", "lower symbols.hidden"),
+        (["vision.batch=65536", "vision.widths=[16384, 8]"], "vision: the network takes", "vision.batch"),
+        (["vision.independence=1", "vision.kind=layered_vae", "vision.latents=null",
+          "vision.reconstruction=gaussian", "vision.batch=3"], "vision.batch", "at least 4"),
+    ],
+)  # fmt: skip
+def test_networks_that_do_not_suit_the_images_are_refused(
+    assignments: list[str], message: str, works: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 2
+    told = refused(tmp_path, capsys)
+    assert message in told
+    assert works in told
+
+
+@pytest.mark.parametrize("colour", ["hsv", "hsv_cyclic"])
+@pytest.mark.parametrize("asked", [(), ("vision",), ("judge", "evaluate")])
+def test_colour_spaces_of_grey_images_are_refused(
+    colour: str, asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.random.default_rng(0).integers(0, 255, (200, 8, 8), dtype=np.uint8)
+    assert run(tmp_path, changed(tmp_path, images=grey), f"vision.colour={colour}", more=asked) == 2
+    told = refused(tmp_path, capsys)
+    assert f"vision.colour: {colour} needs images with 3 channels, these have 1" in told
+    assert "--set vision.colour=rgb" in told
+
+
+def test_images_of_four_pixels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(tmp_path, write_npz(tmp_path / "set.npz", size=4)) == 2
+    told = refused(tmp_path, capsys)
+    assert "data: the images have 4x4 pixels, a side is at least 8: set data.size" in told
+
+
+@pytest.mark.parametrize("size", ["[512, 8]", "[8, 512]"])
+def test_sizes_far_from_the_proportions_of_the_images_are_refused_or_cropped(
+    size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_npz(tmp_path / "set.npz")
+    assert run(tmp_path, data, f"data.size={size}", "vision.widths=[8, 8, 8, 8]") == 2
+    assert "vision.widths" in refused(tmp_path, capsys)
+
+
+def test_an_attribute_with_one_value_is_refused_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_npz(tmp_path / "set.npz")
+    with np.load(path) as file:
+        factors = file["factors"].copy()
+    factors[:, 1] = 2
+    assert run(tmp_path, changed(tmp_path, factors=factors), "splits.held_out=190") == 2
+    assert 'data: all images have the same value of "b": nothing can be learned' in refused(tmp_path, capsys)
+
+
+VAE = {"kind": "vae", "shape": [3, 8, 8], "latents": 5, "widths": [4], "hidden": 8}
+DAE = {"kind": "dae", "shape": [3, 8, 8], "widths": [4], "code": 8}
+JUDGE = {"kind": "judge", "shape": [3, 8, 8], "sizes": [3, 4, 5]}
+PERCEPTUAL = ("vision.reconstruction=perceptual", "dae.steps=2")
+
+
+@pytest.mark.parametrize(
+    ("stage", "spec", "assignments", "message"),
+    [
+        ("vision", {**VAE, "shape": [3, 16, 8]}, (), "made for images: (3, 16, 8), this run has (3, 8, 8)"),
+        ("vision", {**VAE, "latents": 6, "shape": [1, 8, 8]}, (), "made for images: (1, 8, 8)"),
+        ("vision", DAE, (), "holds a DAE, expected a VAE"),
+        ("dae", {**DAE, "shape": [3, 8, 16]}, PERCEPTUAL, "made for images: (3, 8, 16)"),
+        ("dae", {**DAE, "colour": "hsv"}, PERCEPTUAL, "made for the colour space: HSV(), this run has RGB()"),
+        ("judge", {**JUDGE, "sizes": [3, 4]}, (), "(3, 4), this run has (3, 4, 5)"),
+        ("judge", {**JUDGE, "shape": [1, 8, 8]}, (), "made for images: (1, 8, 8)"),
+        ("symbols", {"kind": "scan", "symbols": 11, "latents": 5}, (), "symbols: 11, this run has 12"),
+        ("symbols", {"kind": "scan", "symbols": 12, "latents": 4}, (), "latents: 4, this run has 5"),
+    ],
+)  # fmt: skip
+def test_models_of_the_user_for_other_data_are_refused(
+    stage: str,
+    spec: dict[str, object],
+    assignments: tuple[str, ...],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    build = vision_models.build if spec["kind"] in ("vae", "dae") else concept_models.build
+    (tmp_path / "run" / stage).mkdir(parents=True)
+    weights.save(tmp_path / "run" / stage / OWN_MODEL, build(spec), spec)
+    assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 1
+    told = refused(tmp_path, capsys)
+    assert f"{stage}/{OWN_MODEL}: " in told
+    assert message in told
+
+
+def test_nothing_is_removed_for_a_stage_whose_predecessors_are_not_there(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(finished_run, copy)
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.name != ".lock"}
+    again = [
+        "run",
+        str(copy / "config.yaml"),
+        "--run-dir",
+        str(copy),
+        "--fresh",
+        "--quiet",
+        "--device",
+        "cpu",
+    ]
+    assert cli.main([*again, "symbols", "--set", "vision.steps=3"]) == 2
+    assert "symbols needs vision, which was made with other settings" in capsys.readouterr().err
+    assert cli.main([*again, "vision", "operators"]) == 2
+    assert "operators needs symbols, which is not finished" in capsys.readouterr().err
+    after = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file() and path.name != ".lock"}
+    assert after == before
