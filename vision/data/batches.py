@@ -26,6 +26,8 @@ from vision.data.images import DataError
 
 MOST_SETS = 200
 """Sets of factors that `Pairs` prepares at most; each takes three integers an image."""
+MOST_GROUPS = 2**40
+"""Numbers of groups before they are numbered anew."""
 ROUNDS = 8
 """Draws of a partner before all of its candidates are compared."""
 
@@ -149,11 +151,11 @@ class _Contexts:
         self.order = np.argsort(self.group, kind="stable")
         self.starts = np.cumsum(self.counts) - self.counts
         self.images = np.flatnonzero(_partners(factors, changed))
+        self.groups = np.flatnonzero(np.bincount(self.group[self.images], minlength=len(self.counts)))
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """The images of a group that has partners, each such group as likely as any other."""
-        groups = np.unique(self.group[self.images])
-        group = groups[rng.integers(len(groups))]
+        group = self.groups[rng.integers(len(self.groups))]
         return self.order[self.starts[group] :][: self.counts[group]]
 
     def pairs(self, factors: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -197,10 +199,15 @@ def _partners(factors: np.ndarray, changed: tuple[int, ...]) -> np.ndarray:
 
 def _grouped(factors: np.ndarray, without: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Images numbered by their factors but those `without`: group (N,), and the size of each group."""
-    group = np.zeros(len(factors), dtype=np.int64)
+    group, groups = np.zeros(len(factors), dtype=np.int64), 1
     for column in np.delete(factors, list(without), axis=1).T:
         values = column - column.min()
-        group = np.unique(group * (values.max() + 1) + values, return_inverse=True)[1]
+        size = int(values.max()) + 1
+        if groups * size > MOST_GROUPS:  # number anew, without gaps, what would overflow
+            group = np.unique(group, return_inverse=True)[1]
+            groups = len(group)
+        group, groups = group * size + values, groups * size
+    group = np.unique(group, return_inverse=True)[1]
     return group, np.bincount(group)
 
 
