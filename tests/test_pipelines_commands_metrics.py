@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pipelines import cli
-from pipelines.commands.metric_names import MEANINGS, METRICS, chosen, meaning
+from pipelines.commands.metric_names import MEANINGS, METRICS, QUICK, meaning
 from pipelines.commands.metrics import table
 from pipelines.report import disentanglement
-from vision.metrics import BATTERY, dci, mig
+from vision.metrics import ALL_METRICS, dci, mig
 
 SIZES = (3, 4)
 FAST = "mig,modularity,sap,dci_lasso"
@@ -37,12 +37,11 @@ def values(said: str, metric: str) -> dict[str, float]:
     return {name: score["value"] for name, score in entry["scores"].items()}
 
 
-def test_every_metric_of_the_battery_has_a_name_and_every_score_a_meaning() -> None:
+def test_every_metric_has_a_name_and_every_score_a_meaning() -> None:
     learners = {"dci_random_forest", "dci_lasso", "dci_lightgbm"}
-    assert METRICS.keys() - learners == BATTERY.keys()
-    assert "dci" in chosen(True)
-    assert "dci" not in chosen(False)
-    assert "dci_random_forest" in chosen(False)
+    assert METRICS.keys() - learners == ALL_METRICS.keys()
+    assert "dci" in QUICK
+    assert not learners & set(QUICK)
     assert all(score in MEANINGS or meaning(score) for score in ("dci_informativeness_test", "downstream_10"))
 
 
@@ -73,6 +72,15 @@ def test_a_test_part_of_the_file_is_used_as_it_is(tmp_path: Path, capsys: pytest
     found = values(said, "dci_lasso")
     assert found["dci_lasso_informativeness_test"] == expected.informativeness_test < 0
     assert found["dci_lasso_informativeness_train"] == expected.informativeness_train
+
+
+def test_the_split_is_the_one_that_the_functions_draw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [write(tmp_path / "a.npz"), "--json", "--metrics", "dci_lasso", "--seed", "3"]
+    expected = dci(CODES, FACTORS, estimator="lasso", seed=3)
+    found = values(run(words, capsys)[1], "dci_lasso")
+    assert found["dci_lasso_informativeness_test"] == expected.informativeness_test
 
 
 def test_csv_columns_are_told_apart_by_their_names(
@@ -113,7 +121,7 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
         2,
         "scan: error: modularity: modularity compares factors: at least 2 are needed\n",
     )
-    monkeypatch.setattr("pipelines.commands.metrics.chosen", lambda _: ("mig", "modularity"))
+    monkeypatch.setattr("pipelines.commands.metrics.QUICK", ("mig", "modularity"))
     code, said, _ = run([path], capsys)
     assert code == 0
     assert "modularity: not measured, modularity compares factors" in said
@@ -122,7 +130,7 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
 def test_an_infinite_score_is_null_in_json(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(BATTERY, "mig", lambda _: {"mig": float("inf")})
+    monkeypatch.setitem(ALL_METRICS, "mig", lambda _: {"mig": float("inf")})
     path = write(tmp_path / "a.npz")
     assert values(run([path, "--json", "--metrics", "mig"], capsys)[1], "mig") == {"mig": None}
     assert "  inf  " in run([path, "--metrics", "mig"], capsys)[1]
@@ -224,7 +232,7 @@ def test_the_evaluation_publishes_the_model_beside_its_ceiling_and_floor(finishe
 
 
 def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
-    finished_run: Path, monkeypatch: pytest.MonkeyPatch
+    finished_run: Path,
 ) -> None:
     import torch
 
@@ -242,11 +250,10 @@ def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
     told, matrices = disentanglement.disentanglement(vae, images, 0, device)
     assert "at least 2 that vary" in told["not_measured"]
     assert matrices == {"not_measured": told["not_measured"]}
-    monkeypatch.setattr(disentanglement, "compiled", lambda: False)
     both = ImageSet(
         pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
     )
-    assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "random_forest"
+    assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "gradient_boosting"
 
 
 def csv_of(

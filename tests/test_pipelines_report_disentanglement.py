@@ -50,7 +50,7 @@ def test_latents_at_the_prior_are_told_by_their_kl(posterior: None) -> None:
     codes, factors = found.parts.codes, found.parts.factors
     assert told["latents_active"] == 2
     assert told["modularity_live"] == pytest.approx(modularity(codes[:, :2], factors))
-    assert told["modularity_live"] > 0.95 > modularity(codes, factors, live_only=True)
+    assert told["modularity_live"] > 0.95 > modularity(codes, factors, active_only=True)
     assert told["perfect"]["modularity_live"] > 0.95
 
 

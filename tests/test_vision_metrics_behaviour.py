@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from metric_data import SIZES, Data, draw, identity
 
 from vision.metrics import (
-    BATTERY,
+    ALL_METRICS,
     MetricError,
     Parts,
     beta_vae_score,
@@ -107,7 +107,7 @@ def test_dead_latents_where_the_reference_fails() -> None:
     assert irs(*padded[:2]).num_active == 4
     assert irs(*padded[:2]).active.tolist() == [True] * 4 + [False] * 4
     assert modularity(*padded[:2]) == pytest.approx(modularity(*data[:2]) / 2)
-    assert modularity(*padded[:2], live_only=True) == pytest.approx(modularity(*data[:2]))
+    assert modularity(*padded[:2], active_only=True) == pytest.approx(modularity(*data[:2]))
     votes = factor_vae_score(
         lambda v: np.hstack([v, np.zeros_like(v)]),
         (3, 4),
@@ -267,8 +267,8 @@ def test_udr_ranks_agreeing_models_first() -> None:
     assert nothing.num_informative.tolist() == [0, 4]
 
 
-@pytest.mark.parametrize("name", BATTERY)
-def test_the_battery_scores_by_name(name: str) -> None:
-    table = BATTERY[name](Parts(*draw(240)))
+@pytest.mark.parametrize("name", ALL_METRICS)
+def test_all_metrics_score_by_name(name: str) -> None:
+    table = ALL_METRICS[name](Parts(*draw(240)))
     assert table
     assert all(isinstance(value, float) and np.isfinite(value) for value in table.values())

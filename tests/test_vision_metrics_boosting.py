@@ -5,10 +5,8 @@ import pytest
 import torch
 from sklearn.ensemble import GradientBoostingClassifier
 
-from vision.metrics import boosting, dci
+from vision.metrics import boosting, boosting_kernels
 from vision.metrics.boosting import boost
-
-pytest.importorskip("numba", reason="the compiled builder needs numba")
 
 
 def data(points: int, latents: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -63,25 +61,20 @@ def test_a_constant_code_has_no_importance_and_predicts_the_commonest_value() ->
 
 
 def test_the_number_of_threads_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from vision.metrics import boosting_kernels
-
     codes, factors = data(200, 4)
     alone = boost(codes, factors, codes)
     monkeypatch.setattr(boosting_kernels, "WORTH_SHARING", 0)
-    monkeypatch.setattr("numba.get_num_threads", lambda: 2)
+    monkeypatch.setattr(boosting, "_threads", lambda: 2)
     together = boost(codes, factors, codes)
     np.testing.assert_array_equal(alone.importance, together.importance)
     np.testing.assert_array_equal(alone.predicted_test, together.predicted_test)
 
 
-def test_without_numba_scikit_learn_gives_the_same_scores(monkeypatch: pytest.MonkeyPatch) -> None:
-    codes, factors = data(300, 4)
-    fast = dci(codes[:200], factors[:200], codes[200:], factors[200:])
-    monkeypatch.setattr(boosting, "compiled", lambda: False)
-    slow = dci(codes[:200], factors[:200], codes[200:], factors[200:])
-    np.testing.assert_allclose(fast.importance, slow.importance, atol=0.02)
-    assert fast.disentanglement == pytest.approx(slow.disentanglement, abs=0.01)
-    assert fast.informativeness_test == pytest.approx(slow.informativeness_test, abs=0.02)
+def test_the_builder_uses_no_more_threads_than_torch() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    assert boosting._threads() == 1
+    torch.set_num_threads(before)
 
 
 def test_the_builder_leaves_torch_its_threads() -> None:

@@ -13,7 +13,5 @@ MODULES = [module.name for module in pkgutil.iter_modules(vision.metrics.__path_
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_hold(name: str) -> None:
-    if name == "boosting_kernels":
-        pytest.importorskip("numba")
     results = doctest.testmod(importlib.import_module(f"vision.metrics.{name}"))
     assert results.failed == 0

@@ -33,7 +33,7 @@ from vision.metrics.correlation import total_correlation_of, wasserstein_correla
 from vision.metrics.dci import completeness_of, disentanglement_of
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps, modularity_per_latent
-from vision.metrics.mig_sampled import gap_of_samples
+from vision.metrics.sampled_mig import gap_of_samples
 from vision.metrics.udr import relative_strength
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "golden"
@@ -137,7 +137,6 @@ def test_explicitness(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_dci(case: str) -> None:
-    pytest.importorskip("numba", reason="minutes with scikit-learn's learner")
     expected = table("expected.json")[case]
     result = dci(*parts(case))
     spread = expected.get("dci_seed_spread", {})

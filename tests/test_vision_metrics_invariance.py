@@ -8,7 +8,7 @@ import torch
 from metric_data import draw, identity
 
 from vision.metrics import (
-    BATTERY,
+    ALL_METRICS,
     Parts,
     beta_vae_score,
     dci,
@@ -29,7 +29,8 @@ from vision.metrics import (
     sparse_change,
     udr,
 )
-from vision.metrics.arrays import check_codes, varies
+from vision.metrics.arrays import varies
+from vision.metrics.checks import check_codes
 
 UNITS = ("sap", "downstream")  # their classifiers are regularised
 
@@ -39,7 +40,7 @@ def table(name: str, data: Any, active: Any = None) -> dict[str, float]:
         codes, factors, codes_test, factors_test = data
         result = downstream(codes, factors[:, :1], codes_test, factors_test[:, :1], sizes=(30,))
         return {"accuracy": float(result.accuracy[0])}
-    return BATTERY[name](Parts(*data, seed=0, active=active))
+    return ALL_METRICS[name](Parts(*data, seed=0, active=active))
 
 
 def changed(data: Any, change: Any) -> Any:
@@ -64,7 +65,7 @@ def trembling(codes: np.ndarray) -> np.ndarray:
     return padded(codes.astype(np.float32), np.float32(0.1) * (1 + steps * np.finfo(np.float32).eps))
 
 
-@pytest.mark.parametrize("name", BATTERY)
+@pytest.mark.parametrize("name", ALL_METRICS)
 def test_a_constant_latent_is_one_however_it_is_written(name: str) -> None:
     data = changed(draw(240), lambda codes: codes.astype(np.float32).astype(np.float64))
     zero = table(name, changed(data, lambda codes: padded(codes, 0.0)))
@@ -123,8 +124,8 @@ def test_latents_at_the_prior_are_left_out_by_their_kl() -> None:
     data, rng = identity(), np.random.default_rng(2)
     dead = changed(data, lambda codes: np.hstack([codes, 0.02 * rng.normal(size=(len(codes), 6))]))
     active = np.arange(10) < 4
-    assert modularity(*dead[:2], live_only=True) < 0.9  # the codes do not show it
-    assert modularity(*dead[:2], live_only=True, active=active) == pytest.approx(modularity(*data[:2]))
+    assert modularity(*dead[:2], active_only=True) < 0.9  # the codes do not show it
+    assert modularity(*dead[:2], active_only=True, active=active) == pytest.approx(modularity(*data[:2]))
     assert modularity(*dead[:2], active=active) == pytest.approx(modularity(*data[:2]))
     assert mig_sup(*dead[:2], active=active) == pytest.approx(mig_sup(*data[:2]))
     found = irs(*dead[:2], active=active)
@@ -140,7 +141,7 @@ def test_latents_at_the_prior_are_left_out_by_their_kl() -> None:
 # ---- units, offsets, types
 
 
-@pytest.mark.parametrize("name", [name for name in BATTERY if name not in UNITS])
+@pytest.mark.parametrize("name", [name for name in ALL_METRICS if name not in UNITS])
 @pytest.mark.parametrize("unit", [2.0**-60, 2.0**60])
 def test_one_unit_for_all_latents_changes_nothing(name: str, unit: float) -> None:
     data = dyadic()
@@ -152,7 +153,7 @@ def test_one_unit_for_all_latents_changes_nothing(name: str, unit: float) -> Non
     assert moved == pytest.approx(expected, abs=2e-3)
 
 
-@pytest.mark.parametrize("name", [name for name in BATTERY if name not in UNITS])
+@pytest.mark.parametrize("name", [name for name in ALL_METRICS if name not in UNITS])
 def test_an_offset_changes_nothing(name: str) -> None:
     data = dyadic()
     moved = table(name, changed(data, lambda codes: codes + 1e8))
@@ -166,7 +167,7 @@ def test_scores_that_depend_on_units_stay_in_range(name: str, scale: tuple[float
     assert all(0.0 <= value <= 1.0 for value in scores.values())
 
 
-@pytest.mark.parametrize("name", BATTERY)
+@pytest.mark.parametrize("name", ALL_METRICS)
 def test_types_change_nothing(name: str) -> None:
     single = changed(draw(240), lambda codes: codes.astype(np.float32))
     double = changed(single, lambda codes: codes.astype(np.float64))
@@ -273,7 +274,7 @@ def test_jemmig_of_a_code_that_tells_nothing() -> None:
     assert jemmig(both, grid) == pytest.approx(jemmig(both[:, ::-1], grid)) == pytest.approx(empty)
 
 
-@pytest.mark.parametrize("name", BATTERY)
+@pytest.mark.parametrize("name", ALL_METRICS)
 def test_the_order_of_latents_does_not_matter(name: str) -> None:
     data = draw(240)
     order = [2, 0, 3, 1]

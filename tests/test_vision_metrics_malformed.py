@@ -66,7 +66,7 @@ def calls() -> list[Any]:
         (lambda c, f: (c, f[:-1]), "has .* rows but the codes have"),
         (lambda c, f: (c, f + 0.5), "are integers"),
         (lambda c, f: (c[:, 0], f), r"must have shape \(N, D\)"),
-        (lambda c, f: (c, f[:, 0]), r"must have shape \(N, K\)"),
+        (lambda c, f: (c, f[:, :, None]), r"must have shape \(N, K\)"),
         (lambda c, f: (c, f.astype(str)), "factors must hold real numbers, not <U"),
         (lambda c, f: (c.astype(str), f), "codes must hold real numbers, not <U"),
         (lambda c, f: (c + 1j, f), "codes must hold real numbers, not complex128"),
@@ -75,7 +75,7 @@ def calls() -> list[Any]:
         (lambda c, f: (c, f.astype("m8[D]")), "factors must hold real numbers, not timedelta64"),
         (lambda c, f: (np.ma.masked_greater(c, 1.0), f), r"codes is masked at \(\d+, \d\)"),
         (lambda c, f: (c, np.ma.masked_equal(f, 1)), r"factors is masked at"),
-        (lambda c, f: (torch.tensor(c, requires_grad=True), f), "codes must be an array.*requires grad"),
+        (lambda c, f: (torch.tensor(c).to_sparse(), f), "codes must be an array of numbers"),
         (lambda c, f: (torch.tensor(c).bfloat16(), f), "codes must be an array of numbers"),
         (lambda c, f: (torch.tensor(c) + 1j, f), "codes must hold real numbers, not complex"),
         (lambda c, f: (c.astype(object) + 1j, f), r"not the complex .* at \(0, 0\)"),
@@ -113,6 +113,17 @@ def test_a_test_part_of_other_width_is_refused(metric: Any) -> None:
         metric(codes, factors, codes_test[:, :3], factors_test)
     with pytest.raises(MetricError, match="factors have 3 columns, factors_test 2"):
         metric(codes, factors, codes_test, factors_test[:, :2])
+
+
+@pytest.mark.parametrize("metric", ON_SPLIT.values(), ids=ON_SPLIT)
+def test_half_a_test_part_and_too_few_points_to_draw_one_are_refused(metric: Any) -> None:
+    codes, factors, codes_test, factors_test = draw()
+    with pytest.raises(MetricError, match="codes_test without factors_test"):
+        metric(codes, factors, codes_test)
+    with pytest.raises(MetricError, match="factors_test without codes_test"):
+        metric(codes, factors, factors_test=factors_test)
+    with pytest.raises(MetricError, match="5 points are too few to draw a test part from"):
+        metric(codes[:5], np.arange(5)[:, None] % 2)
 
 
 @pytest.mark.parametrize("metric", ON_SPLIT.values(), ids=ON_SPLIT)
@@ -185,8 +196,6 @@ def test_wrong_settings_are_named() -> None:
         (np.zeros((6, 2)), np.full((6, 2), 800.0), "logvar holds 800.0.*within 230"),
         (np.zeros((6, 2)) + 1j, np.zeros((6, 2)), "mean must hold real numbers"),
         (torch.zeros(6, 2) + 1j, torch.zeros(6, 2), "mean must hold real numbers"),
-        (torch.zeros(6, 2, requires_grad=True), torch.zeros(6, 2), r"pass mean.detach\(\)"),
-        (torch.zeros(6, 2), torch.zeros(6, 2, requires_grad=True), r"pass logvar.detach\(\)"),
     ],
 )
 def test_malformed_posteriors_are_refused(mean: Any, logvar: Any, message: str) -> None:
@@ -198,7 +207,7 @@ def test_malformed_encoders_and_grids_are_refused() -> None:
     rng = np.random.RandomState(0)
     encoders: list[tuple[Any, str]] = [
         (lambda v: v + 1j, "what encode returned must hold real numbers"),
-        (lambda v: torch.ones(len(v), 2, requires_grad=True), "requires grad"),
+        (lambda v: torch.ones(len(v), 2).to_sparse(), "must be an array of numbers"),
         (lambda v: np.full((len(v), 2), np.nan), "holds nan at row 0"),
         (lambda v: np.ones((len(v), rng.randint(2, 50))), "expected"),
     ]
@@ -233,6 +242,6 @@ def test_malformed_judgements_and_rankings_are_refused() -> None:
         traversal_purity(judged, categorical=[3])
     codes = draw()[0]
     with pytest.raises(MetricError, match=r"kl\[1\] must be an array of numbers"):
-        udr([codes, codes], [np.ones(4), torch.ones(4, requires_grad=True)])
+        udr([codes, codes], [np.ones(4), torch.ones(4).to_sparse()])
     with pytest.raises(MetricError, match=r"kl\[0\] must hold real numbers"):
         udr([codes, codes], [np.ones(4) + 1j, np.ones(4)])

@@ -1,10 +1,14 @@
 """The metrics' own arithmetic against scikit-learn's and closed forms."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from scipy.linalg import sqrtm
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import mutual_info_score, roc_auc_score
+from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from vision.metrics import (
@@ -23,7 +27,6 @@ from vision.metrics import (
     sparse_change,
     traversal_purity,
 )
-from vision.metrics.explicitness import area_under_roc
 from vision.metrics.sap import fit_one_latent
 
 RNG = np.random.default_rng(0)
@@ -61,11 +64,14 @@ def test_one_latent_classifier_of_a_constant_latent_only_uses_the_intercept() ->
     assert np.isfinite(solution).all()
 
 
-def test_area_under_roc_equals_scikit_learn_with_ties() -> None:
-    scores = RNG.integers(4, size=(200, 3)).astype(float)
-    positive = (RNG.random((200, 3)) < 0.4).astype(float)
-    expected = [roc_auc_score(positive[:, k], scores[:, k]) for k in range(3)]
-    np.testing.assert_allclose(area_under_roc(scores, positive), expected, rtol=1e-12)
+def test_explicitness_is_the_area_under_the_curve_of_each_value_against_the_rest() -> None:
+    codes = CODES.round()  # so that scores tie
+    areas = []
+    for values in FACTORS.T:
+        model = LogisticRegression().fit(StandardScaler().fit_transform(codes), values)
+        scores = model.predict_proba(StandardScaler().fit_transform(codes))
+        areas.append(np.mean([roc_auc_score(values == v, scores[:, v]) for v in range(values.max() + 1)]))
+    assert explicitness(codes, FACTORS, codes, FACTORS).train == pytest.approx(np.mean(areas), rel=1e-9)
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
@@ -115,16 +121,20 @@ def test_encoding_a_grid_once_gives_the_same_votes() -> None:
     assert calls[-1] == 60
 
 
-def test_reading_the_stream_at_once_gives_the_calls_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("numba")
-    at_once, by_calls = np.random.RandomState(3), np.random.RandomState(3)
+@pytest.mark.parametrize("kind", [np.random.RandomState, np.random.default_rng])
+def test_drawing_all_rounds_at_once_gives_the_numbers_of_single_calls(kind: Any) -> None:
+    at_once, by_calls = kind(3), kind(3)
     sizes = (3, 1, 40, 32, 7)
-    read = draws.draw_rounds(at_once, sizes, 50, 2, 64)
-    monkeypatch.setattr(draws, "find_spec", lambda name: None)
-    called = draws.draw_rounds(by_calls, sizes, 50, 2, 64)
-    np.testing.assert_array_equal(read[0], called[0])
-    np.testing.assert_array_equal(read[1], called[1])
-    assert at_once.randint(1 << 30) == by_calls.randint(1 << 30)  # and both stand at the same place
+    fixed, factors = draws.draw_rounds(at_once, sizes, 50, 2, 65)
+    for index in range(50):
+        assert fixed[index] == draws.integers(by_calls, len(sizes), 1)[0]
+        for which in range(2):
+            columns = [draws.integers(by_calls, size, 65) for size in sizes]
+            np.testing.assert_array_equal(factors[index, which], np.stack(columns, axis=1))
+    np.testing.assert_array_equal(
+        draws.draw_factors(at_once, sizes, 9).T, [draws.integers(by_calls, size, 9) for size in sizes]
+    )
+    assert draws.integers(at_once, 1 << 30, 1) == draws.integers(by_calls, 1 << 30, 1)
 
 
 def test_votes_accept_a_generator() -> None:
@@ -189,5 +199,7 @@ def test_explicitness_leaves_out_what_the_test_part_lacks() -> None:
     train, seen = np.arange(30.0)[:, None], np.arange(30)[:, None] // 10
     full = explicitness(train, seen, train, seen)
     partial = explicitness(train, seen, train[:20], seen[:20])
+    two = explicitness(train, seen, train[:20], np.where(seen == 1, 7, seen)[:20])
+    assert 0.5 < two.test <= 1.0  # of one value only can a curve be drawn
     assert full.test > 0.75
     assert 0.5 < partial.test <= 1.0

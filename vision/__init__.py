@@ -1,13 +1,20 @@
 """Images: data sets and renderers, networks, the encoder family, its objectives and its metrics.
 
 Nothing here knows a word; what a factor is called belongs to `symbols`, what its name means to `scan`.
+
+Names are loaded when they are first asked for, so that `from vision.metrics import dci` imports no torch.
 """
 
-from vision.dae import DAE
-from vision.gaussian import Gaussian, kl, kl_from_prior, standard_normal
-from vision.models import VisionModel, build
-from vision.networks import ConvDecoder, ConvEncoder
-from vision.vae import VAE
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vision import data, metrics, objectives
+    from vision.dae import DAE
+    from vision.gaussian import Gaussian, kl, kl_from_prior, standard_normal
+    from vision.models import VisionModel, build
+    from vision.networks import ConvDecoder, ConvEncoder
+    from vision.vae import VAE
 
 __all__ = [
     "DAE",
@@ -17,7 +24,35 @@ __all__ = [
     "Gaussian",
     "VisionModel",
     "build",
+    "data",
     "kl",
     "kl_from_prior",
+    "metrics",
+    "objectives",
     "standard_normal",
 ]
+
+_MODULES = {
+    "DAE": "vision.dae",
+    "VAE": "vision.vae",
+    "ConvDecoder": "vision.networks",
+    "ConvEncoder": "vision.networks",
+    "Gaussian": "vision.gaussian",
+    "VisionModel": "vision.models",
+    "build": "vision.models",
+    "kl": "vision.gaussian",
+    "kl_from_prior": "vision.gaussian",
+    "standard_normal": "vision.gaussian",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
+    if name in __all__:
+        return import_module(f"vision.{name}")
+    raise AttributeError(f"module 'vision' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -20,7 +20,7 @@ from vision.data.factors import numbered
 from vision.data.images import DataError
 from vision.data.tables import Table, hint, number, quoted, read_table
 from vision.metrics import MetricError, Parts
-from vision.metrics.arrays import check_codes, check_factors, check_pair, check_split
+from vision.metrics.checks import check_codes, check_factors, check_pair, check_split
 
 LATENT = re.compile(r"code_.+|code\d+|z_?\d+", re.IGNORECASE)
 TABLES = (".csv", ".tsv", ".txt")

@@ -11,7 +11,7 @@ class Metric(NamedTuple):
     """A metric: the settings that its scores depend on, besides the points."""
 
     settings: str
-    """In words; {booster} and {seed} are filled in."""
+    """In words; {numba} and {seed} are filled in."""
     quick: bool = True
     """Whether it is measured unless others are asked for."""
 
@@ -34,7 +34,7 @@ METRICS: dict[str, Metric] = {
     "explicitness": Metric("logistic regression, C 1"),
     "sap": Metric("linear classifier, C 0.01"),
     "sap_continuous": Metric("squared correlation"),
-    "dci": Metric("gradient boosting ({booster}), seed {seed}"),
+    "dci": Metric("gradient boosting (compiled, numba {numba}), seed {seed}"),
     "dci_random_forest": Metric("random forest (scikit-learn), seed {seed}", quick=False),
     "dci_lasso": Metric("lasso, alpha 0.02", quick=False),
     "dci_lightgbm": Metric("lightgbm, seed {seed}", quick=False),
@@ -44,6 +44,9 @@ METRICS: dict[str, Metric] = {
     "unsupervised": Metric(f"bins {BINS}, Wasserstein normalised"),
     "downstream": Metric("logistic regression, C by 5 folds", quick=False),
 }
+
+QUICK = tuple(name for name, metric in METRICS.items() if metric.quick)
+"""The metrics that are measured unless others are asked for."""
 
 MEANINGS: dict[str, Meaning] = {
     "mig": Meaning("higher", "no latent ahead of the next", "one latent per factor"),
@@ -69,16 +72,6 @@ MEANINGS: dict[str, Meaning] = {
     "downstream": Meaning("higher", "all wrong (chance: 1/values)", "right, with so many labels"),
     "downstream_efficiency": Meaning("higher", "few labels are useless", "100 labels do as well as all"),
 }
-
-
-def chosen(compiled: bool) -> tuple[str, ...]:
-    """The metrics that are measured unless others are asked for.
-
-    Boosted trees take minutes without numba: `compiled` says whether it is there, else a random forest takes
-    their place.
-    """
-    instead = {} if compiled else {"dci": "dci_random_forest"}
-    return tuple(instead.get(name, name) for name, metric in METRICS.items() if metric.quick)
 
 
 def meaning(score: str) -> Meaning:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.commands import Command, place, real, whole
-from pipelines.commands.metric_names import METRICS, chosen, meaning
+from pipelines.commands.metric_names import METRICS, QUICK, meaning
 
 if TYPE_CHECKING:
     from vision.metrics import Parts
@@ -62,7 +62,6 @@ def main(options: argparse.Namespace) -> None:
     import json
 
     from pipelines.errors import UsageError, printable
-    from vision.metrics.boosting import compiled
 
     if (options.file is None) == (options.run is None):
         raise UsageError("give either a FILE of codes and factors or --run RUN (see scan metrics --help)")
@@ -72,7 +71,7 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--points {options.points}: expected at least 20")
     if options.seed < 0:
         raise UsageError(f"--seed {options.seed}: expected 0 or more")
-    names = chosen(compiled()) if options.metrics is None else _named(options.metrics)
+    names = QUICK if options.metrics is None else _named(options.metrics)
     source = _of_run(options) if options.run else _of_file(options)
     told = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
     print(
@@ -164,6 +163,7 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
             entry says why it is not measured.
     """
     import time
+    from importlib.metadata import version
 
     from tqdm import tqdm
 
@@ -174,7 +174,7 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
     with tqdm(names, delay=1, leave=False, disable=None, bar_format="{desc} ({n}/{total}, {elapsed})") as bar:
         for name in bar:
             bar.set_description(name)
-            settings = METRICS[name].settings.format(booster=_booster(), seed=parts.seed)
+            settings = METRICS[name].settings.format(numba=version("numba"), seed=parts.seed)
             began = time.monotonic()
             try:
                 scores = _scores(parts, name)
@@ -193,20 +193,12 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
 
 def _scores(parts: Parts, name: str) -> dict[str, float]:
     """Of one metric; a learner other than the reference's is part of its scores' names."""
-    from vision.metrics import BATTERY, dci
+    from vision.metrics import ALL_METRICS, dci
 
     if not name.startswith("dci_"):
-        return BATTERY[name](parts)
+        return ALL_METRICS[name](parts)
     result = dci(*parts[:4], estimator=name.removeprefix("dci_"), seed=parts.seed)  # type: ignore[arg-type]
     return {f"{name}_{score}": getattr(result, score) for score in result._fields[:4]}
-
-
-def _booster() -> str:
-    from importlib.metadata import version
-
-    from vision.metrics.boosting import compiled
-
-    return f"compiled, numba {version('numba')}" if compiled() else "scikit-learn"
 
 
 def table(told: dict[str, Any]) -> str:
@@ -236,8 +228,6 @@ def table(told: dict[str, Any]) -> str:
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    if "dci_random_forest" in told["metrics"] and "dci" not in told["metrics"]:
-        missing.append("dci by boosted trees takes minutes without numba (pip install numba): --metrics dci")
     return "\n".join([*lines, *([""] if missing else []), *missing])
 
 

@@ -8,6 +8,7 @@ differ from the prior are left out: the posterior says which, its codes do not.
 """
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -29,16 +30,12 @@ from vision.metrics import (
     mutual_information,
     sap_matrix,
 )
-from vision.metrics.boosting import compiled
-from vision.metrics.dci import Estimator
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps
 from vision.vae import VAE
 
 POINTS = 3_000
 """To fit on, and half as many to test, in an evaluation."""
-FOREST_POINTS = 1_000
-"""For DCI without the compiled boosted trees."""
 DCI_WORK = 3_000 * 51 * 32
 """Points x values of all factors x latents that DCI takes some seconds for; with more, fewer points."""
 FEWEST = 500
@@ -145,7 +142,7 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         "factors_left_out": list(found.left_out),
         "bins": BINS,
         "seed": parts.seed,
-        "versions": {**versions(), "numba": _numba()},
+        "versions": {**versions(), "numba": version("numba")},
         "matrices": MATRICES,
     }
     return told, {"factors": list(found.names), "kl_per_latent": found.nats.tolist(), **matrices}
@@ -156,14 +153,11 @@ def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any
     codes, factors, codes_test, factors_test, seed, active = parts
     predicted = sap_matrix(codes, factors, codes_test, factors_test)
     few, some = dci_points, max(dci_points // 2, 2)
-    estimator: Estimator = "gradient_boosting" if compiled() else "random_forest"
-    learned = dci(
-        codes[:few], factors[:few], codes_test[:some], factors_test[:some], estimator=estimator, seed=seed
-    )
+    learned = dci(codes[:few], factors[:few], codes_test[:some], factors_test[:some], seed=seed)
     scores = {
         "mig": float(mig_per_factor(codes, factors, bins=BINS).mean()),
         "modularity": modularity(codes, factors, bins=BINS),
-        "modularity_live": modularity(codes, factors, bins=BINS, live_only=True, active=active),
+        "modularity_live": modularity(codes, factors, bins=BINS, active_only=True, active=active),
         "sap": float(gaps(predicted, axis=0).mean()),
         "dci": {
             **{name: getattr(learned, name) for name in learned._fields if name != "importance"},
@@ -181,17 +175,9 @@ def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _dci_points(parts: Parts) -> int:
-    if not compiled():
-        return min(len(parts.codes), FOREST_POINTS)
     values = sum(len(np.unique(column)) for column in parts.factors.T)
     affordable = DCI_WORK // (values * parts.codes.shape[1])
     return min(len(parts.codes), max(affordable, FEWEST))
-
-
-def _numba() -> str:
-    from importlib.metadata import version
-
-    return version("numba") if compiled() else "not installed"
 
 
 def by_kl(matrices: Mapping[str, Any]) -> Sequence[int]:

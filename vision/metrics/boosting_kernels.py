@@ -1,4 +1,4 @@
-r"""Exact gradient-boosted classification trees, compiled; `vision.metrics.boosting` is the way in.
+r"""Exact gradient-boosted classification trees, compiled; see `vision.metrics.boosting`.
 
 The greedy tree builder of a boosting stage spends its time sorting each node's points by each latent. Here
 every latent is sorted once for all factors, classes and stages; a cut partitions the sorted order of its node

@@ -11,7 +11,8 @@ variance, or a code that ignores its input, has none of either.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, centred, check_codes
+from vision.metrics.arrays import Floats, centred
+from vision.metrics.checks import check_codes
 
 SINGULAR = 1e-12
 """Largest eigenvalue of a correlation matrix that counts as 0: a latent that the others determine to within
@@ -28,11 +29,11 @@ def total_correlation_of(covariance: Floats) -> float:
     0.143841
     """
     variances = np.diag(covariance)
-    live = variances > 0
-    if not live.any():
+    varying = variances > 0
+    if not varying.any():
         return 0.0
-    scale = np.sqrt(variances[live])
-    eigenvalues = np.linalg.eigvalsh(covariance[np.ix_(live, live)] / scale / scale[:, None])
+    scale = np.sqrt(variances[varying])
+    eigenvalues = np.linalg.eigvalsh(covariance[np.ix_(varying, varying)] / scale / scale[:, None])
     if eigenvalues[0] <= SINGULAR:
         return float("inf")
     return max(0.0, float(-0.5 * np.log(eigenvalues).sum()))
@@ -75,8 +76,12 @@ def gaussian_total_correlation(codes: ArrayLike) -> float:
 def gaussian_wasserstein_correlation(codes: ArrayLike, *, normalised: bool = False) -> float:
     """Wasserstein correlation of a Gaussian fitted to `codes` (N, D); 0: uncorrelated.
 
-    In squared units of the code; `normalised` divides by the total variance (all latents constant: 0, where
-    the reference gives NaN).
+    In squared units of the code.
+
+    Args:
+        codes: (N, D).
+        normalised: Whether to divide by the total variance (all latents constant: 0, where the reference
+            gives NaN).
 
     >>> round(gaussian_wasserstein_correlation([[0, 0], [1, 1]], normalised=True), 4)
     0.5858

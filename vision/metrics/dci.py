@@ -7,38 +7,38 @@ A learner predicts each factor from the whole code and says how much it used eac
     informativeness  mean over factors of the prediction's accuracy
 
 (is each latent used for one factor? is each factor read from one latent? is the factor there at all?)
-with H_b the entropy to base b. The scores depend on the learner, so its name travels with them.
+with H_b the entropy to base b. The scores depend on the learner, so the result names it.
 """
 
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import entropy
 
-from vision.metrics.arrays import (
-    Floats,
-    Integers,
-    MetricError,
-    check_count,
-    check_split,
-    heights,
-    standardised,
-)
+from vision.metrics.arrays import Floats, Integers, MetricError, above_minimum, standardised
 from vision.metrics.boosting import Boosted, boost
+from vision.metrics.checks import check_count, check_split
 from vision.metrics.linear import many_values
 
 Estimator = Literal["gradient_boosting", "random_forest", "lasso", "lightgbm"]
 
 
 class DCI(NamedTuple):
-    """Disentanglement, completeness and informativeness, each 1 at best, and the importances used."""
+    """Disentanglement, completeness, informativeness, and what they were computed from."""
 
     disentanglement: float
+    """In 0..1; 1: each latent is used for one factor."""
     completeness: float
+    """In 0..1; 1: each factor is predicted from one latent."""
     informativeness_train: float
+    """Accuracy in 0..1 on the points fitted on (lasso: R^2, at most 1)."""
     informativeness_test: float
-    importance: Floats  # (D, K)
+    """The same on the test part."""
+    importance: Floats
+    """(D, K), at least 0: how much each latent is used to predict each factor."""
     estimator: str
+    """The learner."""
 
 
 def purity(matrix: Floats) -> Floats:
@@ -49,9 +49,7 @@ def purity(matrix: Floats) -> Floats:
     """
     if matrix.shape[1] == 1:
         return np.ones(len(matrix))
-    shares = matrix + 1e-11
-    shares = shares / shares.sum(1, keepdims=True)
-    return 1.0 + (shares * np.log(shares)).sum(1) / np.log(matrix.shape[1])
+    return 1.0 - entropy(matrix + 1e-11, base=matrix.shape[1], axis=1)
 
 
 def _weighted(scores: Floats, weights: Floats) -> float:
@@ -82,23 +80,34 @@ def completeness_of(importance: Floats) -> float:
 def dci(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     estimator: Estimator = "gradient_boosting",
     seed: int = 0,
 ) -> DCI:
-    """DCI scores of `codes` (N, D) for `factors` (N, K), informativeness also on a test part (M, D), (M, K).
+    """Disentanglement, completeness and informativeness of a code (Eastwood & Williams 2018).
 
-    `estimator`: "gradient_boosting" is the reference's definition (100 stages of depth 3; importance is the
-    decrease of squared error); "random_forest" 100 trees; "lightgbm" histogram boosting (package lightgbm);
-    "lasso" the absolute weights of an L1 linear regression on the factor's index over standardised codes, the
-    test score then being R^2. `seed` decides ties and bootstraps. Disentanglement and completeness lie in
-    0..1; informativeness is accuracy, chance 1/V. A code that tells nothing has importances 0 and both scores
-    0. A value that only the test part has counts as wrong; a factor with a single value there is refused. No
-    learner sees the units of a latent: all are standardised by the training part.
-    Fails: does not punish a wide dense code (64 random mixtures of 4 factors: 0.93), nor two factors merged
-    in one latent beyond 1/K; the choice of learner moves every score.
+    Latents are standardised by the training part, so that no learner sees their units. A code without
+    information has importances of 0 and a disentanglement and completeness of 0. A value that only the test
+    part has counts as wrong. Chance of the informativeness is 1/V for a factor with V equally likely values.
+    Fails: a wide dense code scores high (64 random mixtures of 4 factors: 0.93), and two factors merged in
+    one latent cost only 1/K; every score depends on the learner.
+
+    Args:
+        codes: (N, D), to fit on, or all points where no test part is given.
+        factors: (N, K), integers; (N,) for a single factor.
+        codes_test: (M, D), to test on; by default a third of the points is drawn by `seed`.
+        factors_test: (M, K), given with `codes_test` or not at all.
+        estimator: The learner. "gradient_boosting" is the definition of the field's reference code: 100
+            stages of depth 3, importance is the decrease of squared error. "random_forest": 100 trees.
+            "lightgbm": histogram boosting, needs the package lightgbm. "lasso": importance is the absolute
+            weight of an L1 linear regression on the factor's values, informativeness is R^2.
+        seed: Of the split, of ties and of bootstraps; at least 0.
+
+    Raises:
+        MetricError: For malformed arrays, fewer than 2 factors, a factor with a single value in either part,
+            or an unknown estimator.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 5)
     >>> result = dci(factors, factors, factors, factors)
@@ -106,7 +115,7 @@ def dci(
     (1.0, 1.0, 1.0)
     """
     seed = check_count("seed", seed, 0)
-    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
+    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test, seed=seed)
     if values.shape[1] < 2:
         raise MetricError("dci compares factors: at least 2 are needed")
     if estimator == "lasso":
@@ -160,7 +169,7 @@ def _lasso(
     from sklearn.linear_model import Lasso
 
     train, test = standardised(train, test)
-    target, target_test = standardised(heights(values), heights(values_test, values.min(0)))
+    target, target_test = standardised(above_minimum(values), above_minimum(values_test, values.min(0)))
     model = Lasso(alpha=alpha).fit(train, target)
     weights = np.atleast_2d(model.coef_)
     error = ((model.predict(train).reshape(target.shape) - target) ** 2).mean(0)

@@ -1,22 +1,22 @@
-"""Equal-width binning of codes: the discretiser behind MIG, modularity and the mutual information matrices.
+"""Equal-width binning of codes: the discretiser of MIG, modularity and the mutual information matrices.
 
-Each latent's range is cut into `bins` intervals of equal width. The edges hang on the two extreme values, so
-one outlier squeezes all other points into few bins, and a latent with more distinct values than bins loses
-the difference between neighbours (20 bins cap the MIG of a perfect code for dSprites' 40 orientations at
-0.80).
+Each latent's range is cut into `bins` intervals of equal width. The two extreme values decide the edges, so
+that one outlier leaves few bins to all other points. Neighbouring values of a latent with more values than
+bins fall in one bin (with 20 bins the MIG of a perfect code for dSprites' 40 orientations is 0.80).
 """
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Integers, MetricError, check_codes, check_count, varies
+from vision.metrics.arrays import Integers, MetricError, varies
+from vision.metrics.checks import check_codes, check_count
 
 
 def discretise(codes: ArrayLike, bins: int = 20) -> Integers:
     """Bin each column of `codes` (N, D) on its own; returns (N, D) bin numbers in 0..bins-1.
 
-    Same bins as `numpy.histogram`: closed on the left, the last closed on both sides; a constant column falls
-    in the middle bin. Raises `MetricError` for fewer than 2 bins or fewer points than bins.
+    The bins are those of `numpy.histogram`: closed on the left, the last closed on both sides. A constant
+    column falls in the middle bin. Raises `MetricError` for fewer than 2 bins or fewer points than bins.
 
     >>> discretise([[0.1], [0.2], [0.3], [0.4], [0.5], [0.6]], bins=3).ravel().tolist()
     [0, 0, 1, 1, 2, 2]

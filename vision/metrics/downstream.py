@@ -13,52 +13,66 @@ from numpy.typing import ArrayLike
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
-from vision.metrics.arrays import Floats, Integers, MetricError, check_count, check_split, varies
+from vision.metrics.arrays import Floats, Integers, MetricError, varies
 from vision.metrics.boosting import boost
+from vision.metrics.checks import check_count, check_split
 from vision.metrics.linear import classifier
 
 Learner = Literal["logistic_regression", "gradient_boosting"]
 
 
 class Downstream(NamedTuple):
-    """Mean test accuracy (S,) per training size, in 0..1, and per factor (S, K).
-
-    `efficiency` is accuracy(100) / accuracy(largest size); NaN if 100 is not among them, or the latter is 0.
-    """
+    """Test accuracy by the number of points fitted on."""
 
     accuracy: Floats
+    """(S,), in 0..1: mean over the factors, for each size."""
     per_factor: Floats
+    """(S, K), in 0..1."""
     sizes: tuple[int, ...]
+    """(S,)."""
     efficiency: float
+    """Accuracy at 100 over that at the largest size; NaN if 100 is not among them, or the latter is 0."""
 
 
 def downstream(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     learner: Learner = "logistic_regression",
     sizes: Sequence[int] | None = None,
     seed: int = 0,
 ) -> Downstream:
-    """Test accuracy of predicting each factor from the code, training on the first `sizes` points.
+    """Test accuracy of predicting each factor from the code, fitted on the first `sizes` points.
 
-    `sizes` defaults to those of 10, 100, 1000 and 10000 that the training part holds. The logistic regression
-    chooses its C among ten in 1e-4..1e4 by 5-fold cross-validation (unshuffled folds; the first best); where
-    a fold would lack classes it is scored on those it has. A training part with one class predicts that
-    class, one without a latent that varies its commonest. Chance is 1/V.
+    The logistic regression chooses its C among ten in 1e-4..1e4 by 5-fold cross-validation (unshuffled folds;
+    the first best); where a fold would lack classes it is scored on those it has. From a single class that
+    class is predicted, from constant latents the commonest. Chance is 1/V for V equally likely values.
+
+    Args:
+        codes: (N, D), to fit on, or all points where no test part is given.
+        factors: (N, K), integers; (N,) for a single factor.
+        codes_test: (M, D), to test on; by default a third of the points is drawn by `seed`.
+        factors_test: (M, K), given with `codes_test` or not at all.
+        learner: "logistic_regression", or "gradient_boosting" as in `dci`.
+        sizes: (S,), each from 5 to N; by default those of 10, 100, 1000 and 10000 that N allows.
+        seed: Of the split and of the boosted trees' ties; at least 0.
+
+    Raises:
+        MetricError: For malformed arrays, a factor with a single value in either part, or sizes out of range.
 
     >>> codes = np.arange(40.0)[:, None] % 2
     >>> downstream(codes, codes, codes, codes, sizes=(20, 40)).accuracy.tolist()
     [1.0, 1.0]
     """
     seed = check_count("seed", seed, 0)
-    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
+    train, values, test, values_test = check_split(codes, factors, codes_test, factors_test, seed=seed)
     if learner not in ("logistic_regression", "gradient_boosting"):
         raise MetricError(f"learner={learner!r} must be logistic_regression or gradient_boosting")
-    asked = [n for n in (10, 100, 1000, 10000) if n <= len(train)] if sizes is None else sizes
-    chosen = tuple(check_count("sizes", size, 5) for size in asked)
+    if sizes is None:
+        sizes = [size for size in (10, 100, 1000, 10000) if size <= len(train)]
+    chosen = tuple(check_count("sizes", size, 5) for size in sizes)
     if not chosen or max(chosen) > len(train):
         raise MetricError(f"sizes={chosen} must lie between 5 and the {len(train)} training points")
     rows = np.empty((len(chosen), values.shape[1]))
@@ -76,11 +90,11 @@ def downstream(
 def _predict(learner: Learner, codes: Floats, values: Integers, test: Floats, seed: int) -> Integers:
     if (values == values[0]).all():
         return np.full(len(test), values[0])
-    live = varies(codes)
-    if not live.any():
+    varying = varies(codes)
+    if not varying.any():
         known, counts = np.unique(values, return_counts=True)
         return np.full(len(test), known[counts.argmax()])
-    codes, test = codes[:, live], test[:, live]  # the regression's own intercept is enough
+    codes, test = codes[:, varying], test[:, varying]  # the regression's own intercept is enough
     if learner == "gradient_boosting":
         return boost(codes, values[:, None], test, seed=seed).predicted_test[:, 0]
     return _cross_validated(codes, values).predict(test)

@@ -4,12 +4,18 @@ r"""Plug-in entropies and mutual information of binned codes and factors, in nat
 
 with p the empirical frequencies. The estimate is biased upwards by about (bins - 1)(values - 1) / (2 N) nats
 (0.037 at 20 bins, 40 values and 10,000 points), which is why independent codes do not score exactly 0.
+
+All latents are counted at once: 17 times as fast as scikit-learn's `mutual_info_score` for each pair on
+MPI3D's factors and 10 latents, 60 times among 256 latents (`python -m pytest -m slow -s
+tests/test_vision_metrics_speed.py -k "mig or latent"`).
 """
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import entr
 
-from vision.metrics.arrays import Floats, Integers, check_codes, check_count, check_pair, dense
+from vision.metrics.arrays import Floats, Integers, dense
+from vision.metrics.checks import check_codes, check_count, check_pair
 from vision.metrics.discretise import discretise
 
 
@@ -19,9 +25,7 @@ def entropy_of_counts(counts: NDArray[np.integer]) -> Floats:
     >>> float(entropy_of_counts(np.array([2, 2]))) == float(np.log(2))
     True
     """
-    total = counts.sum(-1, keepdims=True)
-    frequency = counts / total
-    return -(frequency * np.log(np.where(counts > 0, frequency, 1.0))).sum(-1)
+    return entr(counts / counts.sum(-1, keepdims=True)).sum(-1)
 
 
 def factor_entropies(factors: Integers) -> Floats:
@@ -50,9 +54,15 @@ def information_with(binned: Integers, bins: int, values: Integers, size: int) -
 def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
     """Matrix I (D, K) of the mutual information of each latent with each factor, in nats.
 
-    `codes` (N, D) are cut into `bins` equal-width bins per latent, `factors` (N, K) are taken as they are. 0
-    means independent (up to the bias above); the most possible is H(v_k), reached when the bins tell all
-    values apart.
+    0: independent, up to the bias above; at most H(v_k), which is reached where no bin holds two values.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers; (N,) for a single factor.
+        bins: How many equal-width bins each latent is cut into, at least 2 and at most N.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> mutual_information(factors, factors, bins=2).round(4).tolist()
@@ -65,10 +75,17 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
 
 
 def latent_mutual_information(codes: ArrayLike, *, bins: int = 20) -> float:
-    """Mean mutual information of two different latents of `codes` (N, D), in nats; 0 with a single latent.
+    """Mean mutual information of two different latents, in nats; 0 with a single latent.
 
     An unsupervised check for redundancy (Locatello et al. 2019, section 3): 0 for independent latents up to
     the bias, at most log(bins). Lower is better, yet a code that ignores the image also scores 0.
+
+    Args:
+        codes: (N, D).
+        bins: How many equal-width bins each latent is cut into, at least 2 and at most N.
+
+    Raises:
+        MetricError: For malformed codes, or more bins than points.
 
     >>> float(np.round(latent_mutual_information([[0, 0], [1, 1], [0, 0], [1, 1]], bins=2), 4))
     0.6931

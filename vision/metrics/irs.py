@@ -1,4 +1,4 @@
-r"""Interventional robustness (Suter et al. 2019): do the other factors leave a latent alone?
+r"""Interventional robustness (Suter et al. 2019): does a latent stay the same when other factors change?
 
     IRS_jk = 1 - mean_v quantile_n |z_j - mean(z_j | v_k = v)| / max_n |z_j - mean(z_j)|
 
@@ -11,35 +11,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import (
-    Booleans,
-    Floats,
-    Integers,
-    MetricError,
-    centred,
-    check_active,
-    check_count,
-    check_pair,
-    dense,
-)
+from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, centred, dense
+from vision.metrics.checks import check_active, check_count, check_pair
 from vision.metrics.discretise import discretise
 
 
 class InterventionalRobustness(NamedTuple):
-    """Interventional robustness and what it is made of.
-
-    `score` in 0..1; `matrix` (A, K) of the latents that vary, A = `num_active`; `active` (D,) says which
-    those are; `per_latent`, `parents` and `max_deviations` (A,) are each latent's score, best factor and
-    weight.
-    """
+    """Interventional robustness, and what it was computed from."""
 
     score: float
+    """In 0..1."""
     matrix: Floats
+    """(A, K): IRS_jk of the A latents that take part."""
     num_active: int
+    """A."""
     active: Booleans
+    """(D,): which latents take part."""
     per_latent: Floats
+    """(A,): the score of each latent, in 0..1."""
     parents: Integers
+    """(A,): its best factor."""
     max_deviations: Floats
+    """(A,): its largest deviation, which is its weight, in units of the code."""
 
 
 def irs(
@@ -50,17 +43,24 @@ def irs(
     bins: int | None = 20,
     active: ArrayLike | None = None,
 ) -> InterventionalRobustness:
-    """Interventional robustness score of `codes` (N, D) for `factors` (N, K).
+    """Interventional robustness score (Suter et al. 2019).
 
-    `quantile` 0.99 is disentanglement_lib's, 1.0 the paper's maximum. `bins` merges neighbouring values of
-    factors that have more into that many groups, as the reference does; None keeps every value. Where
-    nothing is merged, neither the names of the values nor their order matter. `active` (D,) leaves out more
-    latents than those that do not vary (see `modularity`). Score 1: each latent is fixed by one factor
-    whatever the others do; 0: some other factor moves each latent over its whole range. `num_active` counts
-    the latents that took part (the reference reports a sum of their values). None: score 0, `num_active` 0.
-    Fails: the weights carry units, so a latent on a large scale decides the score; one outlier moves the
-    maximum; with few points per group the quantile shrinks and the score grows (pure noise scores about
-    0.31); duplicates are free.
+    1: each latent is determined by one factor whatever the values of the others; 0: some other factor moves
+    each latent over its whole range. No latent takes part: 0.
+    Fails: the weights have the units of the code, so that a latent on a large scale decides the score; one
+    outlier moves the maximum; with few points per group the quantile shrinks and the score grows (pure noise
+    scores about 0.31); duplicated latents cost nothing.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers; (N,) for a single factor.
+        quantile: Of the deviations, in (0, 1]; 0.99 is disentanglement_lib's, 1.0 the paper's maximum.
+        bins: Neighbouring values of a factor that has more are merged into so many groups, as the reference
+            does; None merges nothing, and then the order of the values does not matter.
+        active: (D,), booleans: the latents that may take part, of those that vary (see `modularity`).
+
+    Raises:
+        MetricError: For malformed arrays, a factor with a single value, or a setting out of range.
 
     >>> grid = np.stack(np.meshgrid(range(3), range(4), indexing="ij"), -1).reshape(-1, 2)
     >>> mixed = grid.sum(1, keepdims=True)
@@ -72,15 +72,16 @@ def irs(
         raise MetricError(f"quantile={quantile} must be in (0, 1]")
     count = None if bins is None else check_count("bins", bins, 2)
     taking_part = check_active(active, checked)
-    live = centred(checked[:, taking_part])
+    latents = centred(checked[:, taking_part])
     if not taking_part.any():
         empty, none = np.zeros(0), np.zeros(0, dtype=np.int64)
         matrix = np.zeros((0, values.shape[1]))
         return InterventionalRobustness(0.0, matrix, 0, taking_part, empty, none, empty)
-    largest = np.abs(live).max(0)
-    matrix = np.empty((live.shape[1], values.shape[1]))
+    largest = np.abs(latents).max(0)
+    matrix = np.empty((latents.shape[1], values.shape[1]))
     for factor in range(values.shape[1]):
-        matrix[:, factor] = 1.0 - _spread_within(live, _groups(values[:, factor], count), quantile) / largest
+        groups = _groups(values[:, factor], count)
+        matrix[:, factor] = 1.0 - _spread_within(latents, groups, quantile) / largest
     scores = matrix.max(1)
     return InterventionalRobustness(
         float(np.average(scores, weights=largest)),

@@ -8,15 +8,19 @@ from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from vision.metrics.arrays import Floats, Integers, MetricError, centred, check_pair, heights
+from vision.metrics.arrays import Floats, Integers, MetricError, above_minimum, centred
+from vision.metrics.checks import check_pair
 
 
 class Correlation(NamedTuple):
-    """Mean over factors in 0..1, absolute correlations (D, K), each factor's latent (K,) or -1."""
+    """Mean correlation coefficient, and what it was computed from."""
 
     score: float
+    """Mean over the factors, in 0..1."""
     matrix: Floats
+    """(D, K): absolute correlations, in 0..1."""
     matched: Integers
+    """(K,): the latent of each factor, -1 for none."""
 
 
 def mcc(
@@ -24,11 +28,18 @@ def mcc(
 ) -> Correlation:
     """Mean absolute correlation of each factor with the latent matched to it, one latent per factor at most.
 
-    `codes` (N, D), `factors` (N, K); the matching maximises the sum. 1: every factor is an affine (Spearman:
-    monotone) function of its own latent; a factor without a latent left counts 0, a constant latent
-    correlates 0.
-    Fails: needs factors whose values are in a meaningful order; further latents that repeat a factor are
-    free; for noise the maximum over many latents grows with D.
+    The matching maximises the sum. 1: every factor is an affine (Spearman: monotone) function of its own
+    latent; a factor for which no latent is left counts 0, a constant latent correlates 0.
+    Fails: needs factors whose values are in a meaningful order; further latents that repeat a factor cost
+    nothing; for noise the maximum over many latents grows with D.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers; (N,) for a single factor.
+        method: The correlation: "pearson", or "spearman" of ranks.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     >>> result = mcc(-factors[:, ::-1], factors)
@@ -38,7 +49,7 @@ def mcc(
     checked, values = check_pair(codes, factors)
     if method not in ("pearson", "spearman"):
         raise MetricError(f"method={method!r} must be pearson or spearman")
-    numbers = heights(values)
+    numbers = above_minimum(values)
     if method == "spearman":
         checked, numbers = rankdata(checked, axis=0), rankdata(numbers, axis=0)
     matrix = np.abs(_unit(checked).T @ _unit(numbers))

@@ -15,7 +15,9 @@ with C = 0.01 and s_i = N / (V N_v) if t_i = +1, else 1
 (liblinear's L2 loss with balanced classes; the intercept is regularised). On one latent this is solved here
 to machine precision by Newton's method on sorted points: the points inside the margin form an interval, and
 prefix sums of 1, x and x^2 give its gradient and Hessian by two binary searches, whatever the number of
-points.
+points. It is 4 to 6 times as fast as scikit-learn's `LinearSVC` at 256 latents, MPI3D's factors and 10,000
+points, 7 to 9 times at 10 latents and dSprites' factors (`python -m pytest -m slow -s
+tests/test_vision_metrics_speed.py -k sap`).
 """
 
 from typing import NamedTuple
@@ -23,7 +25,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, Integers, centred, check_pair, check_split, dense, heights, varies
+from vision.metrics.arrays import Floats, Integers, above_minimum, centred, dense, varies
+from vision.metrics.checks import check_pair, check_split
 from vision.metrics.mig import gaps
 
 STEPS = 100
@@ -134,12 +137,15 @@ def _accuracy(x: Floats, labels: Integers, x_test: Floats, labels_test: Integers
 
 
 def sap_matrix(
-    codes: ArrayLike, factors: ArrayLike, codes_test: ArrayLike, factors_test: ArrayLike
+    codes: ArrayLike,
+    factors: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
 ) -> Floats:
-    """Test accuracy (D, K) of predicting each factor from each latent alone.
+    """Test accuracy (D, K), in 0..1, of predicting each factor from each latent alone; see `sap`.
 
-    A constant latent scores what its most likely guess does. Points of the test part whose value the training
-    part lacks count as wrong.
+    From a constant latent the same value is predicted everywhere. Points of the test part whose value the
+    training part lacks count as wrong.
     """
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
     matrix = np.zeros((train.shape[1], values.shape[1]))
@@ -156,29 +162,37 @@ def sap_matrix(
 def sap_matrix_continuous(codes: ArrayLike, factors: ArrayLike) -> Floats:
     """Squared correlation (D, K) of each latent with each factor; a constant latent scores 0."""
     checked, values = check_pair(codes, factors)
-    live = varies(checked)
-    latents, targets = centred(checked), centred(heights(values))
-    latents = latents / np.where(live, np.sqrt((latents**2).sum(0)), 1.0)
+    varying = varies(checked)
+    latents, targets = centred(checked), centred(above_minimum(values))
+    latents = latents / np.where(varying, np.sqrt((latents**2).sum(0)), 1.0)
     return (latents.T @ (targets / np.sqrt((targets**2).sum(0)))) ** 2
 
 
 def sap(
     codes: ArrayLike,
     factors: ArrayLike,
-    codes_test: ArrayLike,
-    factors_test: ArrayLike,
+    codes_test: ArrayLike | None = None,
+    factors_test: ArrayLike | None = None,
     *,
     continuous: bool = False,
 ) -> float:
     """SAP score: mean over factors of the gap between the best and the second best latent.
 
-    `codes` (N, D), `factors` (N, K) train the predictors, the test part (M, D), (M, K), in
-    which every factor must vary, too, scores them;
-    `continuous` uses the squared correlation on the training part. Between 0 and 1; 0: two latents predict
-    every factor equally well, or none does.
-    Fails: a linear one-vs-rest classifier on one number cannot pick a middle value, so a perfect code scores
-    0.24 on dSprites' factors, not 1; the regularised classifier sees the scale of a latent; the continuous
-    form needs values in a meaningful order.
+    Between 0 and 1; 0: two latents predict every factor equally well, or none does.
+    Fails: a linear one-vs-rest classifier on one number cannot tell a middle value from those on both sides,
+    so a perfect code scores 0.24 on dSprites' factors, not 1; the regularised classifier depends on the scale
+    of a latent; the continuous form needs values in a meaningful order.
+
+    Args:
+        codes: (N, D), to fit on, or all points where no test part is given.
+        factors: (N, K), integers; (N,) for a single factor.
+        codes_test: (M, D), to test on; by default a third of the points is drawn, with seed 0.
+        factors_test: (M, K), given with `codes_test` or not at all.
+        continuous: Whether to take the squared correlation on `codes`, `factors` in place of the accuracy on
+            the test part, which is not used then, and not drawn.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value in either part.
 
     >>> codes = np.array([[-1.0, 0.0], [-1.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
     >>> sap(codes, codes > 0.5, codes, codes > 0.5, continuous=True)

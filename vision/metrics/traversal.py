@@ -1,12 +1,11 @@
-r"""How many things change at once: in the code when one factor moves, and in the picture when one latent
-moves.
+r"""How many things change at once: latents when one factor moves, factors when one latent moves.
 
-sparse change      number of latents that change when a single factor takes another value      (Bengio,
-Courville & Vincent 2013:
-                   good explanatory factors are those of which few change at a time)
-traversal purity   share of all change along a latent's traversal that its one best factor explains, judged by
-a regressor
-                   or classifier of the factors
+sparse_change
+    Mean number of latents that change when a single factor takes another value. Good explanatory factors are
+    those of which few change at a time (Bengio, Courville & Vincent 2013, section 3).
+traversal_purity
+    Share of the change along a latent's traversal that falls to the one factor that changes most, as a
+    regressor or classifier of the factors sees it.
 """
 
 from collections.abc import Sequence
@@ -15,35 +14,50 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError, check_codes, check_count, check_sizes, real, varies
+from vision.metrics.arrays import Floats, MetricError, real, varies
+from vision.metrics.checks import check_codes, check_count, check_sizes
 from vision.metrics.draws import Random, draw_factors, integers
-from vision.metrics.votes import Encode
+from vision.metrics.interventional import Encode
 
 
 class SparseChange(NamedTuple):
-    """Mean number of latents that change when one factor moves; for each factor (K,), NaN if it cannot."""
+    """Number of latents that change when one factor moves, 0 to D."""
 
     mean: float
+    """Over the factors that can move."""
     per_factor: Floats
+    """(K,): the mean over a factor's moves; NaN for a factor with a single value."""
 
 
 class Purity(NamedTuple):
-    """Purity in 0..1, that of each latent (D,), and each factor's change along its traversal (D, K)."""
+    """Purity of traversals."""
 
     score: float
+    """Mean of `per_latent`, weighted by how much each latent changes; in 0..1."""
     per_latent: Floats
+    """(D,), in 0..1."""
     change: Floats
+    """(D, K): each factor's change along a latent's traversal, at least 0."""
 
 
 def sparse_change(
     encode: Encode, sizes: Sequence[int], *, rng: Random, moves: int = 1000, threshold: float = 0.1
 ) -> SparseChange:
-    """Count the latents that change by over `threshold` standard deviations when one factor moves.
+    """Count the latents that change when one factor moves.
 
-    `encode` maps factor values (N, K) to codes (N, D), `sizes` (K,) counts each factor's values; `moves`
-    moves are drawn per factor. 1 is ideal: one latent per factor; D: every latent answers to every factor, as
-    in a rotated code. Lower is better, but a code that ignores a factor scores below 1 for it. Noise in the
-    code above the threshold counts as change: give the posterior mean, or raise it.
+    1 is best: one latent per factor. D: every latent depends on every factor, as in a rotated code. Lower is
+    better, but a code that ignores a factor scores below 1 for it.
+
+    Args:
+        encode: Maps factor values (N, K), integers, to codes (N, D). Noise in the code counts as change where
+            it exceeds the threshold: return the posterior mean, or raise the threshold.
+        sizes: (K,), the number of values of each factor.
+        rng: Draws the points that moves start from, and the moves.
+        moves: How many to draw for each factor.
+        threshold: What a latent must change by, in standard deviations of it over all starting points.
+
+    Raises:
+        MetricError: Where no factor has two values, or `encode` returns no finite codes.
 
     >>> sparse_change(lambda v: v, (3, 4), rng=np.random.RandomState(0)).mean
     1.0
@@ -57,25 +71,34 @@ def sparse_change(
     starts = [draw_factors(rng, sizes, moves) for _ in sizes]
     before = [check_codes(encode(start)) for start in starts]
     everywhere = np.concatenate(before)
-    live, scale = varies(everywhere), everywhere.std(0)
+    varying, scale = varies(everywhere), everywhere.std(0)
     for factor, size in enumerate(sizes):
         if size > 1:
             moved = starts[factor].copy()
             moved[:, factor] = (moved[:, factor] + 1 + integers(rng, size - 1, moves)) % size
             change = np.abs(check_codes(encode(moved)) - before[factor])
-            per_factor[factor] = ((change > threshold * scale) & live).sum(1).mean()
+            per_factor[factor] = ((change > threshold * scale) & varying).sum(1).mean()
     return SparseChange(float(np.nanmean(per_factor)), per_factor)
 
 
 def traversal_purity(judged: ArrayLike, *, categorical: Sequence[int] = ()) -> Purity:
-    """Purity of traversals judged from outside, `judged` (D, S, T, K).
+    """Purity of traversals: does each latent change one factor only?
 
-    `judged[j, s, t, k]` is what a judge says of factor k on step t of traversing latent j from start image s.
-    Change is the total variation along the steps, in units of the factor's largest range over all traversals;
-    factors in `categorical` count changes of value instead. A latent's purity is its best factor's share of
-    its change; the score weights latents by how much they change anything. 1: each traversal transforms one
-    aspect; 1/K: all of them alike; nothing changes: 0.
-    Fails: a judge's noise counts as change in every factor; latents that move nothing are not punished.
+    The change of a factor is its total variation along the steps, divided by its largest range over all
+    traversals. A latent's purity is the share of its change that falls to the factor that changes most; the
+    score weights latents by their change. 1: each traversal changes one factor; 1/K: each changes all
+    factors alike; 0: nothing changes.
+    Fails: noise in the predictions counts as change in every factor; latents that change nothing cost
+    nothing.
+
+    Args:
+        judged: (D, S, T, K): the value of factor k that a regressor or classifier predicts from the image at
+            step t of the traversal of latent j that starts at image s.
+        categorical: Factors, in 0..K-1, whose values have no order: their change is the number of steps at
+            which the value is another.
+
+    Raises:
+        MetricError: For another shape, fewer than 2 steps, or numbers that are not finite.
 
     >>> steps = np.linspace(0, 1, 5)
     >>> judged = np.zeros((2, 1, 5, 2))

@@ -1,9 +1,9 @@
-r"""Two metrics that intervene: fix one factor, redraw the others, ask which factor was fixed.
+r"""Two metrics that intervene: fix one factor, redraw the others, predict which factor was fixed.
 
     BetaVAE score     a point is mean_l |z(a_l) - z(b_l)| over pairs that share factor k; a linear classifier
-                      must name k (Higgins et al. 2017, section 3)
-    FactorVAE score   a vote is argmin_j Var_l z_j / Var z_j over a batch that shares factor k; a table of
-                      votes must name k (Kim & Mnih 2018, section 4)
+                      predicts k (Higgins et al. 2017, section 3)
+    FactorVAE score   a vote is argmin_j Var_l z_j / Var z_j over a batch that shares factor k; a majority
+                      vote over a table (latent, factor) predicts k (Kim & Mnih 2018, section 4)
 
 `encode` maps factor values (N, K) to codes (N, D). Data sets with one image per combination should be encoded
 once and looked up with `lookup(codes, sizes)`: the votes draw 0.96 million images, dSprites has 0.74 million.
@@ -20,32 +20,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import (
-    Booleans,
-    Floats,
-    Integers,
-    MetricError,
-    check_codes,
-    check_count,
-    check_sizes,
-    real,
-    varies,
-)
+from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, real, varies
+from vision.metrics.checks import check_codes, check_count, check_sizes
 from vision.metrics.draws import Random, draw_factors, draw_rounds
 from vision.metrics.linear import classifier
 
 Encode = Callable[[Integers], ArrayLike]
 
-ROWS = 1 << 13  # points encoded at once: bounds the memory, changes no result
+ROWS = 1 << 13
+"""Points that are encoded at once; bounds the memory, changes no result."""
 
 
 class Votes(NamedTuple):
-    """FactorVAE score: accuracy in 0..1 of the table of votes on its own votes and on fresh ones."""
+    """FactorVAE score."""
 
     train: float
+    """Accuracy of the majority vote on the votes that it was made of, in 0..1."""
     eval: float
+    """Accuracy on further votes, in 0..1: the published score."""
     num_active: int
-    table: Integers  # (D, K) training votes; rows of pruned latents are 0
+    """Latents that take part."""
+    table: Integers
+    """(D, K): training votes for each latent and fixed factor; rows of latents that take no part are 0."""
 
 
 class PairScore(NamedTuple):
@@ -56,7 +52,14 @@ class PairScore(NamedTuple):
 
 
 def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
-    """Encoder that indexes the codes (prod(sizes), D) of a full grid; the last factor runs fastest.
+    """Return an encoder that looks up the codes of a full grid, which are computed once.
+
+    Args:
+        codes: (prod(sizes), D), one row for each combination of factor values; the last factor runs fastest.
+        sizes: (K,), the number of values of each factor.
+
+    Raises:
+        MetricError: Where the rows are not as many as the combinations.
 
     >>> lookup([[0.0], [0.1], [1.0], [1.1]], (2, 2))(np.array([[1, 0]])).tolist()
     [[1.0]]
@@ -96,8 +99,8 @@ def _in_blocks(count: int, rows_each: int) -> Iterator[int]:
         yield min(block, count - start)
 
 
-def _hold(factors: Integers, fixed: Integers, source: Integers) -> None:
-    """Give factor fixed[r] of round r of `factors` (R, B, K) its values in `source` (R, B, K) or (R, K)."""
+def _fix_factor(factors: Integers, fixed: Integers, source: Integers) -> None:
+    """Set factor fixed[r] of round r of `factors` (R, B, K) as in `source` (R, B, K) or (R, K)."""
     rounds = np.arange(len(factors))
     held = source[rounds, ..., fixed]
     factors[rounds, :, fixed] = held if held.ndim == 2 else held[:, None]
@@ -128,7 +131,7 @@ def _votes(
     for votes in _in_blocks(count, batch):
         fixed, rounds = draw_rounds(rng, sizes, votes, 1, batch)
         factors = rounds[:, 0]
-        _hold(factors, fixed, factors[:, 0])
+        _fix_factor(factors, fixed, factors[:, 0])
         codes = _encode(encode, factors.reshape(-1, len(sizes)), len(variances))
         codes = codes.reshape(votes, batch, -1)
         winner = active[(codes.var(1, ddof=1)[:, active] / variances[active]).argmin(1)]
@@ -147,14 +150,25 @@ def factor_vae_score(
     batch: int = 64,
     prune: float = 0.05,
 ) -> Votes:
-    """FactorVAE score (Kim & Mnih 2018) of `encode` for factors with `sizes` (K,) values.
+    """FactorVAE score: is the fixed factor known from the latent that varies least? (Kim & Mnih 2018)
 
-    Latents that do not vary over `num_variance` points, or with a standard deviation below `prune`, take no
-    part; none left: both accuracies are 0. A factor with a single value is refused. Chance is
-    about 1/K; 1: the latent that moves least names the fixed factor every time.
-    Fails: the threshold assumes latents on the scale of the prior, so a rescaled live latent can be lost; a
-    generic rotation of few factors can score 1; ties go to the first latent. One missing factor costs about
-    1/K, as it should.
+    Chance is about 1/K; 1: always. No latent takes part: 0.
+    Fails: `prune` assumes latents on the scale of the prior, so that an active latent in smaller units is
+    left out; a generic rotation of few factors can score 1; ties go to the first latent. One missing factor
+    costs about 1/K.
+
+    Args:
+        encode: Maps factor values (N, K), integers, to codes (N, D).
+        sizes: (K,), the number of values of each factor, at least 2.
+        rng: Draws the points.
+        num_train: Votes that the table is made of.
+        num_eval: Further votes that it is tested on.
+        num_variance: Points from which the variance of each latent is estimated.
+        batch: Points of a vote.
+        prune: Latents with a standard deviation below it take no part, nor do those that do not vary.
+
+    Raises:
+        MetricError: For fewer than 2 factors, or where `encode` returns no finite codes (N, D).
 
     >>> grid = np.random.RandomState(0)
     >>> factor_vae_score(lambda v: v, (3, 4), rng=grid, num_train=50, num_eval=50, num_variance=50)[:3]
@@ -163,8 +177,8 @@ def factor_vae_score(
     sizes = _check(sizes, num_train=num_train, num_eval=num_eval, num_variance=num_variance, batch=batch)
     if not prune >= 0:
         raise MetricError(f"prune={prune} must be 0 or more")
-    variances, live = _variances(encode, sizes, rng, num_variance)
-    active = np.flatnonzero(live & (np.sqrt(variances) >= prune))
+    variances, varying = _variances(encode, sizes, rng, num_variance)
+    active = np.flatnonzero(varying & (np.sqrt(variances) >= prune))
     if len(active) == 0:
         return Votes(0.0, 0.0, 0, np.zeros((len(variances), len(sizes)), dtype=np.int64))
     table = _votes(encode, sizes, rng, num_train, batch, variances, active)
@@ -187,7 +201,7 @@ def _pairs(
     labels: list[Integers] = []
     for block in _in_blocks(count, 2 * batch):
         fixed, factors = draw_rounds(rng, sizes, block, 2, batch)
-        _hold(factors[:, 1], fixed, factors[:, 0])
+        _fix_factor(factors[:, 1], fixed, factors[:, 0])
         latents = points[0].shape[1] if points else None
         codes = _encode(encode, factors.reshape(-1, len(sizes)), latents).reshape(block, 2, batch, -1)
         points.append(np.abs(codes[:, 0] - codes[:, 1]).mean(1))
@@ -204,12 +218,22 @@ def beta_vae_score(
     num_eval: int = 5000,
     batch: int = 64,
 ) -> PairScore:
-    """BetaVAE score (Higgins et al. 2017, section 3) of `encode` for factors with `sizes` (K,) values.
+    """BetaVAE score: is the shared factor known from mean absolute differences? (Higgins et al. 2017)
 
-    Accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: the fixed
-    factor can be named from the mean absolute differences.
-    Fails: still 1 with one factor missing from the code (its absence is the sign), 1 or 0.92 on a rotated
-    code, and not scale-free, because the classifier is regularised.
+    The accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: always.
+    Fails: still 1 with one factor missing from the code (no latent shows it, which shows it), 1 or 0.92 on a
+    rotated code; depends on the units of the code, because the classifier is regularised.
+
+    Args:
+        encode: Maps factor values (N, K), integers, to codes (N, D).
+        sizes: (K,), the number of values of each factor, at least 2.
+        rng: Draws the points.
+        num_train: Points that the classifier is fitted on.
+        num_eval: Further points that it is tested on.
+        batch: Pairs whose differences are averaged in a point.
+
+    Raises:
+        MetricError: For fewer than 2 factors, or where `encode` returns no finite codes (N, D).
 
     >>> beta_vae_score(lambda v: v, (3, 4), rng=np.random.RandomState(0), num_train=50, num_eval=50)
     PairScore(train=1.0, eval=1.0)

@@ -4,11 +4,11 @@ marginals.
     I(z_j; v_k) = H(z_j) - H(z_j | v_k),     H(z_j) = -mean_s log( 1/N sum_n q(z_j^s | x_n) )
 
 and H(z_j | v_k) the same within the points of each value, averaged over values. Information is clamped at 0
-and divided by log |V_k|. Nothing is binned, so a latent that collapsed to the prior counts as empty, where
-the binned form sees structure in the tiny movements of its mean. The two are not comparable.
+and divided by log |V_k|. Nothing is binned, so that a latent whose posterior is the prior has no information,
+where the binned form finds some in the small movements of its mean. The two are not comparable.
 
 Cost: samples x N x D densities for the marginal and N x N / |V_k| x D for each factor; on a whole data set of
-0.7 million images that needs a GPU (tensors are used where they live) or a subset.
+0.7 million images that needs a GPU (tensors are used on their device) or a subset.
 """
 
 import math
@@ -19,19 +19,22 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from vision.metrics.arrays import LARGEST, Floats, MetricError, check_count, check_factors, dense, numbers
+from vision.metrics.arrays import MAX_CODE, Floats, MetricError, dense, numbers
+from vision.metrics.checks import check_count, check_factors
 from vision.metrics.mig import gaps
 
 BLOCK = 1 << 24  # densities evaluated at once
-WIDEST = 230.0
-"""Of a log-variance, in absolute value: beyond, the density leaves the range of doubles."""
+MAX_LOGVAR = 230.0
+"""Largest absolute value of a log-variance: beyond it the density leaves the range of doubles."""
 
 
 class SampledGap(NamedTuple):
-    """Mutual information gap in 0..1 and the mutual information (D, K) in nats behind it."""
+    """Mutual information gap, and what it was computed from."""
 
     score: float
+    """In 0..1."""
     information: Floats
+    """(D, K): mutual information, in nats."""
 
 
 def mig_sampled(
@@ -42,13 +45,21 @@ def mig_sampled(
     generator: torch.Generator | None = None,
     samples: int = 10000,
 ) -> SampledGap:
-    """Sampled gap of posteriors N(`mean`, exp `logvar`), both (N, D), for `factors` (N, K).
+    """Mutual information gap on one sample of each posterior (Chen et al. 2018, section 4.1).
 
-    The points should cover the factor grid evenly (a whole data set): values count alike in the conditional
-    entropy. One sample per point is drawn; entropies use at most `samples` of them. `generator` must live
-    where the tensors do. Score 1: for each factor one latent determines it and no other knows it; 0: no gap.
-    Raises `MetricError` for shapes that differ, numbers that are not finite, log-variances beyond 230 either
-    way, and tensors that require a gradient.
+    1: each factor is determined by one latent and independent of all others; 0: no gap.
+
+    Args:
+        mean: (N, D), of the posteriors; tensors are used on their device. The points should cover the factor
+            grid evenly (a whole data set): values count alike in the conditional entropy.
+        logvar: (N, D), of the posteriors; in -230..230.
+        factors: (N, K), integers; (N,) for a single factor.
+        generator: Of the samples, on the device of the tensors.
+        samples: How many of the N samples the entropies are averaged over at most.
+
+    Raises:
+        MetricError: For shapes that differ, numbers that are not finite or out of range, or a factor with a
+            single value.
 
     >>> mean, seeded = torch.tensor([[-100.0, 0.0], [100.0, 0.0]]), torch.Generator().manual_seed(0)
     >>> round(mig_sampled(mean, torch.zeros(2, 2), [[0], [1]], generator=seeded).score, 4)
@@ -90,7 +101,7 @@ def gap_of_samples(
 def _posterior(mean: ArrayLike | Tensor, logvar: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
     """Means and log-variances (N, D) in double precision on the device of the means."""
     mu = _tensor(mean, "mean")
-    spread = _tensor(logvar, "logvar", WIDEST).to(mu.device)
+    spread = _tensor(logvar, "logvar", MAX_LOGVAR).to(mu.device)
     if mu.ndim != 2 or mu.shape != spread.shape or 0 in mu.shape:
         raise MetricError(
             f"mean {tuple(mu.shape)} and logvar {tuple(spread.shape)} must both be (N, D), neither of them 0"
@@ -98,14 +109,12 @@ def _posterior(mean: ArrayLike | Tensor, logvar: ArrayLike | Tensor) -> tuple[Te
     return mu, spread
 
 
-def _tensor(values: ArrayLike | Tensor, name: str, largest: float = LARGEST) -> Tensor:
-    """Double precision, where the values live if they are a tensor."""
+def _tensor(values: ArrayLike | Tensor, name: str, largest: float = MAX_CODE) -> Tensor:
+    """As a tensor in double precision, on the device of the values where they are a tensor."""
     if isinstance(values, Tensor):
-        if values.requires_grad:
-            raise MetricError(f"{name} requires a gradient: pass {name}.detach()")
         if values.is_complex():
             raise MetricError(f"{name} must hold real numbers, not {values.dtype}")
-        tensor = values.double()
+        tensor = values.detach().double()
     else:
         tensor = torch.from_numpy(np.array(numbers(values, name), dtype=np.float64))
     if not (tensor.abs() <= largest).all():
