@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from pipelines.config import Vision
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.runs.randomness import batch_indices, derive, noise
+from pipelines.runs.randomness import derive, noise
 from pipelines.training.loop import Trained, train
 from pipelines.training.schedules import learning_rate
+from pipelines.training.updates import descend
+from vision.data import batches
 
 CPU = torch.device("cpu")
 STEPS = 60
@@ -37,7 +39,7 @@ def fit(
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         if step == at:
             event()
-        rows = batch_indices(1, step, len(x), 16, CPU)
+        rows = batches.plain(1, step, len(x), 16, CPU)
         target = x[rows].sum(1, keepdim=True) + 0.1 * torch.randn(16, 1, generator=noise(2, step, CPU))
         value = (module(x[rows]) - target).square().mean()
         return value, {"loss": value, "twice": 2 * value}
@@ -49,12 +51,12 @@ def fit(
 def run(module: nn.Module, loss: object, folder: Path, *, steps: int = STEPS, every: float = 0.0) -> Trained:
     folder.mkdir(exist_ok=True)
     settings = Vision(steps=steps, lr=1e-2, decay="cosine", warmup=5)
+    optimiser = torch.optim.Adam(module.parameters(), fused=True)
     return train(
-        module,
-        torch.optim.Adam(module.parameters(), fused=True),
-        loss,  # type: ignore[arg-type]
+        descend(optimiser, loss, learning_rate(settings)),  # type: ignore[arg-type]
+        {"model": module},
+        {"model": optimiser},
         steps=steps,
-        learning_rate=learning_rate(settings),
         folder=folder,
         label="vision",
         quiet=True,
@@ -149,7 +151,7 @@ def test_a_number_that_is_not_finite_stops_with_the_last_good_state(tmp_path: Pa
         run(module, loss, tmp_path, every=0.0)
     kept = torch.load(tmp_path / "state", weights_only=True)
     assert kept["step"] == 18
-    assert all(value.isfinite().all() for value in kept["module"].values())
+    assert all(value.isfinite().all() for value in kept["modules"]["model"].values())
 
 
 @pytest.mark.parametrize("damage", ["truncated", "altered", "foreign"])
@@ -163,7 +165,7 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path, damage: str) -> None
         torch.save({"something": 1}, state)
         content = bytearray(state.read_bytes())
     else:
-        weights = torch.load(state, weights_only=True)["module"]["0.weight"].numpy().tobytes()
+        weights = torch.load(state, weights_only=True)["modules"]["model"]["0.weight"].numpy().tobytes()
         content[content.index(weights)] ^= 1
     state.write_bytes(content)
     with pytest.raises(RunError, match=r"state is not a state of this stage"):
@@ -172,7 +174,8 @@ def test_a_damaged_state_is_refused_by_name(tmp_path: Path, damage: str) -> None
 
 def spoil(content: dict[str, Any], what: str) -> Any:
     """A state as another program, other widths or another configuration would have written it."""
-    moments, group = content["optimiser"]["state"], content["optimiser"]["param_groups"][0]
+    optimiser, module = content["optimisers"]["model"], content["modules"]["model"]
+    moments, group = optimiser["state"], optimiser["param_groups"][0]
     match what:
         case "wider moments":
             moments[0]["exp_avg"] = torch.zeros(500, 500)
@@ -185,11 +188,11 @@ def spoil(content: dict[str, Any], what: str) -> Any:
         case "other kernel":
             group["fused"] = None
         case "fewer groups":
-            content["optimiser"]["param_groups"] = []
+            optimiser["param_groups"] = []
         case "other weights":
-            content["module"]["0.weight"] = torch.zeros(9, 3)
+            module["0.weight"] = torch.zeros(9, 3)
         case "weights that are none":
-            content["module"]["0.weight"] = "weights"
+            module["0.weight"] = "weights"
         case "negative step":
             content["step"] = -1
         case "step in words":
@@ -248,16 +251,6 @@ def test_a_log_that_lost_lines_is_refused(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text("")
     with pytest.raises(RunError, match=r"log.jsonl is shorter"):
         fit(tmp_path)
-
-
-@pytest.mark.parametrize(("n", "batch"), [(10, 3), (10, 10), (7, 20), (5, 1)])
-def test_batches_are_cut_from_permutations(n: int, batch: int) -> None:
-    stream = torch.cat([batch_indices(3, step, n, batch, CPU) for step in range(30)])
-    assert len(stream) == 30 * batch
-    epochs = stream[: len(stream) // n * n].reshape(-1, n)
-    assert torch.equal(epochs.sort(1).values, torch.arange(n).expand_as(epochs))
-    if n > 5:
-        assert not torch.equal(epochs[0], epochs[1])
 
 
 def test_randomness_is_a_function_of_seed_step_and_purpose() -> None:

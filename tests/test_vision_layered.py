@@ -4,7 +4,14 @@ import torch
 from vision import models
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import ConvDecoder, ConvEncoder
-from vision.objectives import beta_vae, gaussian_reconstruction
+from vision.objectives import (
+    Normal,
+    beta_vae,
+    cross_covariance,
+    forward,
+    jacobian_l1,
+    off_diagonal_covariance,
+)
 from vision.vae import VAE
 
 SHAPE, WHERE, LAYERS = (3, 16, 16), 4, 5
@@ -97,9 +104,12 @@ def test_the_objective_reaches_every_weight(masks: str):
     spec = {"kind": "layered_vae", "shape": SHAPE, "where": WHERE, "layers": LAYERS, "masks": masks, **SMALL}
     vae = models.build(spec)
     x = torch.rand(8, *SHAPE, generator=torch.Generator().manual_seed(4))
-    cost = gaussian_reconstruction(vae)
-    weights = {"sparsity": 0.1, "decorrelation": 0.1, "independence": 0.1, "first": WHERE}
-    beta_vae(vae, x, beta=1.0, reconstruction=cost, **weights).loss.backward()
+    passed = forward(vae, x, Normal())
+    mean = passed.q.mean
+    loss = beta_vae(passed, beta=1.0).plus("jacobian_l1", 0.1, jacobian_l1(vae, passed))
+    loss = loss.plus("off_diagonal_covariance", 0.1, off_diagonal_covariance(mean))
+    loss = loss.plus("cross_covariance", 0.1, cross_covariance(mean[:, :WHERE], mean[:, WHERE:]))
+    loss.value.backward()
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name
         assert weight.grad.abs().sum() > 0, name

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -124,3 +126,16 @@ def test_a_shape_is_three_positive_integers(shape):
 def test_unknown_activations_are_refused():
     with pytest.raises(ValueError, match="'gelu': choose from relu, elu"):
         ConvEncoder((3, 32, 32), 8, activation="gelu")
+
+
+def test_a_precision_limit_bounds_the_posterior_and_leaves_the_rest():
+    torch.manual_seed(5)
+    encoder = ConvEncoder((3, 16, 16), 4, widths=(8, 8), hidden=16, precision_limit=50.0)
+    with torch.no_grad():
+        encoder.code.bias[4:] = torch.tensor([-30.0, -5.0, 0.0, 5.0])
+    variance = encoder(torch.rand(5, 3, 16, 16)).variance
+    assert (variance >= 1 / 50 - 1e-6).all()
+    assert variance[0, 0].item() == pytest.approx(1 / 50, rel=1e-3)
+    assert variance[0, 3].item() == pytest.approx(math.exp(5), rel=0.2)
+    with pytest.raises(ValueError, match="exceed the prior"):
+        ConvEncoder((3, 16, 16), 4, precision_limit=1.0)

@@ -21,6 +21,7 @@ def test_images_in_images_out():
     assert image.min() >= 0
     assert image.max() <= 1
     assert torch.equal(image, model.decoder(model.encode(x).mean).sigmoid())
+    assert torch.equal(model(x), image)
     assert (model.shape, model.latents) == (SHAPE, 5)
 
 

@@ -43,6 +43,10 @@ class VAE(nn.Module):
         q = self.encoder(self.colour.encode(x))
         return Gaussian((q.mean - self.shift) / self.scale, q.logvar - 2 * self.scale.log())
 
+    def forward(self, x: Tensor) -> Tensor:
+        """RGB images (B, C, H, W) in [0, 1] as `decode` gives them from their mean codes, same shape."""
+        return self.decode(self.encode(x).mean)
+
     def standardise(self, q: Gaussian) -> None:
         """Choose the origin and the unit of every latent so that codes like q (N, D) have mean 0, variance 1.
 

@@ -25,8 +25,8 @@ from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as seeing
 from pipelines.training import schedules
 from pipelines.training.learning import optimiser
-from pipelines.training.loop import Loss, descend
 from pipelines.training.starts import steps_of
+from pipelines.training.updates import Loss, descend
 from scan.concept_model import ConceptModel
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
@@ -140,12 +140,12 @@ def cost(training: Training, device: torch.device, rates: Mapping[Resolved, floa
         rates: The floating-point operations a second of a matrix product, by precision.
     """
     training.module.train()
-    rate, learner = schedules.learning_rate(training.settings), optimiser(training.module, training.decay)
+    learner = optimiser(training.module, training.decay)
+    update = descend(learner, training.loss, schedules.learning_rate(training.settings))
     steps = itertools.count()
 
     def step() -> None:
-        number = next(steps)
-        descend(learner, training.loss, number, rate(number))
+        update(next(steps))
 
     operations = flop(step)
     duration, measured = timed(step, device, seconds)
@@ -190,7 +190,7 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = datasets.resident(data.images, data.train, device)
-    loss = seeing.loss_of(config, vae, pixels, seeing.reconstruction_of(settings, vae, frozen))
+    loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
     return Training("vision", vae, loss, settings, steps_of(settings), _resolved(settings.precision))
 
 

@@ -53,11 +53,11 @@ class Vision(Learning):
     capacity: Schedule | None = None
     """Nats to release; beta then weighs |KL - capacity|."""
     sparsity: NonNegative = 0.0
-    """Weight of `vision.penalties.spread`, which gives every latent as few pixels as possible."""
+    """Weight of `vision.objectives.jacobian_l1`, the change of the image when a latent changes."""
     decorrelation: NonNegative = 0.0
-    """Weight of `vision.penalties.covariance`, which keeps latents from saying the same thing twice."""
+    """Weight of `vision.objectives.off_diagonal_covariance`, between the latents' means (DIP-VAE-I)."""
     independence: NonNegative = 0.0
-    """Of a layered VAE: weight of `vision.penalties.dependence` between its two groups of latents."""
+    """Of a layered VAE: weight of `vision.objectives.cross_covariance` between its two groups of latents."""
     precision: Precision = "auto"
     starts: Few = 1
     """Initialisations to try (`pipelines.training.starts`)."""

@@ -9,11 +9,12 @@ from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.folder import Made, RunFolder
-from pipelines.runs.randomness import batch_indices, derive, noise
+from pipelines.runs.randomness import derive, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.loop import Loss
+from pipelines.training.updates import Loss
 from vision import models, objectives
 from vision.dae import DAE
+from vision.data import batches
 
 
 def specification(config: Config, shape: tuple[int, int, int]) -> dict[str, Any]:
@@ -61,10 +62,10 @@ def loss_of(config: Config, dae: DAE, pixels: Tensor) -> Loss:
     assert settings is not None, "there is no such stage without its section"
     order, dice = derive(config.seed, "dae batches"), derive(config.seed, "dae noise")
 
-    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
+    def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = datasets.batch(pixels, batches.plain(order, step, len(pixels), settings.batch, device))
         with autocast(device, settings.precision):
-            value = objectives.denoising(dae, x, generator=noise(dice, step, device))
-        return value, {"loss": value}
+            loss = objectives.denoising(dae, x, noise(dice, step, device))
+        return loss.value, {"loss": loss.value, **loss.terms}
 
-    return loss
+    return loss_at

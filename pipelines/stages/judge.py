@@ -19,12 +19,12 @@ from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
-from pipelines.runs.randomness import batch_indices, derive, generator, noise
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.loop import Loss
+from pipelines.training.updates import Loss
 from scan import models
 from scan.judge import Judge, augment, judge_loss
-from vision.data import ImageSet
+from vision.data import ImageSet, batches
 
 FRESH_IMAGES = 4000
 """Images rendered to test the judge."""
@@ -74,7 +74,7 @@ def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) 
     order, dice = derive(config.seed, "judge batches"), derive(config.seed, "judge noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batch_indices(order, step, len(pixels), settings.batch, device)
+        rows = batches.plain(order, step, len(pixels), settings.batch, device)
         x = augment(datasets.batch(pixels, rows), noise(dice, step, device))
         x = x.contiguous(memory_format=torch.channels_last)
         with autocast(device, settings.precision):

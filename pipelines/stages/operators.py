@@ -20,14 +20,15 @@ from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.models import load, load_vision
-from pipelines.runs.randomness import batch_indices, derive, generator, noise
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.stages.symbols import draw_examples
 from pipelines.training.learning import keep, learn
-from pipelines.training.loop import Loss
+from pipelines.training.updates import Loss
 from scan import models
 from scan.grounding import SCAN, k_hot
 from scan.operators import operator_loss
 from symbols import OPERATORS, ShortageError, Triple, operator_triples
+from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
 
@@ -71,7 +72,7 @@ def loss_of(
     order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batch_indices(order, step, len(triples), settings.batch, device)
+        rows = batches.plain(order, step, len(triples), settings.batch, device)
         image = first[rows] + torch.randint(
             each, rows.shape, generator=noise(dice, step, device), device=device
         )

@@ -18,13 +18,14 @@ from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.models import load_vision
-from pipelines.runs.randomness import batch_indices, derive, generator, noise
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.loop import Loss
+from pipelines.training.updates import Loss
 from scan import models
 from scan.evaluation import specificity
 from scan.grounding import SCAN, grounding_loss, k_hot
 from scan.symbol_networks import ExpertSymbolEncoder
+from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
 from vision.schedules import linear
@@ -85,7 +86,7 @@ def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
     price = linear(0.0, settings.grounding * settings.opinion / len(y), 0, max(1, settings.steps // 2))
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        pair = batch_indices(order, step, len(y), settings.batch, device)
+        pair = batches.plain(order, step, len(y), settings.batch, device)
         terms = grounding_loss(
             scan,
             y[pair],

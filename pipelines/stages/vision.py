@@ -1,6 +1,8 @@
 """See: a beta-VAE, or beta-VAE_DAE, on the images alone."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,22 +18,25 @@ from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
-from pipelines.runs.randomness import batch_indices, derive, generator, noise
+from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training import schedules
 from pipelines.training.learning import keep
-from pipelines.training.loop import Loss
 from pipelines.training.starts import NOTE, Start, learn_best, steps_of
+from pipelines.training.updates import Loss
 from vision import models, objectives
 from vision.dae import DAE
+from vision.data import batches
 from vision.encoding import ENCODING_BATCH, encode
 from vision.gaussian import ACTIVE, kl_from_prior
-from vision.objectives import Reconstruction
+from vision.objectives import Likelihood, Pass
 from vision.vae import VAE
 
 METRIC_IMAGES = 2000
 STANDARD_IMAGES = 10_000
 """From which origin and unit of the latents are taken; drawn, since a stored set may be sorted."""
 DIGITS = 9
+
+Penalty = Callable[[Pass, torch.Generator], Tensor]
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> Made:
@@ -40,7 +45,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
-    dae = _dae(settings, run, device)
+    likelihood = likelihood_of(settings, _dae(settings, run, device))
 
     def new(number: int) -> VAE:
         torch.manual_seed(derive(config.seed, f"vision weights {number}" if number else "vision weights"))
@@ -50,7 +55,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 
     def start(number: int) -> Start[VAE]:
         vae = new(number)
-        return Start(vae, loss_of(config, vae, pixels, reconstruction_of(settings, vae, dae)))
+        return Start(vae, loss_of(config, vae, pixels, likelihood))
 
     seen = _pixels(pixels)
     for line in health.of_images(seen):
@@ -61,15 +66,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     vae, trained = learn_best(start, settings, run, "vision", machine)
     vae.eval()
-    reconstruction = reconstruction_of(settings, vae, dae)
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images[torch.from_numpy(some)], device))
     metrics = {
         "beta": beta,
         "beta_normalised": normalised,
-        "train": _measure(vae, data, data.train, reconstruction, device),
-        "test_images": _measure(vae, data, data.splits.test_images, reconstruction, device),
-        "held_out": _measure(vae, data, data.held_out, reconstruction, device),
+        "train": _measure(vae, data, data.train, likelihood, device),
+        "test_images": _measure(vae, data, data.splits.test_images, likelihood, device),
+        "held_out": _measure(vae, data, data.held_out, likelihood, device),
         "kl_trained": trained.last.get("kl"),
         "pixels": seen,
         "images": len(pixels),
@@ -98,36 +102,58 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     return models.resolve(spec)
 
 
-def loss_of(config: Config, vae: VAE, pixels: Tensor, reconstruction: Reconstruction) -> Loss:
+def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> Loss:
     """What each step minimises, on resident images (`datasets.resident`)."""
     settings, device = config.vision, pixels.device
+    objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
+    order, dice = derive(config.seed, "vision batches"), derive(config.seed, "vision noise")
+
+    def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = datasets.batch(pixels, batches.plain(order, step, len(pixels), settings.batch, device))
+        random = noise(dice, step, device)
+        with autocast(device, settings.precision):
+            passed = objectives.forward(vae, x, likelihood, random)
+            loss = objective(passed, step)
+            for name, (weight, penalty) in penalties.items():
+                loss = loss.plus(name, weight, penalty(passed, random))
+        return loss.value, {"loss": loss.value, **loss.terms}
+
+    return loss_at
+
+
+def objective_of(
+    settings: Settings, vae: VAE, device: torch.device
+) -> Callable[[Pass, int], objectives.Loss]:
+    """The beta-VAE with the schedules and weights that the settings name, as a function of pass and step."""
     beta = schedules.of(settings.beta, settings.steps)
     capacity = None if settings.capacity is None else schedules.of(settings.capacity, settings.steps)
-    order, dice = derive(config.seed, "vision batches"), derive(config.seed, "vision noise")
-    prices = None
+    kl_weights = None
     if settings.kind == "layered_vae":
-        prices = torch.ones(vae.latents, device=device)
-        prices[: settings.where] = settings.where_weight
+        kl_weights = torch.ones(vae.latents, device=device)
+        kl_weights[: settings.where] = settings.where_weight
 
-    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batch_indices(order, step, len(pixels), settings.batch, device))
-        with autocast(device, settings.precision):
-            terms = objectives.beta_vae(
-                vae,
-                x,
-                beta=beta(step),
-                prices=prices,
-                reconstruction=reconstruction,
-                capacity=None if capacity is None else capacity(step),
-                sparsity=settings.sparsity,
-                decorrelation=settings.decorrelation,
-                independence=settings.independence,
-                first=settings.where,
-                generator=noise(dice, step, device),
-            )
-        return terms.loss, {"loss": terms.loss, "reconstruction": terms.reconstruction, "kl": terms.kl}
+    def objective(passed: Pass, step: int) -> objectives.Loss:
+        nats = None if capacity is None else capacity(step)
+        return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
 
-    return loss
+    return objective
+
+
+def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty]]:
+    """The penalties that have a weight, by name: (weight, the penalty of a pass)."""
+    first = settings.where
+    penalties: dict[str, tuple[float, Penalty]] = {
+        "jacobian_l1": (settings.sparsity, partial(objectives.jacobian_l1, vae)),
+        "off_diagonal_covariance": (
+            settings.decorrelation,
+            lambda passed, _: objectives.off_diagonal_covariance(passed.q.mean),
+        ),
+        "cross_covariance": (
+            settings.independence,
+            lambda passed, _: objectives.cross_covariance(passed.q.mean[:, :first], passed.q.mean[:, first:]),
+        ),
+    }
+    return {name: chosen for name, chosen in penalties.items() if chosen[0]}
 
 
 def _features(config: Config, vae: VAE) -> int:
@@ -145,20 +171,20 @@ def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None
     return None
 
 
-def reconstruction_of(settings: Settings, vae: VAE, dae: DAE | None) -> Reconstruction:
-    """The reconstruction term that the settings name; a DAE where it is compared in one's features."""
+def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
+    """What the settings compare images by; a DAE where it is by one's features."""
     match settings.reconstruction:
         case "bernoulli":
-            return objectives.bernoulli_reconstruction(vae)
+            return objectives.Bernoulli()
         case "gaussian":
-            return objectives.gaussian_reconstruction(vae, settings.scale)
+            return objectives.Normal(settings.scale)
         case "perceptual":
-            return objectives.perceptual_reconstruction(vae, dae, settings.layer)
+            return objectives.Perceptual(dae, settings.layer)
 
 
 @torch.no_grad()
 def _measure(
-    vae: VAE, data: Data, indices: np.ndarray, reconstruction: Reconstruction, device: torch.device
+    vae: VAE, data: Data, indices: np.ndarray, likelihood: Likelihood, device: torch.device
 ) -> dict[str, Any] | None:
     """The reconstruction term, and the KL of standardised codes, in float32, over the first images of a kind.
 
@@ -171,9 +197,9 @@ def _measure(
     sums = torch.zeros(2 + vae.latents, dtype=torch.float64)
     for part, rows in enumerate(torch.arange(len(pixels), device=device).split(ENCODING_BATCH)):
         x, dice = datasets.batch(pixels, rows), noise(0, part, device)
-        terms = objectives.beta_vae(vae, x, beta=1.0, reconstruction=reconstruction, generator=dice)
+        passed = objectives.forward(vae, x, likelihood, dice)
         nats = kl_from_prior(vae.encode(x)).mean(0)
-        values = torch.cat((torch.stack((terms.reconstruction, nats.sum())), nats))
+        values = torch.cat((torch.stack((passed.reconstruction, nats.sum())), nats))
         sums += values.double().cpu() * len(rows)
     cost, kl, *per_latent = (sums / len(pixels)).tolist()
     told = {

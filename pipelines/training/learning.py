@@ -12,9 +12,13 @@ from pipelines.devices import Machine
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.training import schedules
-from pipelines.training.loop import Loss, Trained, log_interval, train
+from pipelines.training.loop import Trained, log_interval, train
+from pipelines.training.updates import Loss, descend
 from scan.run_format import MODEL
 from vision import weights
+
+NETWORK = "model"
+"""Name of a stage's network and of its optimiser in the checkpoint."""
 
 
 def learn(
@@ -29,12 +33,12 @@ def learn(
     until: int | None = None,
 ) -> Trained:
     """Minimise `loss` by AdamW (plain Adam without `weight_decay`), in `folder`, or the first steps of it."""
+    learner = optimiser(module, weight_decay)
     return train(
-        module,
-        optimiser(module, weight_decay),
-        loss,
+        descend(learner, loss, schedules.learning_rate(settings)),
+        {NETWORK: module},
+        {NETWORK: learner},
         steps=settings.steps if until is None else until,
-        learning_rate=schedules.learning_rate(settings),
         folder=folder,
         label=stage,
         quiet=machine.quiet,

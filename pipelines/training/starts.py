@@ -21,7 +21,8 @@ from pipelines.devices import Machine
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.training.learning import learn
-from pipelines.training.loop import LOG, STATE, Loss, Trained, take_over
+from pipelines.training.loop import LOG, STATE, Trained, take_over
+from pipelines.training.updates import Loss
 
 NOTE = "starts.json"
 """Beside the model: the losses of the starts after each round, and which start was trained to the end."""

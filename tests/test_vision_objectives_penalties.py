@@ -5,9 +5,16 @@ import math
 import pytest
 import torch
 
+from vision.gaussian import standard_normal
 from vision.networks import ConvDecoder, ConvEncoder, Decoder
-from vision.objectives import beta_vae
-from vision.penalties import covariance, dependence, spread
+from vision.objectives import (
+    Bernoulli,
+    Pass,
+    cross_covariance,
+    forward,
+    jacobian_l1,
+    off_diagonal_covariance,
+)
 from vision.vae import VAE
 
 SHAPE = (3, 16, 16)
@@ -42,51 +49,51 @@ class Painter(Decoder):
         return (z @ self.turn).repeat_interleave(8, dim=1)[:, None, None].expand(-1, *SHAPE)
 
 
-def test_spread_is_least_where_each_latent_has_a_part_of_its_own():
+def passed(model: VAE, z: torch.Tensor, kl: list[float]) -> Pass:
+    """A pass with these samples and KLs; the rest of it concerns no penalty."""
+    return Pass(standard_normal(z.shape), z, model.decoder(z), torch.zeros(()), torch.tensor(kl))
+
+
+def test_jacobian_l1_is_least_where_each_latent_has_a_part_of_its_own():
     """E|z - z'| = 2 / sqrt(pi): aligned, both latents together change every pixel once by that much;
     turned by 45 degrees every pixel changes with either, by 1 / sqrt(2) of it."""
     z = torch.randn(40_000, 2, generator=noise())
     values = {}
     for angle in (0.0, math.pi / 4):
         model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(angle))
-        values[angle] = spread(model, z, model.decoder(z), torch.ones(2), generator=noise()).item()
+        values[angle] = jacobian_l1(model, passed(model, z, [1.0, 1.0]), noise()).item()
     aligned = math.prod(SHAPE) * 2 / math.sqrt(math.pi)
     assert values[0.0] == pytest.approx(aligned, rel=0.02)
     assert values[math.pi / 4] == pytest.approx(math.sqrt(2) * aligned, rel=0.02)
 
 
-def test_spread_counts_used_latents_only():
+def test_jacobian_l1_counts_used_latents_only():
     z = torch.randn(4000, 2, generator=noise())
     model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(0.0))
-    both = spread(model, z, model.decoder(z), torch.tensor([1.0, 1.0]), generator=noise())
-    one = spread(model, z, model.decoder(z), torch.tensor([1.0, 0.0]), generator=noise())
+    both = jacobian_l1(model, passed(model, z, [1.0, 1.0]), noise())
+    one = jacobian_l1(model, passed(model, z, [1.0, 0.0]), noise())
     assert one.item() == pytest.approx(both.item() / 2, rel=0.05)
 
 
-def test_sparsity_weighs_spread_in_the_objective():
-    model, x = vae(), images(16)
-    plain, sparse = (beta_vae(model, x, beta=2.0, sparsity=weight, generator=noise()) for weight in (0, 0.5))
-    assert torch.equal(plain.spread, torch.zeros(()))
-    assert torch.allclose(sparse.loss - plain.loss, 0.5 * sparse.spread, atol=1e-3)
-    assert torch.equal(sparse.reconstruction, plain.reconstruction)
+def test_jacobian_l1_has_a_gradient_through_the_samples_and_none_through_the_kl():
+    model = vae()
+    given = forward(model, images(16), Bernoulli(), noise())
+    given = given._replace(kl=given.kl + 1)  # all latents count as used
+    penalty = jacobian_l1(model, given, noise())
+    to_z, to_kl = torch.autograd.grad(penalty, (given.z, given.kl), retain_graph=True, allow_unused=True)
+    assert (to_z.abs().sum(0) > 0).all()
+    assert to_kl is None
+    penalty.backward()
+    assert all(weight.grad.abs().sum() > 0 for weight in model.encoder.parameters())
 
 
-def test_covariance_is_that_of_dip_vae_one():
+def test_off_diagonal_covariance_is_that_of_dip_vae_one():
     mean = torch.randn(50, 4, generator=noise())
     expected = torch.cov(mean.T, correction=0)
     expected = (expected - expected.diag().diag()).square().sum()
-    assert torch.allclose(covariance(mean), expected, rtol=1e-4)
-    assert covariance(torch.randn(200_000, 3, generator=noise())) < 1e-3
-    assert covariance(torch.randn(1, 3)) == 0
-
-
-def test_decorrelation_weighs_covariance_in_the_objective():
-    model, x = vae(), images(16)
-    plain, weighed = (
-        beta_vae(model, x, beta=2.0, decorrelation=weight, generator=noise()) for weight in (0, 50.0)
-    )
-    assert torch.allclose(weighed.covariance, covariance(model.encode(x).mean))
-    assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.covariance, atol=1e-3)
+    assert torch.allclose(off_diagonal_covariance(mean), expected, rtol=1e-4)
+    assert off_diagonal_covariance(torch.randn(200_000, 3, generator=noise())) < 1e-3
+    assert off_diagonal_covariance(torch.randn(1, 3)) == 0
 
 
 def contexts(n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -95,53 +102,52 @@ def contexts(n: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(n, 2), torch.randn(n, 1)
 
 
-def test_dependence_is_the_sum_of_squared_covariances_of_moments():
+def test_cross_covariance_is_the_sum_of_squared_covariances_of_moments():
     one, other = contexts(400_000)
     other = other + 0.5 * one[:, :1]
     f = torch.cat((one, one.square(), one.prod(1, keepdim=True)), 1)
     g = torch.cat((other, other.square()), 1)
     expected = torch.cov(torch.cat((f, g), 1).T)[:5, 5:].square().sum()
-    assert dependence(one, other).item() == pytest.approx(expected.item(), rel=0.02)
+    assert cross_covariance(one, other).item() == pytest.approx(expected.item(), rel=0.02)
 
 
-def test_dependence_is_nothing_for_independent_groups_without_bias():
+def test_cross_covariance_is_nothing_for_independent_groups_without_bias():
     one, other = contexts(32 * 4000)
-    values = torch.stack([dependence(a, b) for a, b in zip(one.split(32), other.split(32), strict=True)])
+    values = torch.stack(
+        [cross_covariance(a, b) for a, b in zip(one.split(32), other.split(32), strict=True)]
+    )
     assert values.min() < 0
     assert abs(values.mean()) < 4 * values.std() / 4000**0.5
-    assert dependence(one, other) < 1e-3
+    assert cross_covariance(one, other) < 1e-3
 
 
 @pytest.mark.parametrize("kind", ["mean", "mean of a product", "variance"])
-def test_dependence_sees_what_covariance_does_not(kind: str):
+def test_cross_covariance_sees_what_covariance_does_not(kind: str):
     one, other = contexts(100_000)
     tied = {
         "mean": other + one[:, :1].square(),
         "mean of a product": other + one.prod(1, keepdim=True),
         "variance": other * one[:, :1],
     }[kind]
-    assert covariance(torch.cat((one, tied), 1)) < 1e-2
-    assert dependence(one, tied) > 1
-
-
-def test_independence_weighs_dependence_between_the_first_latents_and_the_others():
-    model, x = vae(), images(8)
-    plain, weighed = (
-        beta_vae(model, x, beta=2.0, independence=weight, first=3, generator=noise()) for weight in (0, 50.0)
-    )
-    mean = model.encode(x).mean
-    assert torch.allclose(weighed.dependence, dependence(mean[:, :3], mean[:, 3:]))
-    assert torch.allclose(weighed.loss - plain.loss, 50 * weighed.dependence, atol=1e-3)
+    assert off_diagonal_covariance(torch.cat((one, tied), 1)) < 1e-2
+    assert cross_covariance(one, tied) > 1
 
 
 def test_what_latents_share_is_measured_in_full_precision():
     one, other = contexts(64)
-    values = covariance(torch.cat((one, other), 1)), dependence(one, other)
+    values = off_diagonal_covariance(torch.cat((one, other), 1)), cross_covariance(one, other)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(covariance(torch.cat((one, other), 1)), values[0])
-        assert torch.equal(dependence(one, other), values[1])
+        assert torch.equal(off_diagonal_covariance(torch.cat((one, other), 1)), values[0])
+        assert torch.equal(cross_covariance(one, other), values[1])
 
 
-def test_dependence_refuses_a_batch_without_halves():
+def test_cross_covariance_refuses_a_batch_without_halves():
     with pytest.raises(ValueError, match="at least 4 images, got 3"):
-        dependence(*contexts(3))
+        cross_covariance(*contexts(3))
+
+
+def test_cross_covariance_refuses_a_group_without_latents():
+    one, _ = contexts(8)
+    for groups in ((one[:, :0], one), (one, one[:, :0])):
+        with pytest.raises(ValueError, match="two groups of latents, got"):
+            cross_covariance(*groups)

@@ -1,0 +1,66 @@
+"""One pass of a batch through a VAE, and the loss that an objective makes of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vision.gaussian import Gaussian, kl_from_prior
+from vision.objectives.likelihoods import Likelihood
+from vision.vae import VAE
+
+
+class Pass(NamedTuple):
+    """What a batch of images gives on its way through a VAE; everything carries the graph."""
+
+    q: Gaussian
+    """q(z|x) over (B, D), in the units of the encoder (`VAE.standardise` is not applied)."""
+    z: Tensor
+    """One sample of each q(z|x), (B, D)."""
+    output: Tensor
+    """The decoder's output for z, (B, C, H, W): logits, or with the identity link the image itself."""
+    reconstruction: Tensor
+    """-log p(x|z), or the squared distance of features, mean over the batch: a scalar."""
+    kl: Tensor
+    """KL(q(z|x) || N(0, I)) of each latent in nats, mean over the batch: (D,)."""
+
+
+class Loss(NamedTuple):
+    """What an objective minimises, and what it is made of."""
+
+    value: Tensor
+    """A scalar; only it carries the graph."""
+    terms: dict[str, Tensor]
+    """Scalars by name, without their weights."""
+
+    def plus(self, name: str, weight: float, penalty: Tensor) -> Loss:
+        """The loss value + weight * penalty, with the penalty (a scalar) as the term `name`.
+
+        Raises:
+            ValueError: For a name that is among the terms already.
+        """
+        if name in self.terms:
+            raise ValueError(f"the loss has a term {name!r} already")
+        return Loss(self.value + weight * penalty, {**self.terms, name: penalty.detach()})
+
+
+def forward(vae: VAE, x: Tensor, likelihood: Likelihood, generator: torch.Generator | None = None) -> Pass:
+    """Encode, sample, decode and compare, in the colour space of the networks.
+
+    Args:
+        vae: The model; its output is read by `likelihood`.
+        x: RGB images (B, C, H, W) in [0, 1].
+        likelihood: What compares the output with the images.
+        generator: Source of the noise in z, on the device of the model.
+
+    Raises:
+        ValueError: When the likelihood does not suit the decoder, or the images not the encoder.
+    """
+    likelihood.check(vae)
+    target = vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
+    q = vae.encoder(target)
+    z = q.sample(generator)
+    output = vae.decoder(z)
+    return Pass(q, z, output, likelihood.cost(vae, output, target).mean(), kl_from_prior(q).mean(0))
