@@ -50,8 +50,8 @@ STAGES: dict[str, Stage] = {
         reads=("vision",),
     ),
     "operators": Stage(
-        settings=("seed", "operators"),
-        data=(*SEEN, "vocabulary.attributes", "splits.test_operators"),
+        settings=("seed", "operators", "symbols.examples"),
+        data=(*SEEN, "vocabulary.attributes", "splits.train_symbols"),
         reads=("vision", "symbols"),
     ),
     "judge": Stage(settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
