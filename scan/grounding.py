@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from scan.symbol_networks import ExpertSymbolEncoder
 from symbols import Concept, Vocabulary
 from vision.gaussian import Gaussian, kl, kl_from_prior
+from vision.schedules import Schedule, linear
 
 Direction = Literal["forward", "reverse"]
 
@@ -106,6 +108,52 @@ def grounding_loss(
     grounded = per_latent.sum()
     loss = reconstruction + beta * prior + grounding * grounded
     return Terms(loss, reconstruction, prior, grounded, per_latent)
+
+
+def expert_penalty(weight: float, grounding: float, pairs: int, steps: int) -> Schedule:
+    """Return the weight of the expert penalty, `Experts.opinions`, at each step of a training.
+
+    It rises linearly from 0 to its full size at half of the steps.
+
+    Args:
+        weight: Nats that an expert with a narrow latent costs, over all training pairs.
+        grounding: Weight of the grounding KL, by which a nat counts in the loss.
+        pairs: M, the number of training pairs; the loss is a mean over them.
+        steps: The length of the training.
+    """
+    return linear(0.0, grounding * weight / pairs, 0, max(1, steps // 2))
+
+
+def training_loss(
+    scan: SCAN,
+    y: Tensor,
+    q_x: Gaussian,
+    *,
+    penalty: float = 0.0,
+    beta: float = 1.0,
+    grounding: float = 10.0,
+    direction: Direction = "forward",
+    generator: torch.Generator | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return `grounding_loss` plus the expert penalty, a scalar, and its named terms.
+
+    Args:
+        penalty: Weight of `Experts.opinions` at this step (`expert_penalty`); it needs an encoder of experts.
+        scan, y, q_x, beta, grounding, direction, generator: As in `grounding_loss`.
+    """
+    terms = grounding_loss(
+        scan, y, q_x, beta=beta, grounding=grounding, direction=direction, generator=generator
+    )
+    loss = terms.loss
+    if penalty:
+        assert isinstance(scan.encoder, ExpertSymbolEncoder), "only experts can be penalised"
+        loss = loss + penalty * scan.encoder.experts.opinions()
+    return loss, {
+        "loss": loss,
+        "reconstruction": terms.reconstruction,
+        "kl": terms.kl,
+        "grounding": terms.grounding,
+    }
 
 
 def closed_form(

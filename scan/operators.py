@@ -9,14 +9,16 @@ symbol, in the direction of `scan.grounding`; the ablation SCAN_R reverses it he
 "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scan.grounding import Direction, between
+from scan.grounding import SCAN, Direction, between, k_hot
 from scan.symbol_networks import bounded, mlp
-from symbols import OPERATORS
+from symbols import OPERATORS, Concept, ShortageError, Triple, Unseen, Vocabulary, operator_triples
 from vision.gaussian import Gaussian
 
 
@@ -48,3 +50,109 @@ def operator_loss(q_x: Gaussian, q_r: Gaussian, direction: Direction = "forward"
         direction: "forward" is the method, "reverse" the ablation SCAN_R.
     """
     return between(q_x, q_r, direction).sum(-1).mean()
+
+
+class Recombinations(NamedTuple):
+    """T triples to learn from: the codes of both inputs, and where the image codes of the result lie."""
+
+    op: Tensor
+    """Operator numbers (T,), int64."""
+    q_left: Gaussian
+    """q(z_y|y) of the left inputs, over (T, D)."""
+    q_right: Gaussian
+    """q(z_y|y) of the right inputs, over (T, D)."""
+    first: Tensor
+    """Row (T,), int64, of the first image code of the result."""
+    available: Tensor
+    """How many image codes of the result follow each other there, (T,), int64."""
+    most: int
+    """The largest number of image codes that a concept has."""
+
+
+def recombinations(
+    scan: SCAN,
+    vocabulary: Vocabulary,
+    triples: Sequence[Triple],
+    results: Sequence[Concept],
+    counts: Sequence[int],
+    device: torch.device,
+) -> Recombinations:
+    """Return what `recombination_loss` needs of T triples.
+
+    Args:
+        scan: The trained SCAN, which encodes the inputs.
+        vocabulary: The K words.
+        triples: Operator, two inputs, and a result, which is one of `results`.
+        results: S concepts, in the order of their image codes.
+        counts: How many image codes each of them has, (S,).
+        device: Where scan and the codes are.
+    """
+    place = {concept: number for number, concept in enumerate(results)}
+    count = torch.tensor(counts)
+    first = count.cumsum(0) - count
+    reached = torch.tensor([place[triple.result] for triple in triples])
+    op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
+    with torch.no_grad():
+        q_left = scan.encode_symbol(k_hot(vocabulary, [triple.left for triple in triples], device))
+        q_right = scan.encode_symbol(k_hot(vocabulary, [triple.right for triple in triples], device))
+    return Recombinations(
+        op, q_left, q_right, first[reached].to(device), count[reached].to(device), max(counts)
+    )
+
+
+def recombination_loss(
+    operators: nn.Module,
+    examples: Recombinations,
+    rows: Tensor,
+    q_x: Gaussian,
+    direction: Direction = "forward",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return `operator_loss` of some triples, a scalar, each with a random image code of its result.
+
+    Args:
+        operators: The operators in training.
+        examples: The T triples.
+        rows: Which of them, (B,), int64.
+        q_x: The image codes over (N, D), those of a concept one after the other.
+        direction: As in `operator_loss`.
+        generator: Source of the choice of images, on the device of the codes.
+    """
+    drawn = torch.randint(examples.most, rows.shape, generator=generator, device=rows.device)
+    image = examples.first[rows] + drawn * examples.available[rows] // examples.most
+    q_r = operators(examples.q_left[rows], examples.q_right[rows], examples.op[rows])
+    return operator_loss(q_x[image], q_r, direction)
+
+
+def draw_triples(
+    vocabulary: Vocabulary,
+    results: Sequence[Concept],
+    n: int,
+    seed: int,
+    *,
+    held_out: Collection[Concept] | Unseen = (),
+) -> tuple[Triple, ...]:
+    """Draw n distinct triples that reach the given concepts, or as many as there are.
+
+    Args:
+        vocabulary: The K words.
+        results: The concepts to reach.
+        n: How many triples.
+        seed: The same seed gives the same triples.
+        held_out: Concepts that are neither input nor result.
+
+    Raises:
+        ShortageError: When there are none.
+        ValueError: For a vocabulary of one attribute, and for a result that is held out or empty.
+    """
+
+    def drawn(n: int) -> tuple[Triple, ...]:
+        rng = np.random.default_rng(seed)
+        return operator_triples(vocabulary, n, rng, held_out=held_out, results=results)
+
+    try:
+        return drawn(n)
+    except ShortageError as shortage:
+        if not shortage.most:
+            raise
+        return drawn(shortage.most)

@@ -25,9 +25,10 @@ from pipelines.stages.symbols import draw_examples
 from pipelines.training.learning import keep, learn
 from pipelines.training.updates import Loss
 from scan import models
-from scan.grounding import SCAN, k_hot
-from scan.operators import operator_loss
-from symbols import OPERATORS, ShortageError, Triple, operator_triples
+from scan.grounding import SCAN
+from scan.operators import draw_triples as triples_reaching
+from scan.operators import recombination_loss, recombinations
+from symbols import OPERATORS, ShortageError, Triple
 from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
@@ -60,24 +61,17 @@ def loss_of(
     config: Config, operators: nn.Module, scan: SCAN, data: Data, triples: Sequence[Triple], q_x: Gaussian
 ) -> Loss:
     """What each step minimises; q_x are the codes of SCAN's training pairs, concept by concept."""
-    settings, device, each = config.operators, q_x.mean.device, config.symbols.examples
-    taught = {concept: place for place, concept in enumerate(data.splits.train_symbols)}
-    first = torch.tensor([taught[triple.result] * each for triple in triples], device=device)
-    with torch.no_grad():
-        q_left, q_right = (
-            scan.encode_symbol(k_hot(data.vocabulary, concepts, device))
-            for concepts in ([triple.left for triple in triples], [triple.right for triple in triples])
-        )
-    op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
+    settings, device = config.operators, q_x.mean.device
+    results = data.splits.train_symbols
+    counts = [config.symbols.examples] * len(results)
+    examples = recombinations(scan, data.vocabulary, triples, results, counts, device)
     order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         rows = batches.plain(order, step, len(triples), settings.batch, device)
-        image = first[rows] + torch.randint(
-            each, rows.shape, generator=noise(dice, step, device), device=device
+        value = recombination_loss(
+            operators, examples, rows, q_x, settings.direction, noise(dice, step, device)
         )
-        q_r = operators(q_left[rows], q_right[rows], op[rows])
-        value = operator_loss(q_x[image], q_r, settings.direction)
         return value, {"loss": value}
 
     return loss
@@ -89,19 +83,8 @@ def draw_triples(data: Data, n: int, seed: int) -> tuple[Triple, ...]:
     Raises:
         RunError: When there are none.
     """
-
-    def drawn(n: int) -> tuple[Triple, ...]:
-        return operator_triples(
-            data.vocabulary,
-            n,
-            generator(seed, "operator triples"),
-            held_out=data.unseen,
-            results=data.splits.train_symbols,
-        )
-
+    results, derived = data.splits.train_symbols, derive(seed, "operator triples")
     try:
-        return drawn(n)
+        return triples_reaching(data.vocabulary, results, n, derived, held_out=data.unseen)
     except ShortageError as shortage:
-        if not shortage.most:
-            raise RunError("operators: no triple reaches a taught concept") from shortage
-        return drawn(shortage.most)
+        raise RunError("operators: no triple reaches a taught concept") from shortage

@@ -23,12 +23,10 @@ from pipelines.training.learning import keep, learn
 from pipelines.training.updates import Loss
 from scan import models
 from scan.evaluation import specificity
-from scan.grounding import SCAN, grounding_loss, k_hot
-from scan.symbol_networks import ExpertSymbolEncoder
+from scan.grounding import SCAN, expert_penalty, k_hot, training_loss
 from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
-from vision.schedules import linear
 
 
 class Examples(NamedTuple):
@@ -82,30 +80,20 @@ def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
     """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
     settings, device = config.symbols, y.device
     order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")
-    # The loss is a mean over the pairs, in which grounding weighs a nat.
-    price = linear(0.0, settings.grounding * settings.opinion / len(y), 0, max(1, settings.steps // 2))
+    penalty = expert_penalty(settings.opinion, settings.grounding, len(y), settings.steps)
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         pair = batches.plain(order, step, len(y), settings.batch, device)
-        terms = grounding_loss(
+        return training_loss(
             scan,
             y[pair],
             q_x[pair],
+            penalty=penalty(step),
             beta=settings.beta,
             grounding=settings.grounding,
             direction=settings.direction,
             generator=noise(dice, step, device),
         )
-        loss = terms.loss
-        if settings.opinion:
-            assert isinstance(scan.encoder, ExpertSymbolEncoder), "the config sees to it"
-            loss = loss + price(step) * scan.encoder.experts.opinions()
-        return loss, {
-            "loss": loss,
-            "reconstruction": terms.reconstruction,
-            "kl": terms.kl,
-            "grounding": terms.grounding,
-        }
 
     return loss
 
