@@ -31,7 +31,8 @@ class ConceptModel(nn.Module):
     """A visual model, symbols grounded in its latents, and operators that recombine them.
 
     Args:
-        vision: The visual model of stage 1.
+        vision: The visual model: any object with `encode`, `decode`, `shape` (C, H, W) and `latents`, D. Only
+            `img2sym` encodes and asks for the shape, only `sym2img` decodes.
         scan: The symbol encoder and decoder, on the same D latents.
         operators: The learned operators; without them expressions with AND, IN COMMON and IGNORE are refused.
         vocabulary: The K words.
@@ -74,7 +75,7 @@ class ConceptModel(nn.Module):
         """Return q(z|y) over (S, D) of S concepts."""
         return self.encode_symbol(k_hot(self.vocabulary, concepts, self.device))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def ground(self, meaning: Meaning) -> Gaussian:
         """Return the Gaussian (1, D) that an expression stands for.
 
@@ -83,9 +84,15 @@ class ConceptModel(nn.Module):
         Raises:
             ExpressionError: for a text that is not an expression of the vocabulary.
             ConflictError: for an AND that contradicts itself.
-            ValueError: for an operation where the model has no operators.
+            ValueError: for an operation where the model has no operators, and for a Gaussian that is not
+                over (1, D).
         """
         if isinstance(meaning, Gaussian):
+            if tuple(meaning.mean.shape) != (1, self.vision.latents):
+                raise ValueError(
+                    f"expected a Gaussian over (1, {self.vision.latents}), one concept, "
+                    f"got one over {tuple(meaning.mean.shape)}"
+                )
             return meaning
         expression = parse(meaning, self.vocabulary) if isinstance(meaning, str) else meaning
         evaluate(expression)  # a contradiction has no images; say so rather than imagine something
@@ -102,7 +109,7 @@ class ConceptModel(nn.Module):
             raise ValueError(f"{op} needs the learned operators, and this model has none: train them first")
         return self.operators(left, right, torch.tensor([OPERATORS.index(op)], device=self.device))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def recombine(self, op: str, left: Meaning, right: Meaning) -> Gaussian:
         """Return q_r (1, D), what the learned operator `op` makes of two concepts.
 
@@ -118,7 +125,7 @@ class ConceptModel(nn.Module):
         parsed = [parse(m, self.vocabulary) if isinstance(m, str) else m for m in (left, right)]
         return self.ground(Operation(known, *parsed))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def sym2img(
         self, meaning: Meaning, n: int = 16, generator: torch.Generator | None = None, *, mean: bool = False
     ) -> Tensor:
@@ -126,9 +133,10 @@ class ConceptModel(nn.Module):
 
         Args:
             meaning: An expression such as "wall: red AND hat", or a Gaussian (1, D) from `ground` or
-            `recombine`. n: The number of images; what the concept leaves open varies among them. generator:
-            Source of the latents, on the model's device. mean: Decode the mean of the Gaussian, n equal
-            images, instead of samples.
+                `recombine`.
+            n: The number of images; what the concept leaves open varies among them.
+            generator: Source of the latents, on the model's device.
+            mean: Decode the mean of the Gaussian, n equal images, instead of samples.
 
         Raises:
             ValueError: as `ground` does.
@@ -137,7 +145,7 @@ class ConceptModel(nn.Module):
         q = Gaussian(q.mean.expand(n, -1), q.logvar.expand(n, -1))
         return self.decode_image(q.mean if mean else q.sample(generator))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def img2sym(
         self, x: Tensor, generator: torch.Generator | None = None, *, mean: bool = True
     ) -> Description:
@@ -153,12 +161,12 @@ class ConceptModel(nn.Module):
         """
         return self.describe(self.encode_image(self._images(x)), generator, mean=mean)
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def describe(
         self, meaning: Meaning, generator: torch.Generator | None = None, *, mean: bool = True
     ) -> Description:
         """Describe concepts in symbols: whatever `ground` accepts, or Gaussians (B, D)."""
-        q = self.ground(meaning)
+        q = meaning if isinstance(meaning, Gaussian) else self.ground(meaning)
         z = q.mean if mean else q.sample(generator)
         return Description(self.vocabulary, self.decode_symbol(z).float().cpu())
 

@@ -1,5 +1,7 @@
 """The concept model on a world where every answer is known: three latents that decode to three grey bands."""
 
+import re
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -151,8 +153,34 @@ def test_describing_a_posterior_sample_adds_its_noise(model: ConceptModel) -> No
 
 def test_nothing_is_recorded_for_gradients(model: ConceptModel) -> None:
     learned = ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), Operators(), WORDS)
-    assert learned.recombine("AND", "sky: low", "wall: low").mean.is_inference()
-    assert model.sym2img("night", 1).is_inference()
+    assert not learned.recombine("AND", "sky: low", "wall: low").mean.requires_grad
+    assert not model.sym2img("night", 1).requires_grad
+
+
+def test_what_follows_the_images_can_be_differentiated(model: ConceptModel) -> None:
+    weight = torch.ones(4, requires_grad=True)
+    images = model.sym2img("night", 2)
+    (images * weight).sum().backward()
+    assert weight.grad is not None
+    torch.testing.assert_close(weight.grad, images.sum((0, 1, 2)))
+    images.requires_grad_().square().sum().backward()
+    assert images.grad is not None
+    torch.testing.assert_close(images.grad, 2 * images.detach())
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (0, 3), (3,), (1, 4)])
+def test_a_gaussian_that_is_not_one_concept_is_refused(model: ConceptModel, shape: tuple[int, ...]) -> None:
+    q = Gaussian(torch.zeros(shape), torch.zeros(shape))
+    message = re.escape(f"expected a Gaussian over (1, 3), one concept, got one over {shape}")
+    with pytest.raises(ValueError, match=message):
+        model.sym2img(q)
+    with pytest.raises(ValueError, match=message):
+        model.recombine("AND", q, "sky: low")
+
+
+def test_several_gaussians_are_described_one_by_one(model: ConceptModel) -> None:
+    concepts = [WORDS.concept(dict.fromkeys(NAMES, value)) for value in VALUES]
+    assert model.describe(model.ground_concepts(concepts)).best() == tuple(concepts)
 
 
 @pytest.mark.parametrize(
