@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scan.concept_model import ConceptModel
     from scan.description import Description, Said
+    from scan.fitting import fit, fit_operators
     from scan.grounding import SCAN, closed_form, grounding_loss
     from scan.judge import Judge, augment, judge_loss
     from scan.loading import load
@@ -40,6 +41,8 @@ _MODULES = {
     "SymbolDecoder": "symbol_networks",
     "augment": "judge",
     "closed_form": "grounding",
+    "fit": "fitting",
+    "fit_operators": "fitting",
     "grounding_loss": "grounding",
     "judge_loss": "judge",
     "load": "loading",
@@ -67,6 +70,8 @@ __all__ = [
     "SymbolDecoder",
     "augment",
     "closed_form",
+    "fit",
+    "fit_operators",
     "grounding_loss",
     "judge_loss",
     "load",

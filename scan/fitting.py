@@ -1,0 +1,206 @@
+"""SCAN and its operators from codes in memory: a call each, without a run folder.
+
+    model = fit(q_x, symbols, vocabulary)
+    operators = fit_operators(model, q_x, symbols, vocabulary)
+
+The codes q_x = q(z|x) may come from any encoder. SCAN takes N(0, 1) for a latent that a concept leaves open:
+over all images, each latent should have mean 0 and variance 1 or so (`VAE.standardise`). Both trainings are
+those of a run, by AdamW whose rate falls to 0 along half a cosine. The global random state is left alone.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from scan import models
+from scan.grounding import SCAN, Direction, expert_penalty, k_hot, training_loss
+from scan.operators import Operators, draw_triples, recombination_loss, recombinations
+from symbols import Concept, Unseen, Vocabulary
+from vision.data import batches
+from vision.gaussian import Gaussian
+
+M = TypeVar("M", bound=nn.Module)
+
+Symbols = Sequence[Concept] | Tensor | np.ndarray
+"""What N images were named: N concepts, or k-hot symbols (N, K)."""
+
+
+def fit(
+    q_x: Gaussian,
+    symbols: Symbols,
+    vocabulary: Vocabulary,
+    *,
+    encoder: Literal["experts", "mlp"] = "experts",
+    hidden: Sequence[int] = (100,),
+    steps: int = 4_000,
+    batch: int = 64,
+    lr: float = 1e-2,
+    weight_decay: float = 0.0,
+    beta: float = 1.0,
+    grounding: float = 10.0,
+    direction: Direction = "forward",
+    penalty: float = 0.0,
+    seed: int = 0,
+) -> SCAN:
+    """Return SCAN, grounded in the codes of named images, frozen and on their device.
+
+    Args:
+        q_x: Codes of N images, over (N, D).
+        symbols: What each image was named: N concepts, or k-hot symbols (N, K).
+        vocabulary: The K words.
+        encoder: Kind of the symbol encoder and decoder (`scan.symbol_networks`); the other defaults are for
+            experts.
+        hidden: Widths of the hidden layers of "mlp".
+        steps: The number of gradient steps.
+        batch: Images in a step.
+        lr: The learning rate at first.
+        weight_decay: That of AdamW.
+        beta: Weight of the KL from the prior.
+        grounding: Weight of the grounding KL, the paper's lambda.
+        direction: "forward" is the method, KL(q_x || q_y); "reverse" is SCAN_R.
+        penalty: Weight of the expert penalty, in nats over all images (`scan.grounding.expert_penalty`).
+            A few nats help where a concept has few images, which agree in other latents by chance.
+        seed: The same seed gives the same model.
+
+    Raises:
+        ValueError: For codes and symbols of different numbers, symbols that the vocabulary does not have,
+            codes that are not finite, a penalty without experts, and steps or a batch below 1.
+    """
+    _check_positive(steps=steps, batch=batch)
+    if penalty and encoder != "experts":
+        raise ValueError(f"a penalty of experts needs the encoder 'experts', not {encoder!r}")
+    codes = _checked(q_x)
+    concepts, named = _concepts(symbols, vocabulary, len(codes))
+    device, latents = codes.mean.device, codes.mean.shape[1]
+    y = k_hot(vocabulary, concepts, device)[torch.from_numpy(named)]
+    model = _built(lambda: models.scan(vocabulary.size, latents, encoder=encoder, hidden=hidden), seed)
+    model.to(device)
+    weight = expert_penalty(penalty, grounding, len(y), steps)
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def loss(step: int) -> Tensor:
+        rows = batches.plain(seed, step, len(y), batch, device)
+        return training_loss(
+            model,
+            y[rows],
+            codes[rows],
+            penalty=weight(step),
+            beta=beta,
+            grounding=grounding,
+            direction=direction,
+            generator=generator,
+        )[0]
+
+    _minimise(loss, model, steps, lr, weight_decay)
+    return model
+
+
+def fit_operators(
+    scan: SCAN,
+    q_x: Gaussian,
+    symbols: Symbols,
+    vocabulary: Vocabulary,
+    *,
+    held_out: Collection[Concept] | Unseen = (),
+    hidden: Sequence[int] = (64, 64),
+    triples: int = 4_000,
+    steps: int = 2_000,
+    batch: int = 256,
+    lr: float = 5e-3,
+    direction: Direction = "forward",
+    seed: int = 0,
+) -> Operators:
+    """Return AND, IN COMMON and IGNORE, learned from the codes of named images, frozen and on their device.
+
+    The results of the triples (operator, left, right, result) are the named concepts; their inputs are any
+    concepts of the vocabulary.
+
+    Args:
+        scan: SCAN, on the device of the codes.
+        q_x: Codes of N images, over (N, D).
+        symbols: What each image was named: N concepts, or k-hot symbols (N, K).
+        vocabulary: The K words.
+        held_out: Full combinations that no triple mentions; or what `symbols.Unseen` says.
+        hidden: Widths of the hidden layers.
+        triples: How many triples to learn from, at most.
+        steps: The number of gradient steps.
+        batch: Triples in a step.
+        lr: The learning rate at first.
+        direction: "forward" is the method, KL(q_x || q_r); "reverse" is SCAN_R.
+        seed: The same seed gives the same operators.
+
+    Raises:
+        ShortageError: When no triple reaches a named concept; a ValueError.
+        ValueError: As `fit` does, for a vocabulary of one attribute, and for a named concept that is
+            held out.
+    """
+    _check_positive(triples=triples, steps=steps, batch=batch)
+    codes = _checked(q_x)
+    concepts, named = _concepts(symbols, vocabulary, len(codes))
+    device = codes.mean.device
+    results = [concept for concept in concepts if concept.level]
+    drawn = draw_triples(vocabulary, results, triples, seed, held_out=held_out)
+    counts = np.bincount(named, minlength=len(concepts)).tolist()
+    examples = recombinations(scan, vocabulary, drawn, concepts, counts, device)
+    grouped = codes[torch.from_numpy(np.argsort(named, kind="stable")).to(device)]
+    operators = _built(lambda: Operators(hidden), seed).to(device)
+    generator = torch.Generator(device).manual_seed(seed)
+
+    def loss(step: int) -> Tensor:
+        rows = batches.plain(seed, step, len(drawn), batch, device)
+        return recombination_loss(operators, examples, rows, grouped, direction, generator)
+
+    _minimise(loss, operators, steps, lr)
+    return operators
+
+
+def _check_positive(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if size < 1:
+            raise ValueError(f"{name} is a positive integer, got {size}")
+
+
+def _checked(q_x: Gaussian) -> Gaussian:
+    """The codes (N, D) in float32, cut from the graph."""
+    if q_x.mean.ndim != 2 or not q_x.mean.numel():
+        raise ValueError(f"expected codes over (N, D), got a Gaussian over {tuple(q_x.mean.shape)}")
+    if not (q_x.mean.isfinite().all() and q_x.logvar.isfinite().all()):
+        raise ValueError("expected codes whose means and log-variances are finite")
+    return Gaussian(q_x.mean.detach().float(), q_x.logvar.detach().float())
+
+
+def _concepts(symbols: Symbols, vocabulary: Vocabulary, n: int) -> tuple[list[Concept], np.ndarray]:
+    """The S distinct concepts among n symbols, and which of them each image was named, (n,) int64."""
+    if len(symbols) != n:
+        raise ValueError(f"expected a symbol for each of the {n} codes, got {len(symbols)} symbols")
+    if isinstance(symbols, Tensor | np.ndarray):
+        y = np.asarray(symbols.detach().cpu() if isinstance(symbols, Tensor) else symbols)
+        distinct, named = np.unique(y, axis=0, return_inverse=True)
+        return [vocabulary.decode(row) for row in distinct], named.reshape(n)
+    given = [vocabulary.concept(concept) for concept in symbols]
+    number = {concept: place for place, concept in enumerate(dict.fromkeys(given))}
+    return list(number), np.array([number[concept] for concept in given])
+
+
+def _built(build: Callable[[], M], seed: int) -> M:
+    """A module whose first weights are a function of the seed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        return build()
+
+
+def _minimise(
+    loss: Callable[[int], Tensor], module: nn.Module, steps: int, lr: float, weight_decay: float = 0.0
+) -> None:
+    """Minimise a loss of the step, then freeze the module."""
+    optimiser = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    for step in range(steps):
+        optimiser.zero_grad()
+        loss(step).backward()
+        optimiser.step()
+        decay.step()
+    module.eval().requires_grad_(False)

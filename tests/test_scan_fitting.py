@@ -1,0 +1,184 @@
+"""SCAN and its operators from codes in memory: they find what the codes of a small world say."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import scan
+from scan.grounding import SCAN, closed_form, k_hot, training_loss
+from scan.operators import Operators, Recombinations, draw_triples, recombination_loss
+from symbols import Attribute, Concept, ShortageError, Vocabulary
+from vision.gaussian import Gaussian
+
+WORDS = Vocabulary(
+    (Attribute("wall", ("red", "green", "blue")), Attribute("shape", ("hat", "ball", "box"))),
+)
+FACTORS = np.random.default_rng(0).integers(3, size=(400, 3))
+CODES = Gaussian(
+    torch.tensor(1.2 * (FACTORS - 1) + 0.1 * np.random.default_rng(1).normal(size=FACTORS.shape)).float(),
+    torch.full(FACTORS.shape, -4.6),
+)
+FULL = [WORDS.describe(row[:2]) for row in FACTORS]
+NAMES = [
+    Concept([concept.items[number % 3]], WORDS.names) if number % 3 < 2 else concept
+    for number, concept in enumerate(FULL)
+]
+
+
+@pytest.fixture(scope="module")
+def named() -> SCAN:
+    return scan.fit(CODES, NAMES, WORDS, steps=400, lr=0.1)
+
+
+@pytest.fixture(scope="module")
+def learned(named: SCAN) -> Operators:
+    return scan.fit_operators(named, CODES, NAMES, WORDS, steps=300)
+
+
+def model(named: SCAN, learned: Operators | None = None) -> scan.ConceptModel:
+    class Vision:
+        shape = (1, 1, 3)
+        latents = 3
+
+        def encode(self, x: Tensor) -> Gaussian:
+            raise AssertionError
+
+        def decode(self, z: Tensor) -> Tensor:
+            return z[:, None, None].sigmoid()
+
+    return scan.ConceptModel(Vision(), named, learned, WORDS)
+
+
+def parameters(module: torch.nn.Module) -> Tensor:
+    return torch.cat([parameter.flatten() for parameter in module.parameters()])
+
+
+@pytest.mark.parametrize("value", range(3))
+def test_a_symbol_alone_is_the_optimum_for_its_codes(named: SCAN, value: int) -> None:
+    shown = torch.tensor(FACTORS[:, 1] == value)
+    best = closed_form(CODES[shown])
+    q = model(named).ground(f"shape: {('hat', 'ball', 'box')[value]}")
+    torch.testing.assert_close(q.mean[:, 1], best.mean[:, 1], atol=0.05, rtol=0)
+    torch.testing.assert_close(q.std[:, 1], best.std[:, 1], atol=0.05, rtol=0)
+    assert (q.mean[:, [0, 2]].abs() < 0.3).all()
+    assert (q.std[:, [0, 2]] > 0.8).all()
+
+
+def test_operators_lead_to_the_codes_of_their_results(named: SCAN, learned: Operators) -> None:
+    concepts = model(named, learned)
+    joined = concepts.ground("(wall: red) AND (shape: box)")
+    torch.testing.assert_close(joined.mean, torch.tensor([[-1.2, 1.2, 0.0]]), atol=0.25, rtol=0)
+    kept = concepts.ground("(wall: red, shape: box) IGNORE (shape: box)")
+    torch.testing.assert_close(kept.mean, torch.tensor([[-1.2, 0.0, 0.0]]), atol=0.25, rtol=0)
+    assert concepts.sym2img(joined, 2).shape == (2, 1, 1, 3)
+    assert concepts.describe(joined).best() == (WORDS.concept({"wall": "red", "shape": "box"}),)
+
+
+def test_concepts_and_k_hot_symbols_say_the_same() -> None:
+    y = k_hot(WORDS, NAMES)
+    for kind in ("experts", "mlp"):
+        options: dict[str, Any] = {"encoder": kind, "steps": 3, "penalty": 0.0}
+        one = scan.fit(CODES, NAMES, WORDS, **options)
+        for symbols in (y, y.bool(), y.numpy()):
+            assert torch.equal(parameters(one), parameters(scan.fit(CODES, symbols, WORDS, **options)))
+
+
+def test_a_seed_decides_all_and_the_global_state_is_left_alone(named: SCAN) -> None:
+    state = torch.get_rng_state()
+    for train in (
+        lambda seed: scan.fit(CODES, NAMES, WORDS, encoder="mlp", steps=2, seed=seed),
+        lambda seed: scan.fit_operators(named, CODES, NAMES, WORDS, steps=2, triples=60, seed=seed),
+    ):
+        assert torch.equal(parameters(train(0)), parameters(train(0)))
+        assert not torch.equal(parameters(train(0)), parameters(train(1)))
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_what_comes_out_is_frozen_and_the_codes_stay_as_they_are(named: SCAN) -> None:
+    mean = CODES.mean.double().requires_grad_()
+    fitted = scan.fit(Gaussian(mean, CODES.logvar.double()), NAMES, WORDS, steps=2)
+    assert mean.grad is None
+    for module in (fitted, scan.fit_operators(named, CODES, NAMES, WORDS, steps=2, triples=60)):
+        assert not module.training
+        assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_a_penalty_silences_experts_that_gain_little() -> None:
+    few = slice(0, 30)
+    free, paid = (
+        scan.fit(CODES[few], NAMES[few], WORDS, steps=200, lr=0.05, penalty=penalty) for penalty in (0.0, 4.0)
+    )
+    assert paid.encoder.experts.opinions() < 0.8 * free.encoder.experts.opinions()
+    assert paid.encoder.experts.precision[:3, 2].max() < 0.5, "walls say nothing of the third latent"
+
+
+def test_a_penalty_of_zero_is_no_part_of_the_loss(named: SCAN) -> None:
+    y = k_hot(WORDS, NAMES)
+    losses = [
+        training_loss(named, y, CODES, penalty=penalty, generator=torch.Generator().manual_seed(0))[0]
+        for penalty in (0.0, 0.5)
+    ]
+    torch.testing.assert_close(losses[1] - losses[0], 0.5 * named.encoder.experts.opinions())
+
+
+def test_every_code_of_a_result_is_drawn_and_no_other() -> None:
+    op, none = torch.tensor([0, 0]), Gaussian(torch.zeros(2, 1), torch.zeros(2, 1))
+    examples = Recombinations(op, none, none, torch.tensor([0, 3]), torch.tensor([3, 7]), 7)
+    codes = torch.arange(10.0)[:, None]
+    seen: list[Tensor] = []
+
+    def watch(q_1: Gaussian, q_2: Gaussian, op: Tensor) -> Gaussian:
+        return none
+
+    class Watched(Gaussian):
+        def __getitem__(self, index: object) -> Gaussian:
+            assert isinstance(index, Tensor)
+            seen.append(index)
+            return super().__getitem__(index)
+
+    q_x = Watched(codes, torch.zeros(10, 1))
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(200):
+        recombination_loss(watch, examples, torch.tensor([0, 1]), q_x, generator=generator)
+    first, second = torch.stack(seen).unbind(1)
+    assert set(first.tolist()) == {0, 1, 2}
+    assert set(second.tolist()) == set(range(3, 10))
+
+
+def test_triples_mention_nothing_held_out_and_are_as_many_as_there_are() -> None:
+    hidden = WORDS.concept({"wall": "blue", "shape": "box"})
+    results = [concept for concept in dict.fromkeys(NAMES) if concept != hidden]
+    triples = draw_triples(WORDS, results, 10**6, 0, held_out=[hidden])
+    assert len(triples) == len(set(triples)) < 10**6
+    assert not any(hidden in triple[1:] for triple in triples)
+    assert {triple.result for triple in triples} == set(results)
+
+
+@pytest.mark.parametrize("fit", [scan.fit, lambda *given, **sizes: scan.fit_operators(None, *given, **sizes)])
+def test_what_does_not_fit_together_is_refused(fit: Callable[..., object]) -> None:
+    for symbols in (NAMES[:-1], k_hot(WORDS, NAMES[:-1])):
+        with pytest.raises(ValueError, match="each of the 400 codes, got 399 symbols"):
+            fit(CODES, symbols, WORDS)
+    with pytest.raises(ValueError, match="greem"):
+        fit(CODES[:1], [Concept({"wall": "greem"})], WORDS)
+    with pytest.raises(ValueError, match=r"shape \(6,\), not \(5,\)"):
+        fit(CODES, np.zeros((400, 5)), WORDS)
+    with pytest.raises(ValueError, match="0 or 1"):
+        fit(CODES, np.full((400, 6), 0.5), WORDS)
+    with pytest.raises(ValueError, match=r"over \(N, D\), got a Gaussian over \(3,\)"):
+        fit(CODES[0], NAMES[:1], WORDS)
+    with pytest.raises(ValueError, match="batch is a positive integer, got 0"):
+        fit(CODES, NAMES, WORDS, batch=0)
+    with pytest.raises(ValueError, match="finite"):
+        fit(Gaussian(CODES.mean / 0, CODES.logvar), NAMES, WORDS)
+
+
+def test_a_penalty_needs_experts_and_operators_need_results(named: SCAN) -> None:
+    with pytest.raises(ValueError, match="needs the encoder 'experts', not 'mlp'"):
+        scan.fit(CODES, NAMES, WORDS, encoder="mlp", penalty=1.0)
+    with pytest.raises(ShortageError):
+        scan.fit_operators(named, CODES, np.zeros((400, 6)), WORDS)
