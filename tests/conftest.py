@@ -1,6 +1,8 @@
 """One tiny run of the whole pipeline, made once a session for all tests that look at a finished run."""
 
 import os
+import signal
+from collections.abc import Iterator
 
 # Tiny tensors gain nothing from threads, and compared results must be summed in one order. Before torch.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -32,3 +34,14 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.write_text(TINY)
     assert cli.main(["run", str(config), "--run-dir", str(run), "--device", "cpu", "--quiet"]) == 0
     return run
+
+
+@pytest.fixture
+def hangup_not_ignored() -> Iterator[None]:
+    """SIGHUP as in an ordinary session, also for the processes that a test starts: nohup ignores it."""
+    if not hasattr(signal, "SIGHUP"):
+        yield
+        return
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)

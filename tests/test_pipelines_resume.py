@@ -102,6 +102,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
+@pytest.mark.usefixtures("hangup_not_ignored")
 def test_killed_in_every_stage_it_ends_with_the_same_weights(tmp_path: Path, whole: Run) -> None:
     rng, run = random.Random(), Run(tmp_path)  # a different place every time: the promise is for all of them
     for stage, steps in STEPS.items():

@@ -88,6 +88,7 @@ def test_the_installed_command_starts_where_the_module_does() -> None:
     assert 'scan = "pipelines.__main__:main"' in text
 
 
+@pytest.mark.usefixtures("hangup_not_ignored")
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="this platform has no terminals that hang up")
 def test_a_terminal_that_goes_away_ends_a_training_after_a_checkpoint(tmp_path: Path) -> None:
     config, run = tmp_path / "tiny.yaml", tmp_path / "run"
@@ -115,5 +116,8 @@ def test_a_terminal_that_goes_away_ends_a_training_after_a_checkpoint(tmp_path: 
             time.sleep(0.02)
         saved = state.read_bytes()
         os.close(ours)
-        assert process.wait(timeout=60) == 130
+        try:
+            assert process.wait(timeout=60) == 130
+        finally:
+            process.kill()
     assert state.read_bytes() != saved

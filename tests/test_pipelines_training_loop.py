@@ -92,6 +92,7 @@ def test_a_killed_training_resumes_bit_for_bit(tmp_path: Path, steps: tuple[int,
     assert [line["step"] for line in lines(tmp_path / "whole")] == [7, 14, 21, 28, 35, 42, 49, 56, 60]
 
 
+@pytest.mark.usefixtures("hangup_not_ignored")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_after_a_checkpoint(tmp_path: Path, number: signal.Signals) -> None:
     before = signal.getsignal(number)
