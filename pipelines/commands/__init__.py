@@ -56,6 +56,22 @@ def place(text: str) -> Path:
     return Path(text)
 
 
+def add_settings(parser: argparse.ArgumentParser, example: str = "vision.steps=2000") -> None:
+    """Add `--set`, as a list of texts in `set`; see `pipelines.config.assignments`."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help=f"change a setting, e.g. {example}",
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add `--device`, which `pipelines.devices.machine` reads."""
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+
+
 class Command(NamedTuple):
     """A command of the command line."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import Command, real
+from pipelines.commands import Command, add_device, add_settings, real
 
 if TYPE_CHECKING:
     from pipelines.config import Config
@@ -26,14 +26,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="names of shipped configs, or paths of YAML files (default: rooms)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting, e.g. vision.batch=256",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    add_settings(parser, "vision.batch=256")
+    add_device(parser)
     parser.add_argument(
         "--seconds",
         type=real,

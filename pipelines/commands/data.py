@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import MOST_SHOWN, Command, place, whole
+from pipelines.commands import MOST_SHOWN, Command, add_settings, place, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("config", metavar="NAME", help="name of a shipped config, or path of a YAML file")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a setting")
+    add_settings(parser, "data.size=64")
     parser.add_argument("-o", "--output", type=place, metavar="PNG", help="the sheet (default: NAME.png)")
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=64, help="images on the sheet (default: 64)")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -3,13 +3,13 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command, place, run
+from pipelines.commands import Command, add_device, place, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=place, help="a run folder with trained stages")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    add_device(parser)
     parser.add_argument("--fresh", action="store_true", help="train the judge and evaluate again")
     parser.add_argument("--json", action="store_true", help="print evaluate/metrics.json")
     parser.add_argument(

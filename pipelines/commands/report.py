@@ -2,13 +2,13 @@
 
 import argparse
 
-from pipelines.commands import Command, place, run
+from pipelines.commands import Command, add_device, place, run
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=place, help="a run folder, finished or under way")
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    add_device(parser)
     parser.add_argument("--fresh", action="store_true", help="write it again, also when it is up to date")
     parser.add_argument(
         "-o",

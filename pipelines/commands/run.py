@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import Command, place
+from pipelines.commands import Command, add_device, add_settings, place
 from pipelines.errors import UsageError
 from pipelines.runs.contents import STAGES
 
@@ -25,14 +25,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "made again (default: runs/NAME, where a finished run with other settings is kept and the command "
         "refused)",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="change a setting, e.g. vision.steps=2000",
-    )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute")
+    add_settings(parser)
+    add_device(parser)
     parser.add_argument(
         "--fresh",
         action="store_true",
