@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pipelines.errors import RunError
 from pipelines.runs.randomness import noise
 from pipelines.training.loop import train
-from pipelines.training.updates import Loss, Update, alternate, descend, repeat
+from pipelines.training.updates import StepLoss, Update, alternate, descend, repeat
 
 CPU = torch.device("cpu")
 STEPS, CRITIC_STEPS = 20, 3
@@ -107,7 +107,7 @@ def test_an_alternating_update_is_its_parts_in_turn() -> None:
     assert all(torch.equal(one, other) for one, other in zip(game.states(), by_hand.states(), strict=True))
 
 
-def _step(game: Game, name: str, loss: Loss, step: int, rate: float) -> Tensor:
+def _step(game: Game, name: str, loss: StepLoss, step: int, rate: float) -> Tensor:
     """One step of one network, whose gradient is taken of its own weights only."""
     weights = list(game.modules[name].parameters())
     value, _ = loss(step)

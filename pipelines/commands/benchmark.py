@@ -26,7 +26,7 @@ from pipelines.stages import vision as seeing
 from pipelines.training import schedules
 from pipelines.training.learning import optimiser
 from pipelines.training.starts import steps_of
-from pipelines.training.updates import Loss, descend
+from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
@@ -50,7 +50,7 @@ class Training(NamedTuple):
 
     stage: str
     module: nn.Module
-    loss: Loss
+    loss: StepLoss
     settings: Learning
     steps: int
     """Of all starts together."""

@@ -11,7 +11,7 @@ from pipelines.runs import datasets
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.randomness import derive, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches
@@ -56,7 +56,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     )
 
 
-def loss_of(config: Config, dae: DAE, pixels: Tensor) -> Loss:
+def loss_of(config: Config, dae: DAE, pixels: Tensor) -> StepLoss:
     """What each step minimises, on resident images (`datasets.resident`)."""
     settings, device = config.dae, pixels.device
     assert settings is not None, "there is no such stage without its section"

@@ -21,7 +21,7 @@ from pipelines.runs.datasets import Data
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 from scan import models
 from scan.judge import Judge, augment, judge_loss
 from vision.data import ImageSet, batches
@@ -66,7 +66,7 @@ def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
     return data.images.sample(n, rng, data.may_be_learned_from)
 
 
-def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> Loss:
+def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> StepLoss:
     """What each step minimises, on the images to learn from."""
     settings = config.judge
     pixels = datasets.resident(seen, np.arange(len(seen)), device)

@@ -23,7 +23,7 @@ from pipelines.runs.models import load, load_vision
 from pipelines.runs.randomness import derive, generator, noise
 from pipelines.stages.symbols import draw_examples
 from pipelines.training.learning import keep, learn
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 from scan import models
 from scan.grounding import SCAN
 from scan.operators import draw_triples as triples_reaching
@@ -59,7 +59,7 @@ def specification(settings: Settings) -> dict[str, Any]:
 
 def loss_of(
     config: Config, operators: nn.Module, scan: SCAN, data: Data, triples: Sequence[Triple], q_x: Gaussian
-) -> Loss:
+) -> StepLoss:
     """What each step minimises; q_x are the codes of SCAN's training pairs, concept by concept."""
     settings, device = config.operators, q_x.mean.device
     results = data.splits.train_symbols

@@ -20,7 +20,7 @@ from pipelines.runs.folder import Made, RunFolder
 from pipelines.runs.models import load_vision
 from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training.learning import keep, learn
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 from scan import models
 from scan.evaluation import specificity
 from scan.grounding import SCAN, expert_penalty, k_hot, training_loss
@@ -76,7 +76,7 @@ def specification(settings: Settings, symbols: int, latents: int) -> dict[str, A
     }
 
 
-def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> Loss:
+def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> StepLoss:
     """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
     settings, device = config.symbols, y.device
     order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")

@@ -22,7 +22,7 @@ from pipelines.runs.randomness import derive, generator, noise
 from pipelines.training import schedules
 from pipelines.training.learning import keep
 from pipelines.training.starts import NOTE, Start, learn_best, steps_of
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches
@@ -102,7 +102,7 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     return models.resolve(spec)
 
 
-def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> Loss:
+def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
     """What each step minimises, on resident images (`datasets.resident`)."""
     settings, device = config.vision, pixels.device
     objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)

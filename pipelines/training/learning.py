@@ -13,7 +13,7 @@ from pipelines.runs.files import write_json
 from pipelines.runs.folder import Made, RunFolder
 from pipelines.training import schedules
 from pipelines.training.loop import Trained, log_interval, train
-from pipelines.training.updates import Loss, descend
+from pipelines.training.updates import StepLoss, descend
 from scan.run_format import MODEL
 from vision import weights
 
@@ -23,7 +23,7 @@ NETWORK = "model"
 
 def learn(
     module: nn.Module,
-    loss: Loss,
+    loss: StepLoss,
     settings: Learning,
     folder: Path,
     stage: str,

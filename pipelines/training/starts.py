@@ -22,7 +22,7 @@ from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.training.learning import learn
 from pipelines.training.loop import LOG, STATE, Trained, take_over
-from pipelines.training.updates import Loss
+from pipelines.training.updates import StepLoss
 
 NOTE = "starts.json"
 """Beside the model: the losses of the starts after each round, and which start was trained to the end."""
@@ -34,7 +34,7 @@ class Start(NamedTuple, Generic[M]):
     """A module with its first weights, and its loss."""
 
     module: M
-    loss: Loss
+    loss: StepLoss
 
 
 class Round(NamedTuple):

@@ -16,11 +16,13 @@ from torch import Tensor
 Update = Callable[[int], dict[str, Tensor]]
 """step -> named scalars for the log; the weights have changed."""
 
-Loss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
+StepLoss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
 """step -> (scalar to minimise, named scalars for the log)."""
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Loss, learning_rate: Callable[[int], float]) -> Update:
+def descend(
+    optimiser: torch.optim.Optimizer, loss: StepLoss, learning_rate: Callable[[int], float]
+) -> Update:
     """Minimise `loss` by `optimiser`, whose every parameter group gets the rate of the step.
 
     A loss may pass gradients to weights of other optimisers: each clears its own before its gradient.
