@@ -73,53 +73,77 @@ def test_headers_that_declare_what_is_not_there(
 
 
 @pytest.mark.parametrize(
-    "changes",
+    ("changes", "message"),
     [
-        {"images": np.uint8(3)},
-        {"images": np.zeros((200, 0, 8, 3), np.uint8)},
-        {"images": np.zeros((200, 8, 8, 2), np.uint8)},
-        {"images": np.full((200, 8, 8, 3), np.nan)},
-        {"factors": np.zeros((200, 0), int), "factor_names": np.zeros(0, "U1")},
-        {"factors": np.full((200, 3), np.nan)},
-        {"factors": np.full((200, 3), 1j)},
-        {"factors": np.full((200, 3), -1)},
-        {"factor_names": np.array(["a" * 9000, "b", "c"])},
-        {"factor_names": np.array(["a\x1b[2J", "b", "c"])},
-        {"values_a": np.array(["one"])},
+        (
+            {"images": np.uint8(3)},
+            "images must be uint8 (N, H, W, C), (N, C, H, W) or (N, H, W), got uint8 ()",
+        ),
+        ({"images": np.zeros((200, 0, 8, 3), np.uint8)}, "the images have 0x8 pixels, a side is at least 8"),
+        ({"images": np.zeros((200, 8, 8, 2), np.uint8)}, "images must have 1 or 3 channels"),
+        (
+            {"images": np.full((200, 8, 8, 3), np.nan)},
+            "images must be uint8 (N, H, W, C), (N, C, H, W) or (N, H, W), got float64",
+        ),
+        (
+            {"factors": np.zeros((200, 0), int), "factor_names": np.zeros(0, "U1")},
+            "no factors: name one column at least",
+        ),
+        ({"factors": np.full((200, 3), np.nan)}, "factor 'a' must hold indices 0 to 2 of its named values"),
+        ({"factors": np.full((200, 3), 1j)}, "factor 'a' must hold indices 0 to 2 of its named values"),
+        ({"factors": np.full((200, 3), -1)}, "factor 'a' must hold indices 0 to 2 of its named values"),
+        ({"factor_names": np.array(["a" * 9000, "b", "c"])}, "no factor 'a': there are aaa"),
+        ({"factor_names": np.array(["a\x1b[2J", "b", "c"])}, r"no factor 'a': there are a\x1b[2J, b, c"),
+        ({"values_a": np.array(["one"])}, "factor 'a' must hold indices 0 to 0 of its named values"),
     ],
 )
 def test_arrays_that_are_no_images_and_factors(
-    changes: dict[str, np.ndarray], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    changes: dict[str, np.ndarray], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_npz(tmp_path / "set.npz")
     with np.load(path) as file:
         content = {**file, **changes}
     np.savez(path, **content)
-    refused(run(tmp_path, path), capsys)
+    assert message in refused(run(tmp_path, path), capsys)
 
 
 @pytest.mark.parametrize(
-    "assignment",
+    ("assignment", "message"),
     [
-        "vision.scale=1e300",
-        "vision.beta={kind: geometric, start: 1e308, end: 1e-308}",
-        "vision.lr=1e-400",
-        "vision.steps=1e400",
-        f"vision.lr={'9' * 9000}",
-        f"seed={'9' * 9000}",
-        f"{'x' * 9000}=3",
-        f"data.path={'x' * 9000}",
-        f"data.names={'x' * 9000}",
-        "data.path=/dev/zero",
-        "vision.steps=" + "[" * 9000,
-        "name=\ud800",
+        ("vision.scale=1e300", "vision.scale: input should be less than or equal to"),
+        (
+            "vision.beta={kind: geometric, start: 1e308, end: 1e-308}",
+            "vision.beta.start: input should be less than or equal to",
+        ),
+        ("vision.lr=1e-400", "vision.lr: input should be greater than 0"),
+        ("vision.steps=1e400", "vision.steps: expected a whole number, got 1e400"),
+        (f"vision.lr={'9' * 9000}", "vision.lr: input should be a finite number"),
+        (f"seed={'9' * 9000}", "seed: expected a whole number"),
+        (f"{'x' * 9000}=3", "unknown key; there are name, seed, data"),
+        (f"data.path={'x' * 9000}", "File name too long"),
+        (f"data.names={'x' * 9000}", "set.npz: its names cannot be read from"),
+        ("data.path=/dev/zero", "/dev/zero: not a regular file"),
+        ("vision.steps=" + "[" * 9000, "is not a YAML value (line 1: more than 20 levels"),
+        ("name=\ud800", "not text in UTF-8"),
     ],
 )
-def test_settings_of_any_size(assignment: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    refused(run(tmp_path, write_npz(tmp_path / "set.npz"), assignment), capsys)
+def test_settings_of_any_size(
+    assignment: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refused(run(tmp_path, write_npz(tmp_path / "set.npz"), assignment), capsys)
 
 
-@pytest.mark.parametrize("path", ["", " ", "a\0b.png", "a\ud800.png", "x" * 9000 + ".png", "\x1b[2J"])
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("", "expected a path, got nothing"),
+        (" ", "expected a path, got nothing"),
+        ("a\0b.png", r"no file can have the name a\x00b.png"),
+        ("a\ud800.png", r"no file can have the name a\ud800.png"),
+        ("x" * 9000 + ".png", "ile name too long"),
+        ("\x1b[2J", r"\x1b[2J"),
+    ],
+)
 @pytest.mark.parametrize(
     "words",
     [
@@ -135,9 +159,10 @@ def test_settings_of_any_size(assignment: str, tmp_path: Path, capsys: pytest.Ca
     ],
 )
 def test_paths_that_no_file_has(
-    words: list[str], path: str, finished_run: Path, capsys: pytest.CaptureFixture[str]
+    words: list[str], path: str, message: str, finished_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    refused([{"RUN": str(finished_run), "PATH": path}.get(word, word) for word in words], capsys)
+    asked = [{"RUN": str(finished_run), "PATH": path}.get(word, word) for word in words]
+    assert message in refused(asked, capsys)
 
 
 def test_what_is_written_to_is_named_without_control_characters(
@@ -150,14 +175,19 @@ def test_what_is_written_to_is_named_without_control_characters(
 
 
 @pytest.mark.parametrize(
-    "text", [f"{'9' * 6000}\na b\nx.png 1 -1\n", "z0,a\n1," + "9" * 6000, "z0," + "q" * 9000]
+    ("text", "message"),
+    [
+        (f"{'9' * 6000}\na b\nx.png 1 -1\n", "no column of codes (code_0, z1, ...) in its header: 999"),
+        ("z0,a\n1," + "9" * 6000, "column a, line 2: '999"),
+        ("z0," + "q" * 9000, "expected a header and at least one row, found only the header"),
+    ],
 )
 def test_tables_with_numbers_and_names_of_any_length(
-    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    text: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "codes.csv"
     table.write_text(text, encoding="utf-8")
-    refused(["metrics", str(table)], capsys)
+    assert message in refused(["metrics", str(table)], capsys)
 
 
 def test_no_attributes_are_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
