@@ -8,8 +8,8 @@ from pipelines.config.sections import Learning, Precision, Section
 from pipelines.config.values import Batch, Count, Few, Many, Natural, NonNegative, Positive, Widths
 
 PAPERS_MLP: dict[str, Any] = {"steps": 60_000, "batch": 16, "lr": 1e-4, "decay": "constant"}
-"""What `symbols.encoder: mlp` learns with by default: lr and batch as in SCAN's public ports; how many steps the
-paper took is not known."""
+"""What `symbols.encoder: mlp` learns with by default: lr and batch as in SCAN's public ports. The paper's
+number of steps is not known."""
 
 
 class Symbols(Learning):
