@@ -14,13 +14,12 @@ import torch
 from pipelines.config import Config
 from pipelines.report import figures, page, plots
 from pipelines.report.figures import Imagination
-from pipelines.report.sheets import Sheet, png, save
+from pipelines.report.sheets import Sheet, make_grid, png, save
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_bytes, write_json
 from pipelines.runs.randomness import generator
 from symbols import OPERATORS, Concept, counts, hierarchy
 from vision.models import VisionModel
-from vision.torchvision_gate import make_grid
 
 RECONSTRUCTED = 10
 PER_LEVEL = 3
