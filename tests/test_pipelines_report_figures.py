@@ -10,7 +10,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pipelines.report import figures, plots
-from pipelines.report.figures import Imagination
+from pipelines.report.figures import Sampler
 from pipelines.report.sheets import WRONG, Sheet, make_grid, png, save, strips
 from pipelines.runs.datasets import Data, Splits
 from scan.concept_model import ConceptModel
@@ -70,9 +70,9 @@ def read(z: Tensor) -> list[Tensor]:
 
 
 @pytest.fixture
-def by() -> Imagination:
+def sampler() -> Sampler:
     model = ConceptModel(Glass(), Names(), First(), WORDS)  # type: ignore[arg-type]
-    return Imagination(model, read, torch.Generator().manual_seed(0))
+    return Sampler(model, read, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_traversal_rows_are_sorted_by_kl_and_move_one_latent_each() -> None:
 
 def test_kl_from_the_prior_is_that_of_the_images() -> None:
     images = torch.full((3, 1, 2, 2), 255, dtype=torch.uint8)
-    nats = figures.nats_from_prior(Glass(), images)
+    nats = figures.kl_per_latent(Glass(), images)
     assert nats.tolist() == pytest.approx([0.5 * (2.5**2 + np.exp(-9) + 9 - 1)] * 4, rel=1e-5)
 
 
@@ -120,25 +120,25 @@ def test_samples_are_training_images_and_say_what_they_show(data: Data) -> None:
             assert torch.equal(image, data.images.images[index])
 
 
-def test_imagined_rows_are_their_concepts_and_wrong_ones_are_marked(by: Imagination) -> None:
+def test_imagined_rows_are_their_concepts_and_wrong_ones_are_marked(sampler: Sampler) -> None:
     concepts = [WORDS.concept({"a": "z"}), WORDS.concept({"b": "p"})]
-    sheet = figures.imagined(by, concepts, "name", "title", columns=6)
+    sheet = figures.concept_images(sampler, concepts, "name", "title", columns=6)
     assert sheet.rows == ("a: z", "b: p")
     assert sheet.images[0, :, 0, 0, 0].tolist() == [204] * 6
     assert sheet.images[0, :, 0, 0, 1].unique().numel() > 1
     assert sheet.images[1, :, 0, 0, 1].tolist() == [51] * 6
     assert sheet.right(0) == "6 of 6"
-    fooled = by._replace(read=lambda z: [p.flip(-1) for p in read(z)])
-    assert figures.imagined(fooled, concepts, "name", "title", columns=6).right(0) == "0 of 6"
-    alone = figures.imagined(by._replace(read=None), concepts, "name", "title")
+    fooled = sampler._replace(read=lambda z: [p.flip(-1) for p in read(z)])
+    assert figures.concept_images(fooled, concepts, "name", "title", columns=6).right(0) == "0 of 6"
+    alone = figures.concept_images(sampler._replace(read=None), concepts, "name", "title")
     assert alone.wrong is None
     assert alone.right(0) == ""
 
 
-def test_a_recombination_shows_both_inputs_and_the_result(by: Imagination) -> None:
+def test_a_recombination_shows_both_inputs_and_the_result(sampler: Sampler) -> None:
     left, right = WORDS.concept({"a": "z"}), WORDS.concept({"b": "q"})
     triples = [Triple("AND", left, right, left & right), Triple("IGNORE", left & right, right, left)]
-    sheet = figures.recombined(by, triples, "name", "title", inputs=2, columns=3)
+    sheet = figures.recombinations(sampler, triples, "name", "title", inputs=2, columns=3)
     assert sheet.parts == (2, 2, 3)
     assert sheet.rows[0] == "(a: z) AND (b: q) = a: z, b: q"
     pixels = sheet.images[0].flatten(1)
@@ -149,11 +149,11 @@ def test_a_recombination_shows_both_inputs_and_the_result(by: Imagination) -> No
     assert len(strips(sheet, 0)) == 3
 
 
-def test_descriptions_are_right_where_they_are(by: Imagination, data: Data) -> None:
-    words = figures.described(by.model, data, np.arange(4))
+def test_descriptions_are_right_where_they_are(sampler: Sampler, data: Data) -> None:
+    words = figures.predictions(sampler.model, data, np.arange(4))
     assert [[w.right for w in said] for said in words] == [[True, True]] * 3 + [[False, True]]
-    assert (words[3][0].said, words[3][0].truth) == ("x", "z")
-    sheet = figures.described_sheet(data, np.arange(4), words, "title")
+    assert (words[3][0].value, words[3][0].truth) == ("x", "z")
+    sheet = figures.descriptions(data, np.arange(4), words, "title")
     assert sheet.about["descriptions"][3]["a"]["right"] is False
 
 

@@ -16,6 +16,8 @@ from pipelines.runs.files import write_bytes, write_json
 
 WHITE = 255
 WRONG = (200, 30, 45)
+SHOWN_PIXELS = 64
+"""About how large one image appears on the page, in pixels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,11 +57,21 @@ def save(sheet: Sheet, folder: Path) -> tuple[str, str]:
     """Write NAME.png and NAME.json; returns the names of the files."""
     grid = make_grid(sheet.images.flatten(0, 1), columns=len(sheet.columns), background=WHITE)
     write_bytes(folder / f"{sheet.name}.png", png(grid))
-    told: dict[str, Any] = {"title": sheet.title, "rows": sheet.rows, "columns": sheet.columns, **sheet.about}
+    about: dict[str, Any] = {
+        "title": sheet.title,
+        "rows": sheet.rows,
+        "columns": sheet.columns,
+        **sheet.about,
+    }
     if sheet.wrong is not None:
-        told["right"] = [sheet.right(row) for row in range(len(sheet.rows))]
-    write_json(folder / f"{sheet.name}.json", told)
+        about["right"] = [sheet.right(row) for row in range(len(sheet.rows))]
+    write_json(folder / f"{sheet.name}.json", about)
     return f"{sheet.name}.png", f"{sheet.name}.json"
+
+
+def scale_of(sheet: Sheet) -> int:
+    """By how much the images of a sheet are enlarged on the page."""
+    return max(1, round(SHOWN_PIXELS / max(sheet.images.shape[-2:])))
 
 
 def strips(sheet: Sheet, row: int) -> list[bytes]:
