@@ -5,8 +5,11 @@ import dataclasses
 import html.parser
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -166,6 +169,21 @@ def test_it_is_written_once_and_again_when_it_was_removed(
     (run / "report.html").unlink()
     assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
     assert (run / "report.html").read_text() == (finished_run / "report.html").read_text()
+
+
+def test_without_a_writable_home_nothing_is_said_of_caches(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "file").touch()
+    unset = {"MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines", "report", run, "--fresh", "--quiet", "--device", "cpu"],
+        env={**environment, "HOME": str(tmp_path / "file" / "home")},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "<section" in (run / "report.html").read_text(encoding="utf-8")
 
 
 HOSTILE = "<b>\"'&{{ 7 * 7 }}\x1b[2J\u202e"

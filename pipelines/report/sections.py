@@ -228,12 +228,16 @@ def training(context: ReportContext) -> Values | None:
     """The terms of every training."""
     curves = {}
     for name in context.done:
-        log = context.run.stage(name) / "log.jsonl"
-        lines = read_lines(log, "step") if log.exists() else []
-        if lines:
+        if lines := _log(context, name):
             about = {"title": f"Training of {name}", "x": "step", "source": f"{name}/log.jsonl"}
             curves[name] = context.figures.add_plot(f"training_{name}", plots.curves(lines), about)
     return {"curves": curves} if curves else None
+
+
+def _log(context: ReportContext, stage: str) -> list[dict[str, float]]:
+    """The lines of a training's log, the last step last; none where nothing was trained."""
+    path = context.run.stage(stage) / "log.jsonl"
+    return read_lines(path, "step") if path.exists() else []
 
 
 def run(context: ReportContext) -> Values:
@@ -242,11 +246,9 @@ def run(context: ReportContext) -> Values:
     versions = receipts[context.done[-1]]["versions"] if receipts else {}
     record = read_json(context.run.path / "data.json")
     licence = record["licence"] or "no licence stated"
+    machine = f"{platform.system()} {platform.machine()}, {usable_cores()} usable cores"
     facts = [
-        [
-            "machine (of this report)",
-            f"{platform.system()} {platform.machine()}, {usable_cores()} usable cores",
-        ],
+        ["machine (of this report)", machine],
         ["versions", ", ".join(f"{name} {version}" for name, version in versions.items())],
         ["data", f"{record['name']}, {licence}, sha256 {record['sha256']}"],
         ["seed", str(context.config.seed)],
@@ -255,7 +257,8 @@ def run(context: ReportContext) -> Values:
     for name, receipt in receipts.items():
         path = context.run.stage(name) / "metrics.json"
         measured = read_json(path) if path.exists() else {}
-        steps = context.config.model_dump()[name].get("steps") if "parameters" in measured else None
+        log = _log(context, name)
+        steps = log[-1]["step"] if log else None
         speed = round(steps / measured["seconds"], 1) if steps and measured["seconds"] else None
         device = measured.get("device", "your own model" if receipt["own"] else "")
         seconds = f"{receipt['seconds']:,.1f}"
