@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import doctest
 import html.parser
 import io
 import json
@@ -22,7 +23,7 @@ from PIL import Image
 from pipelines import cli
 from pipelines.config import Config, config_files
 from pipelines.devices import Machine, machine
-from pipelines.report import context, page
+from pipelines.report import context, page, tables
 from pipelines.report.context import ReportContext
 from pipelines.report.sheets import Sheet
 from pipelines.runs.folder import RunFolder
@@ -171,6 +172,18 @@ def test_it_is_written_once_and_again_when_it_was_removed(
     assert (run / "report.html").read_text() == (finished_run / "report.html").read_text()
 
 
+def test_a_model_of_the_user_s_own_is_named_so_in_the_table_of_times(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    assert "your own model" not in (finished_run / "report.html").read_text()
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for path in (run / "vision").iterdir():
+        if path.name != "model.safetensors":
+            path.unlink()
+    assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
+    assert "<td>your own model</td>" in (run / "report.html").read_text()
+
+
 def test_without_a_writable_home_nothing_is_said_of_caches(finished_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     (tmp_path / "file").touch()
@@ -230,6 +243,11 @@ def test_every_text_on_the_page_is_escaped(
     assert text.count(HARMLESS) > 200
     assert f"<li>{HARMLESS}</li>" in text
     assert f"<title>{HARMLESS}: see" in text
+
+
+def test_the_examples_of_the_tables_hold() -> None:
+    failed, tried = doctest.testmod(tables)
+    assert (failed, tried) == (0, 2)
 
 
 def test_a_value_that_the_template_lacks_is_an_error() -> None:
