@@ -41,20 +41,17 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Report:
     """Draw the figures into report/figures, and fill in the page with whatever stages are done."""
     context = read(config, run, machine)
     write_json(run.stage("report") / "hierarchy.json", to_node_link(hierarchy(context.splits.train_symbols)))
-    page = (
-        environment()
-        .get_template(TEMPLATE.name)
-        .render(
-            name=config.name,
-            warnings=_warnings(context),
-            done=context.done,
-            missing=[name for name in SHOWN if name not in context.done and (name != "dae" or config.dae)],
-            examples=config.symbols.examples,
-            data=context.data,
-            metrics=context.metrics,
-            main_numbers=tables.main_numbers(context.metrics) if context.metrics else [],
-            sections={name: section(context) for name, section in SECTIONS.items()},
-        )
+    template = environment().get_template(TEMPLATE.name)
+    page = template.render(
+        name=config.name,
+        warnings=_warnings(context),
+        done=context.done,
+        missing=[name for name in SHOWN if name not in context.done and (name != "dae" or config.dae)],
+        examples=config.symbols.examples,
+        data=context.data,
+        metrics=context.metrics,
+        main_numbers=tables.main_numbers(context.metrics) if context.metrics else [],
+        sections={name: section(context) for name, section in SECTIONS.items()},
     )
     return Report(page, ("hierarchy.json", *context.figures.files))
 
