@@ -71,15 +71,13 @@ def read(config: Config, run: RunFolder, machine: Machine) -> ReportContext:
     """
     done = tuple(name for name in SHOWN if (run.stage(name) / "done.json").exists())
     data, device = datasets.load(config, run), machine.device
-    vision: VisionModel | None = None
+    vision = load_vision(run, data, device) if "vision" in done else None
     sampler = None
-    if "vision" in done and "symbols" in done:
+    if vision is not None and "symbols" in done:
         model = load_concept_model(run, data, device, operators="operators" in done)
         judge = load_judge(run, data, device) if "judge" in done else None
         generator = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
-        vision, sampler = model.vision, Sampler(model, judge and reader(model, judge), generator)
-    elif "vision" in done:
-        vision = load_vision(run, data, device)
+        sampler = Sampler(model, reader(model, judge) if judge else None, generator)
     metrics = read_json(run.stage("evaluate") / "metrics.json") if "evaluate" in done else None
     return ReportContext(
         config, run, data, done, vision, sampler, metrics, FigureFolder(run.stage("report") / "figures")
