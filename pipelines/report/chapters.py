@@ -152,9 +152,9 @@ def ordering(story: Story) -> str:
     if story.by is None:
         return ""
     concepts = sorted(story.data.splits.train_symbols, key=lambda c: abs(c.level - LATTICE))
-    top = Concept(concepts[0].items[:LATTICE], order=story.data.vocabulary.names)
+    top = Concept(concepts[0].items()[:LATTICE], order=story.data.vocabulary.names)
     subsets = [
-        Concept([item for place, item in enumerate(top.items) if mask >> place & 1], order=top.attributes)
+        Concept([item for place, item in enumerate(top.items()) if mask >> place & 1], order=top.attributes)
         for mask in range(2**top.level)
     ]
     graph = hierarchy(subsets)
