@@ -209,7 +209,10 @@ def _covered(vocabulary: Vocabulary, full: Iterable[Concept]) -> set[Concept]:
                 if index >= 0:
                     opened[(*row[:column], -1, *row[column + 1 :]), column] += 1
         rows = {row for (row, column), count in opened.items() if count == sizes[column]}
-        covered.update(c for c in (_mentioning(vocabulary, row) for row in rows) if c is not None)
+        for row in rows:
+            concept = _mentioning(vocabulary, row)
+            if concept is not None:
+                covered.add(concept)
     return covered
 
 

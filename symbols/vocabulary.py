@@ -101,7 +101,10 @@ class Vocabulary:
     @cached_property
     def symbols(self) -> tuple[str, ...]:
         """The K labels of y: "wall: red", and the bare name of a binary attribute."""
-        return tuple(name if a.binary else f"{name}: {value}" for a, (name, value) in self._symbols)
+        labels: list[str] = []
+        for attribute, (name, value) in self._symbols:
+            labels.append(name if attribute.binary else f"{name}: {value}")
+        return tuple(labels)
 
     def block(self, name: str) -> slice:
         """The slice of an attribute's symbols in y (K,).

@@ -96,7 +96,7 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
         "precision_limit": settings.precision_limit,
     }
     if settings.kind == "layered_vae":
-        spec |= {"where": settings.where, "layers": settings.layers, "masks": settings.masks}
+        spec |= {"mask_latents": settings.where, "components": settings.layers, "masks": settings.masks}
     elif settings.latents is not None:
         spec |= {"latents": settings.latents}
     return models.resolve(spec)
