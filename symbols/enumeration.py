@@ -82,7 +82,13 @@ def unrank(vocabulary: Vocabulary, level: int, rank: int) -> Concept:
 
 
 def random_concept(vocabulary: Vocabulary, level: int, rng: np.random.Generator) -> Concept:
-    """A concept of `level` attributes, uniformly."""
+    """Draw a concept of a level uniformly.
+
+    Args:
+        vocabulary: The words.
+        level: The number of attributes, 0 to A.
+        rng: Source of the draw.
+    """
     return unrank(vocabulary, level, randbelow(_suffix_counts(vocabulary.sizes)[0][level], rng))
 
 
@@ -130,7 +136,12 @@ class Level:
     def draw(
         self, rng: np.random.Generator, banned: Sequence[Unseen | Container[Concept]] = ()
     ) -> Concept | None:
-        """The next concept that is in none of `banned`, or None when none is left or none is found."""
+        """The next concept, or None when none is left or none was found in MISSES attempts.
+
+        Args:
+            rng: Source of the draws.
+            banned: Containers of concepts that are passed over.
+        """
         while (concept := self._next(rng)) is not None:
             if not any(concept in container for container in banned):
                 self.misses = 0

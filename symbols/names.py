@@ -68,7 +68,7 @@ def _checked(name: str, what: str) -> str:
 
 
 def check_distinct(names: Iterable[str], what: str) -> None:
-    """Raise VocabularyError for two names that are the same but for case and spaces; `what` says of what."""
+    """Raise VocabularyError for two names with the same `spelling`; `what` says what they name."""
     seen: dict[str, str] = {}
     for name in names:
         spelt = spelling(name)

@@ -36,6 +36,13 @@ def inputs_of(
 ) -> Inputs | None:
     """Two inputs of an operator that give a result, neither unseen nor equal to it.
 
+    Args:
+        vocabulary: The words.
+        op: The operator.
+        result: A concept that is not empty.
+        rng: Source of the draws.
+        unseen: Concepts that are no inputs.
+
     Returns:
         The left and the right input, or None where none were found by chance.
     """
