@@ -12,13 +12,7 @@ ENCODING_BATCH = 512
 
 @torch.no_grad()
 def encode(vision: VisionModel, images: Tensor, device: torch.device) -> Gaussian:
-    """Return q(z|x) over (N, D), in float32, on `device`.
-
-    Args:
-        vision: The model.
-        images: (N, C, H, W) uint8, on any device; encoded ENCODING_BATCH at a time.
-        device: Where the model is.
-    """
+    """Return q(z|x) over (N, D) of uint8 images (N, C, H, W), in float32, on `device`, where the model is."""
     parts = [
         vision.encode(to_unit(x.to(device)).contiguous(memory_format=torch.channels_last))
         for x in images.split(ENCODING_BATCH)

@@ -1,4 +1,4 @@
-"""The only module that imports torchvision.
+"""The single door to torchvision: nothing else in the project imports it.
 
 The ordinary torchvision wheel is a CUDA build. Beside a CPU-only torch its compiled part does not load, and
 its import fails with "operator torchvision::nms does not exist", since it describes operators which that
@@ -36,9 +36,7 @@ _definitions: list[torch.library.Library] = []
 def load() -> ModuleType:
     """The torchvision package, repaired where its compiled part does not fit this torch; imported once.
 
-    Raises:
-        ImportError: With the command to install it, where it is not installed; other errors of its import are
-            raised unchanged.
+    Raises ImportError, naming the way out, where it is not installed, and whatever else its import raises.
     """
     try:
         return importlib.import_module("torchvision")
@@ -60,13 +58,9 @@ def load() -> ModuleType:
 
 
 def make_grid(images: Tensor, *, columns: int = 8, padding: int = 2, background: float = 0.0) -> Tensor:
-    """Images in rows, as one image (3, height, width) of the same type; grey images become RGB.
+    """Images (N, C, H, W) in rows of `columns`, as one image (3, height, width) of the same type.
 
-    Args:
-        images: (N, C, H, W), C = 1 or 3.
-        columns: Images in a row.
-        padding: Pixels of background between and around the images.
-        background: Its value, in the units of the images.
+    `padding` is the width in pixels of the `background` between and around them; grey images become RGB.
     """
     grid: Tensor = load().utils.make_grid(images, nrow=columns, padding=padding, pad_value=background)
     return grid
