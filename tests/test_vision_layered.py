@@ -101,7 +101,7 @@ def test_the_decoded_image_is_the_output_itself_within_bounds():
 def test_the_objective_reaches_every_weight(masks: str):
     torch.manual_seed(1)
     spec = {
-        "kind": "layered_vae",
+        "kind": "layered",
         "shape": SHAPE,
         "mask_latents": MASK_LATENTS,
         "components": COMPONENTS,
@@ -159,4 +159,4 @@ def test_additive_masks_serve_a_layered_decoder_of_any_size():
 
 def test_masks_of_an_unknown_kind_are_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match=r"unknown kind of masks 'aditive'.*did you mean 'additive'"):
-        models.build({"kind": "layered_vae", "shape": SHAPE, "masks": "aditive"})
+        models.build({"kind": "layered", "shape": SHAPE, "masks": "aditive"})

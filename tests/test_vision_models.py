@@ -13,18 +13,18 @@ def shapes(module):
 
 @pytest.mark.parametrize("side", [64, 80])
 def test_defaults_are_the_papers(side):
-    vae = build({"kind": "vae", "shape": [3, side, side]})
+    vae = build({"kind": "convolutional", "shape": [3, side, side]})
     assert (vae.shape, vae.latents) == ((3, side, side), 32)
     assert vae.encoder.convolutions.features == 64 * (side // 16) ** 2
     assert vae.encoder.min_logvar is None
     dae = build({"kind": "dae", "shape": [3, side, side]})
     assert (dae.shape, dae.code, dae.bound) == ((3, side, side), 100, "linear")
-    full = resolve({"kind": "vae", "shape": [3, side, side]})
+    full = resolve({"kind": "convolutional", "shape": [3, side, side]})
     assert (full["widths"], full["hidden"], full["activation"]) == ([32, 32, 64, 64], 256, "relu")
 
 
 def test_what_is_given_goes_before_the_defaults():
-    vae = build({"kind": "vae", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]})
+    vae = build({"kind": "convolutional", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]})
     assert (vae.shape, vae.latents) == ((3, 32, 48), 6)
     assert vae.decode(torch.zeros(1, 6)).shape == (1, 3, 32, 48)
 
@@ -42,17 +42,23 @@ def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"kind": "vae", "shape": [3, 64, 64], "latent": 5}, "unknown key for a vae 'latent' .*'latents'"),
-        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key for a dae 'latents'"),
-        ({"kind": "layered_vae", "shape": [3, 64, 64], "where": 5}, "unknown key for a layered_vae 'where'"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "latent": 5},
+            "unknown key of kind convolutional 'latent' .*'latents'",
+        ),
+        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key of kind dae 'latents'"),
+        ({"kind": "layered", "shape": [3, 64, 64], "where": 5}, "unknown key of kind layered 'where'"),
         (
             {"kind": "gan", "shape": [3, 64, 64]},
-            "unknown kind of model 'gan': choose from vae, layered",
+            "unknown kind of model 'gan': choose from convolutional, layered",
         ),
         ({"shape": [3, 64, 64]}, "unknown kind of model None"),
-        ({"kind": "vae"}, r"a vae needs a shape \[C, H, W\]"),
-        ({"kind": "vae", "shape": [3, 64, 64], "colour": "hvs"}, "unknown colour space 'hvs' .*'hsv'"),
-        ({"kind": "vae", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
+        ({"kind": "convolutional"}, r"kind convolutional needs a shape \[C, H, W\]"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "colour": "hvs"},
+            "unknown colour space 'hvs' .*'hsv'",
+        ),
+        ({"kind": "convolutional", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
     ],
 )
 def test_what_is_wrong_is_named(spec, message):

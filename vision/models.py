@@ -1,6 +1,6 @@
 """Vision models by name: a JSON-able specification in, a module out.
 
-    build({"kind": "vae", "shape": [3, 64, 64], "latents": 10})
+    build({"kind": "convolutional", "shape": [3, 64, 64], "latents": 10})
 
 A specification has the name of a kind and arguments of that kind's constructor below. `resolve` adds the
 defaults; the result is what is saved beside the weights.
@@ -155,15 +155,19 @@ def dae(
     )
 
 
-KINDS: dict[str, Callable[..., VAE | DAE]] = {"vae": vae, "layered_vae": layered_vae, "dae": dae}
+KINDS: dict[str, Callable[..., VAE | DAE]] = {
+    "convolutional": vae,
+    "layered": layered_vae,
+    "dae": dae,
+}
 
 
 def build(spec: Mapping[str, Any]) -> VAE | DAE:
     """The model that a specification describes, with fresh weights from torch's global generator.
 
     Args:
-        spec: {"kind": "vae", "layered_vae" or "dae", "shape": [C, H, W]} and further arguments of the
-            constructor of that name in this module.
+        spec: {"kind": a key of KINDS, "shape": [C, H, W]}, and further arguments of the constructor of that
+            kind.
 
     Raises:
         ValueError: For an unknown kind, key or choice, with the nearest valid spelling; for a value of
@@ -188,9 +192,9 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
     constructor = _choose(KINDS, kind, "kind of model")
     parameters = inspect.signature(constructor).parameters
     for key in given:
-        _choose(parameters, key, f"key for a {kind}")
+        _choose(parameters, key, f"key of kind {kind}")
     if "shape" not in given:
-        raise ValueError(f"the specification of a {kind} needs a shape [C, H, W]")
+        raise ValueError(f"the specification of kind {kind} needs a shape [C, H, W]")
     full = {"kind": kind}
     for key, parameter in parameters.items():
         value = given.get(key, parameter.default)
@@ -202,11 +206,11 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _check_type(key: str, value: Any, kind: str) -> None:
     """Raise ValueError for a size that is no positive integer, or a limit that is no number."""
     if key in SIZES and not _is_count(value):
-        raise ValueError(f"{key} of a {kind} is a positive integer, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a positive integer, got {reprlib.repr(value)}")
     if key in LISTS and not (isinstance(value, Sequence) and all(map(_is_count, value))):
-        raise ValueError(f"{key} of a {kind} is a list of positive integers, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a list of positive integers, got {reprlib.repr(value)}")
     if key == "precision_limit" and not (value is None or isinstance(value, int | float)):
-        raise ValueError(f"{key} of a {kind} is a number or null, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a number or null, got {reprlib.repr(value)}")
 
 
 def _is_count(value: object) -> bool:

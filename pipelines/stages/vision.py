@@ -87,7 +87,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
     spec: dict[str, Any] = {
-        "kind": settings.kind,
+        "kind": {"vae": "convolutional", "layered_vae": "layered"}[settings.kind],
         "shape": list(shape),
         "widths": list(settings.widths),
         "hidden": settings.hidden,
