@@ -8,10 +8,9 @@ defaults; the result is what is saved beside the weights.
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import reprlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
@@ -21,6 +20,7 @@ from vision.dae import DAE
 from vision.gaussian import Gaussian
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
+from vision.spelling import nearest
 from vision.vae import VAE
 
 
@@ -219,13 +219,7 @@ def _is_count(value: object) -> bool:
 
 def _choose(choices: Mapping[str, Any], name: Any, what: str) -> Any:
     if not isinstance(name, str) or name not in choices:
-        raise ValueError(
-            f"unknown {what} {reprlib.repr(name)}{_suggestion(name, choices)}: "
-            f"choose from {', '.join(choices)}"
-        )
+        shown = reprlib.repr(name)
+        near = nearest(shown.strip("'"), choices)
+        raise ValueError(f"unknown {what} {shown}{near}: choose from {', '.join(choices)}")
     return choices[name]
-
-
-def _suggestion(name: Any, choices: Collection[str]) -> str:
-    close = difflib.get_close_matches(reprlib.repr(name).strip("'"), choices, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

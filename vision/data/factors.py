@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vision.data.images import DataError
+from vision.spelling import nearest
 
 MOST_VALUES = 256
 """A column with more distinct values than this is a measurement, not a factor."""
@@ -62,12 +62,6 @@ def factors(
         indices.append(index)
         value_names.append(names)
     return Factors(np.stack(indices, axis=1), tuple(columns), tuple(value_names))
-
-
-def nearest(name: str, choices: Collection[str]) -> str:
-    """For an error message: " (did you mean 'x'?)" with the choice closest to a misspelt name, or ""."""
-    close = difflib.get_close_matches(name, list(choices), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def numbered(column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:

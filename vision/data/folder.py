@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vision.data.factors import factors, nearest
+from vision.data.factors import factors
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import is_inside
 from vision.data.pictures import read_picture
 from vision.data.tables import Problems, Table, hint, quoted, read_table
+from vision.spelling import nearest
 
 
 def load_folder(
