@@ -116,7 +116,7 @@ class Description:
         said = zip(self.best(), self.listed(threshold), self.holding(threshold=threshold), strict=True)
         return [
             {
-                "description": dict(best.items),
+                "description": dict(best.items()),
                 "symbols": {one.name: round(one.probability, 4) for one in listed},
                 "concepts": {one.name: round(one.probability, 4) for one in holding},
                 "probabilities": self._by_value(i),

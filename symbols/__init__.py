@@ -1,15 +1,16 @@
 """Words: vocabularies, k-hot symbols, concepts as sets, their hierarchy, expressions, sampling. No torch."""
 
+from symbols.attributes import Attribute
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
+from symbols.enumeration import ShortageError
 from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
-from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_graphml, to_node_link
+from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_node_link
 from symbols.holding_out import held_out_concepts, held_out_pairs
 from symbols.names import VocabularyError
-from symbols.ranks import ShortageError
 from symbols.sampling import novel_concepts, training_concepts
 from symbols.triples import Triple, operator_triples
 from symbols.unseen import Images, Unseen
-from symbols.vocabulary import Attribute, Vocabulary
+from symbols.vocabulary import Vocabulary
 
 __all__ = [
     "OPERATORS",
@@ -38,7 +39,6 @@ __all__ = [
     "operator_triples",
     "parents",
     "parse",
-    "to_graphml",
     "to_node_link",
     "training_concepts",
 ]

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import islice
-from typing import NamedTuple
 
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
 from symbols.names import did_you_mean, listing, shortened, spelling
+from symbols.phrases import phrases
 from symbols.vocabulary import Vocabulary
 
 MAX_OPERATORS = 100
@@ -37,7 +36,14 @@ _DELIMITER = re.compile(rf"[(),]|{_OPERATOR.pattern}|\Z", re.IGNORECASE)
 
 
 class ExpressionError(ValueError):
-    """A text that is not an expression of the vocabulary: str() is one line, `caret` shows the place."""
+    """A text that is not an expression of the vocabulary: str() is one line, `caret` shows the place.
+
+    Args:
+        message: What is wrong.
+        text: The whole expression.
+        start: Where the wrong part begins, in characters from 0.
+        end: Where it ends, exclusively.
+    """
 
     def __init__(self, message: str, text: str, start: int, end: int) -> None:
         self.text, self.start, self.end = text, start, end
@@ -71,7 +77,11 @@ Expression = Concept | Operation
 
 
 def evaluate(expression: Expression) -> Concept:
-    """The concept that an expression stands for. Raises ConflictError where an AND contradicts itself."""
+    """The concept that an expression stands for.
+
+    Raises:
+        ConflictError: Where an AND gives two values to one attribute.
+    """
     if isinstance(expression, Concept):
         return expression
     return apply(expression.op, evaluate(expression.left), evaluate(expression.right))
@@ -80,51 +90,21 @@ def evaluate(expression: Expression) -> Concept:
 def parse(text: str, vocabulary: Vocabulary) -> Expression:
     """Read an expression in the words of a vocabulary.
 
-    >>> from symbols.vocabulary import Attribute
+    >>> from symbols.attributes import Attribute
     >>> words = Vocabulary((Attribute("wall", ("red", "blue")), Attribute("shape", ("hat", "ice lolly"))))
     >>> parse("Hat, wall: red", words)
     Concept('wall: red, shape: hat')
     >>> str(parse("(red wall AND ice lolly) IGNORE red", words))
     '((wall: red) AND (shape: ice lolly)) IGNORE (wall: red)'
 
+    Args:
+        text: At most MAX_LENGTH characters and MAX_OPERATORS operators and parentheses; see the module.
+        vocabulary: The words.
+
     Raises:
-        ExpressionError: with the place in the text, and the nearest name where there is one.
+        ExpressionError: With the place in the text, and the nearest name where there is one.
     """
     return _Parser(text, vocabulary).parse()
-
-
-class _Phrases(NamedTuple):
-    """What can be written for a concept: `explicit` phrases have one reading, `loose` ones may have more."""
-
-    explicit: dict[str, Concept]
-    loose: dict[str, list[Concept]]
-    longest: int
-    names: tuple[str, ...]
-
-    def read(self, written: str) -> list[Concept]:
-        """The concepts that `written` may stand for, none where it is not a name."""
-        key = spelling(written)
-        return [self.explicit[key]] if key in self.explicit else self.loose.get(key, [])
-
-
-@lru_cache(maxsize=16)
-def _phrases(vocabulary: Vocabulary) -> _Phrases:
-    explicit: dict[str, Concept] = {}
-    loose: dict[str, list[Concept]] = {}
-    names = list(vocabulary.aliases)
-    for attribute in vocabulary.attributes:
-        for value in attribute.values:
-            concept = vocabulary.concept({attribute.name: value})
-            explicit[spelling(f"{attribute.name}: {value}")] = concept
-            phrases = [attribute.name] if attribute.binary else [value, f"{value} {attribute.name}"]
-            for phrase in (*phrases, f"{attribute.name} {value}"):
-                loose.setdefault(spelling(phrase), []).append(concept)
-            names += phrases
-    for name, concept in vocabulary.aliases.items():
-        explicit.setdefault(spelling(name), concept)
-    anything = vocabulary.concept()
-    loose.setdefault(spelling(str(anything)), [anything])
-    return _Phrases(explicit, loose, max(map(len, (*explicit, *loose))), tuple(names))
 
 
 class _Parser:
@@ -135,7 +115,7 @@ class _Parser:
         if len(text) > MAX_LENGTH:
             message = f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}"
             raise ExpressionError(message, self.text, MAX_LENGTH, MAX_LENGTH + 1)
-        self.phrases = _phrases(vocabulary)
+        self.phrases = phrases(vocabulary)
         self.operators = 0
         self.advance(0)
 
@@ -246,11 +226,9 @@ class _Parser:
         attribute = known.get(spelling(head))
         if attribute is None:
             near = did_you_mean(head, self.vocabulary.names) if rest else ""
-            return (
-                self.error(f'unknown attribute "{shortened(head)}"{near}', self.position, head)
-                if near
-                else None
-            )
+            if not near:
+                return None
+            return self.error(f'unknown attribute "{shortened(head)}"{near}', self.position, head)
         if not value:
             example = f"{attribute.name}: {attribute.values[0]}"
             return self.error(

@@ -14,42 +14,43 @@ from itertools import combinations, product
 import networkx as nx
 
 from symbols.concepts import Concept, Item
-from symbols.ranks import level_counts
+from symbols.enumeration import level_counts
 from symbols.vocabulary import Vocabulary
 
 
 def counts(vocabulary: Vocabulary) -> tuple[int, ...]:
-    """The numbers of concepts that mention 1, 2, ..., A attributes."""
+    """The numbers of concepts at levels 1, 2, ..., A, for A attributes."""
     return level_counts(vocabulary.sizes)[1:]
 
 
 def concepts_at(vocabulary: Vocabulary, level: int) -> Iterator[Concept]:
-    """All concepts that mention exactly `level` attributes, one at a time; level 0 is the root alone."""
+    """All concepts of `level` attributes, 0 to A, one at a time; level 0 is the root alone."""
     for attributes in combinations(vocabulary.attributes, level):
+        names = [attribute.name for attribute in attributes]
         for values in product(*(attribute.values for attribute in attributes)):
-            yield vocabulary.concept(zip((a.name for a in attributes), values, strict=True))
+            yield vocabulary.concept(zip(names, values, strict=True))
 
 
 def children(vocabulary: Vocabulary, concept: Concept) -> Iterator[Concept]:
-    """The concepts that say one thing more."""
+    """The concepts with one attribute more, one at a time."""
     for attribute in vocabulary.attributes:
         if concept.get(attribute.name) is None:
             for value in attribute.values:
-                yield vocabulary.concept((*concept.items, (attribute.name, value)))
+                yield vocabulary.concept((*concept.items(), (attribute.name, value)))
 
 
 def parents(vocabulary: Vocabulary, concept: Concept) -> Iterator[Concept]:
-    """The concepts that say one thing less; none for the root."""
-    for item in concept.items:
-        yield vocabulary.concept(other for other in concept.items if other != item)
+    """The concepts with one attribute less, one at a time; none for the root."""
+    for name in concept.attributes:
+        yield vocabulary.concept(item for item in concept.items() if item[0] != name)
 
 
 def hierarchy(concepts: Iterable[Concept]) -> nx.DiGraph:
-    """The hierarchy of the given concepts and the root, with a `level` at each node.
+    """The hierarchy of the given concepts and the root as a graph of concepts, with a `level` at each node.
 
-    The parents of a concept are the most specific of the given concepts that are superordinate to it, hence
-    the graph has no edge that a longer path implies. Read it with networkx: `graph.predecessors(concept)`,
-    `graph.successors(concept)`.
+    The parents of a concept (`graph.predecessors(concept)`) are the most specific of the given concepts that
+    are superordinate to it, hence the graph has no edge that a longer path implies: it is the transitive
+    reduction.
 
     >>> hat, red_hat = Concept({"shape": "hat"}), Concept({"shape": "hat", "wall": "red"})
     >>> list(hierarchy([red_hat, hat]).edges)
@@ -72,21 +73,21 @@ def hierarchy(concepts: Iterable[Concept]) -> nx.DiGraph:
 def _above(ordered: Sequence[Concept]) -> list[int]:
     """Of each concept, given by level, the set of those that are superordinate to it: a bit for each."""
     places = {concept: place for place, concept in enumerate(ordered)}
-    saying: dict[Item, int] = {}
+    having: dict[Item, int] = {}
     for place, concept in enumerate(ordered):
-        for item in concept.items:
-            saying[item] = saying.get(item, 0) | 1 << place
+        for item in concept.items():
+            having[item] = having.get(item, 0) | 1 << place
     found = []
     for place, concept in enumerate(ordered):
         above = 0
-        if 2**concept.level <= len(saying):
+        if 2**concept.level <= len(having):
             for level in range(concept.level):
-                for items in combinations(concept.items, level):
+                for items in combinations(concept.items(), level):
                     above |= 1 << places.get(Concept(items), place)
         else:
-            said = set(concept.items)
-            for item, others in saying.items():
-                if item not in said:
+            own = set(concept.items())
+            for item, others in having.items():
+                if item not in own:
                     above |= others
             above = ~above
         found.append(above & ((1 << place) - 1))
@@ -94,20 +95,16 @@ def _above(ordered: Sequence[Concept]) -> list[int]:
 
 
 def to_node_link(graph: nx.DiGraph) -> dict[str, object]:
-    """A hierarchy as node-link JSON of networkx; a node is its text, with `level` and `concept`."""
-    named = _named(graph)
-    for concept in graph:
-        named.nodes[str(concept)]["concept"] = dict(concept.items)
-    return nx.node_link_data(named, edges="edges")
+    """A hierarchy as JSON-able node-link data (`networkx.node_link_data`).
 
+    A node is the text of its concept, with its `level` and, as a mapping, its `concept`.
 
-def to_graphml(graph: nx.DiGraph) -> str:
-    """A hierarchy as the text of a GraphML file; nodes are named by their text and carry `level`."""
-    return "\n".join(nx.generate_graphml(_named(graph)))
-
-
-def _named(graph: nx.DiGraph) -> nx.DiGraph:
+    Raises:
+        ValueError: When two concepts have the same text.
+    """
     named = nx.relabel_nodes(graph, str)
     if len(named) != len(graph):
         raise ValueError("two concepts of the hierarchy read the same")
-    return named
+    for concept in graph:
+        named.nodes[str(concept)]["concept"] = dict(concept.items())
+    return nx.node_link_data(named, edges="edges")

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from symbols.concepts import Concept
-from symbols.ranks import Deck, Level, Ranks, ShortageError
+from symbols.enumeration import LazyShuffle, Level, ShortageError
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Vocabulary
 
@@ -38,16 +38,23 @@ def held_out_concepts(
     from a combination is not mentioned.
 
     Args:
+        vocabulary: The words.
+        n: How many to draw.
+        rng: Source of the draws.
         images: Those that show none of the held-out `pairs`. Where they show less than a tenth of the
             combinations, only combinations that they show are drawn, and at most half of them.
-        rendered: Images of any combination can be made: all are drawn from, however few `images` show.
+        pairs: Concepts of level 2 that are held out.
+        rendered: Whether images of any combination can be rendered: all are then drawn from, however few
+            `images` show.
 
     Raises:
-        ShortageError: where fewer than n combinations can be held out.
+        ShortageError: Where fewer than n combinations can be held out.
     """
     sizes = vocabulary.factor_sizes
     groups = list(combinations(range(len(sizes)), 2 if len(sizes) > 2 else 1))
-    visible = {group: prod(sizes) // prod(sizes[place] for place in group) for group in groups}
+    visible: dict[tuple[int, ...], int] = {}
+    for group in groups:
+        visible[group] = prod(sizes) // prod(sizes[column] for column in group)
     hidden: Counter[tuple[tuple[int, ...], tuple[int, ...]]] = Counter()
     unseen = Unseen(vocabulary, pairs=pairs)
     stock = _Stock(images) if images is not None else None
@@ -60,7 +67,7 @@ def held_out_concepts(
                 f"cannot hold out {n} combinations: after {len(drawn)} the rest would hide a pair of values",
                 len(drawn),
             )
-        values = [(group, tuple(row[place] for place in group)) for group in groups]
+        values = [(group, _values_at(row, group)) for group in groups]
         concept = vocabulary.describe(row)
         if not concept.level or any(hidden[key] + 1 >= visible[key[0]] for key in values):
             continue
@@ -79,14 +86,20 @@ def held_out_pairs(
     Each pair is shown by an image. Without the images that show a drawn pair, at least half of the images are
     left, and every factor value that an image shows stays visible.
 
+    Args:
+        vocabulary: The words.
+        n: How many pairs to draw.
+        rng: Source of the draws.
+        images: The images at hand.
+
     Raises:
-        ShortageError: where fewer than n pairs can be held out.
+        ShortageError: Where fewer than n pairs can be held out.
     """
-    level = Level(Ranks(vocabulary), 2, images) if len(vocabulary.attributes) > 1 else None
+    level = Level(vocabulary, 2, images) if len(vocabulary.attributes) > 1 else None
     left, values = np.ones(len(images.rows), dtype=bool), _values(images.rows)
     drawn: list[Concept] = []
     while len(drawn) < n:
-        pair = level.deal(rng) if level is not None else None
+        pair = level.draw(rng) if level is not None else None
         if pair is None:
             raise ShortageError(
                 f"cannot hold out {n} pairs: after {len(drawn)} the rest would hide a value", len(drawn)
@@ -109,11 +122,11 @@ class _Stock:
     def take(self, row: Sequence[int]) -> bool:
         """Take away the images of one combination, unless a value would be left without any."""
         number = self.images.get(tuple(row), 0)
-        if number and any(self.left[place][value] <= number for place, value in enumerate(row)):
+        if number and any(left[value] <= number for left, value in zip(self.left, row, strict=True)):
             return False
         if number:
-            for place, value in enumerate(row):
-                self.left[place][value] -= number
+            for left, value in zip(self.left, row, strict=True):
+                left[value] -= number
         return True
 
 
@@ -122,11 +135,11 @@ def _combinations(
 ) -> Iterator[Sequence[int]]:
     """Rows of factors in random order: all, or those of images where these are less than a tenth of all."""
     if images is not None and images.sparse:
-        for place in rng.permutation(len(images.rows))[: len(images.rows) // 2]:
-            yield images.rows[place].tolist()
+        for index in rng.permutation(len(images.rows))[: len(images.rows) // 2]:
+            yield images.rows[index].tolist()
         return
-    deck = Deck(prod(sizes))
-    while (rank := deck.deal(rng)) is not None:
+    shuffle = LazyShuffle(prod(sizes))
+    while (rank := shuffle.draw(rng)) is not None:
         yield _digits(rank, sizes)
 
 
@@ -136,6 +149,10 @@ def _digits(rank: int, sizes: Sequence[int]) -> list[int]:
         rank, digit = divmod(rank, size)
         digits.append(digit)
     return digits
+
+
+def _values_at(row: Sequence[int], columns: Iterable[int]) -> tuple[int, ...]:
+    return tuple(row[column] for column in columns)
 
 
 def _values(rows: NDArray[np.integer]) -> list[list[int]]:

@@ -6,7 +6,7 @@ import difflib
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST_NAME = 200
 """Characters of an attribute, a value or an alias."""
@@ -21,7 +21,7 @@ class VocabularyError(ValueError):
 
 
 def shortened(text: str, most: int = 80) -> str:
-    """Text as an error message quotes it: without its middle where it is long.
+    """Text as an error message quotes it: at most `most` characters, without its middle where it is longer.
 
     >>> shortened("ice lolly, ice lolly", most=11)
     'ice ...olly'
@@ -35,7 +35,14 @@ def quoted(value: object) -> str:
 
 
 def check_name(name: object, what: str) -> str:
-    """Return `name` if it can name an attribute, a value or an alias; `what` says which, for the error.
+    """Return `name` if it can name an attribute, a value or an alias.
+
+    Args:
+        name: A string of 1 to LONGEST_NAME visible characters, with single spaces between words only.
+        what: What it names, for the error.
+
+    Raises:
+        VocabularyError: For anything else.
 
     >>> check_name(False, 'value of "hat"')
     Traceback (most recent call last):
@@ -60,6 +67,25 @@ def _checked(name: str, what: str) -> str:
     return str(name)
 
 
+def check_distinct(names: Iterable[str], what: str) -> None:
+    """Raise VocabularyError for two names with the same `spelling`; `what` says what they name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        spelt = spelling(name)
+        if spelt in seen:
+            raise VocabularyError(f'{what}: "{seen[spelt]}" and "{name}" cannot be told apart')
+        seen[spelt] = name
+
+
+def check_keys(data: object, known: tuple[str, ...], what: str) -> None:
+    """Raise VocabularyError unless `data` is a mapping with no other keys than `known`; `what` names it."""
+    if not isinstance(data, Mapping):
+        raise VocabularyError(f"{what} must be a mapping with {', '.join(known)}, not {quoted(data)}")
+    for key in data:
+        if key not in known:
+            raise VocabularyError(f"{what} has no key {quoted(key)}{did_you_mean(str(key), known)}")
+
+
 def spelling(name: str) -> str:
     """A name as it is compared in expressions: without case, "_" as a space, "=" as ":", no spaces around it,
     accents composed (NFC).
@@ -74,6 +100,11 @@ def spelling(name: str) -> str:
 def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """The end of an error message: the nearest known name, or nothing where none is near.
 
+    Args:
+        name: What was written.
+        known: The valid names.
+        cutoff: Similarity in 0..1 from which a name counts as near (that of `difflib.get_close_matches`).
+
     >>> did_you_mean("Wal", ["wall", "floor"])
     '; did you mean "wall"?'
     """
@@ -83,7 +114,6 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def listing(names: Sequence[str], most: int = 8) -> str:
-    """Names for an error message, cut where the list gets long."""
-    return ", ".join(map(shortened, names[:most])) + (
-        f", ... ({len(names)} in all)" if len(names) > most else ""
-    )
+    """At most `most` names for an error message, and how many there are where these are more."""
+    shown = ", ".join(map(shortened, names[:most]))
+    return f"{shown}, ... ({len(names)} in all)" if len(names) > most else shown

@@ -1,10 +1,10 @@
-"""Which concepts to teach and to test, drawn from a given generator.
+"""Training and test concepts, drawn from a given generator.
 
-SCAN (Higgins et al., 2018) is taught 133 concepts sampled from all levels of the implicit hierarchy. How the
-levels were weighted is not known: here a level is drawn uniformly, then a concept of that level uniformly,
-without replacement. Only the concepts that are drawn are ever made, so that forty attributes are as quick as
-four; where images show less than a twentieth of a level's concepts, they are drawn from what images show.
-Which concepts must not be drawn is the matter of `symbols.unseen`.
+SCAN (Higgins et al., 2018) is trained on 133 concepts sampled from all levels of the implicit hierarchy. How
+the levels were weighted is not known: here a level is drawn uniformly, then a concept of it uniformly and
+without replacement. Concepts are not enumerated, so that the cost does not grow with their number; where
+images show less than a twentieth of a level's concepts, they are drawn from what images show. Concepts that
+must not be drawn are defined in `symbols.unseen`.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from collections.abc import Container, Iterable, Sequence
 import numpy as np
 
 from symbols.concepts import Concept, Item
-from symbols.ranks import Level, Ranks, ShortageError
+from symbols.enumeration import Level, ShortageError
 from symbols.unseen import Unseen
 from symbols.vocabulary import Vocabulary
 
 REPAIRS = 50
-"""How many changes of each kind are tried so that a concept mentions a symbol that none does."""
+"""How many replacements of each kind are tried for a symbol that no concept mentions."""
 
 
 def training_concepts(
@@ -31,26 +31,33 @@ def training_concepts(
     held_out: Iterable[Concept] | Unseen,
     exclude: Iterable[Concept] = (),
 ) -> tuple[Concept, ...]:
-    """Draw n distinct concepts to teach: a level uniformly, then a concept of that level uniformly.
+    """Draw n distinct training concepts: a level uniformly, then a concept of that level uniformly.
 
     None is unseen or in `exclude`, and every symbol of the vocabulary that an image can show is mentioned by
-    one of them at least: where one is not, a value that others mention too gives way to it.
+    at least one of them: where one is not, it replaces a value that others mention too.
+
+    Args:
+        vocabulary: The words.
+        n: How many to draw.
+        rng: Source of the draws.
+        held_out: The full combinations that are held out, or all that is unseen.
+        exclude: Further concepts that are not drawn.
 
     Raises:
-        ShortageError: where there are fewer than n such concepts.
-        ValueError: where n of them cannot mention every symbol.
+        ShortageError: Where there are fewer than n such concepts.
+        ValueError: Where n of them cannot mention every symbol.
     """
     unseen, banned = _unseen(vocabulary, held_out), set(exclude)
     concepts = _draw(vocabulary, n, rng, unseen, banned)
-    mentions = Counter(item for concept in concepts for item in concept.items)
+    mentions = Counter(item for concept in concepts for item in concept.items())
     for attribute in vocabulary.attributes:
         for value in attribute.values:
             item = (attribute.name, value)
             if not mentions[item] and unseen.teachable(item):
-                place, concept = _made_to_mention(item, vocabulary, concepts, mentions, unseen, banned, rng)
-                mentions.subtract(concepts[place].items)
-                mentions.update(concept.items)
-                concepts[place] = concept
+                index, concept = _replacement(item, vocabulary, concepts, mentions, unseen, banned, rng)
+                mentions.subtract(concepts[index].items())
+                mentions.update(concept.items())
+                concepts[index] = concept
     return tuple(concepts)
 
 
@@ -62,11 +69,17 @@ def novel_concepts(
     known: Iterable[Concept],
     held_out: Iterable[Concept] | Unseen,
 ) -> tuple[Concept, ...]:
-    """Draw n distinct concepts to test with, neither known nor unseen: a level uniformly, then a concept of
-    it.
+    """Draw n distinct concepts to test with: a level uniformly, then a concept of that level uniformly.
+
+    Args:
+        vocabulary: The words.
+        n: How many to draw.
+        rng: Source of the draws.
+        known: Concepts that are not drawn, such as those of the training.
+        held_out: The full combinations that are held out, or all that is unseen; nothing unseen is drawn.
 
     Raises:
-        ShortageError: where there are fewer than n such concepts.
+        ShortageError: Where there are fewer than n such concepts.
     """
     return tuple(_draw(vocabulary, n, rng, _unseen(vocabulary, held_out), set(known)))
 
@@ -78,9 +91,9 @@ def _unseen(vocabulary: Vocabulary, held_out: Iterable[Concept] | Unseen) -> Uns
 def _draw(
     vocabulary: Vocabulary, n: int, rng: np.random.Generator, unseen: Unseen, banned: Container[Concept]
 ) -> list[Concept]:
-    ranks, images = Ranks(vocabulary), unseen.images
+    images = unseen.images
     top = len(vocabulary.attributes) if images is None else images.top
-    levels = {level: Level(ranks, level, images) for level in range(1, top + 1)}
+    levels = {level: Level(vocabulary, level, images) for level in range(1, top + 1)}
     drawn: list[Concept] = []
     while len(drawn) < n:
         if not levels:
@@ -88,7 +101,7 @@ def _draw(
                 f"{n} concepts are wanted, but only {len(drawn)} are left to draw", len(drawn)
             )
         level = list(levels)[rng.integers(len(levels))]
-        concept = levels[level].deal(rng, (unseen, banned))
+        concept = levels[level].draw(rng, (unseen, banned))
         if concept is None:
             del levels[level]
         else:
@@ -96,7 +109,7 @@ def _draw(
     return drawn
 
 
-def _made_to_mention(
+def _replacement(
     missing: Item,
     vocabulary: Vocabulary,
     concepts: Sequence[Concept],
@@ -105,34 +118,35 @@ def _made_to_mention(
     exclude: Container[Concept],
     rng: np.random.Generator,
 ) -> tuple[int, Concept]:
-    """Which of `concepts` to replace by which one that mentions `missing`, so that no other symbol gets lost.
+    """The index of a concept to replace, and a concept in its place that mentions `missing`, so that all
+    other symbols are still mentioned.
 
     At best it changes the value of an attribute, else which attribute is mentioned, else the level. Else, and
-    where images show few combinations, a concept that says nothing that others do not gives way to one that
-    an image shows, or to `missing` alone.
+    where images show few combinations, a concept all of whose symbols others mention too is replaced by one
+    that an image shows, or by `missing` alone.
     """
     same, other, more = [], [], []
-    for place, concept in enumerate(concepts):
-        spare = [item for item in concept.items if mentions[item] > 1]
-        same += [(place, item) for item in spare if item[0] == missing[0]]
+    for index, concept in enumerate(concepts):
+        spare = [item for item in concept.items() if mentions[item] > 1]
+        same += [(index, item) for item in spare if item[0] == missing[0]]
         if concept.get(missing[0]) is None:
-            other += [(place, item) for item in spare]
-            more.append((place, missing))
+            other += [(index, item) for item in spare]
+            more.append((index, missing))
     images = unseen.images
     for options in (same, other, more) if images is None or not images.sparse else ():
         for option in rng.permutation(len(options))[:REPAIRS]:
-            place, dropped = options[option]
-            kept = [item for item in concepts[place].items if item != dropped]
+            index, dropped = options[option]
+            kept = [item for item in concepts[index].items() if item != dropped]
             concept = vocabulary.concept([*kept, missing])
             if concept not in unseen and concept not in exclude:
-                return place, concept
+                return index, concept
     alone = vocabulary.concept([missing])
-    for place in rng.permutation(len(concepts)).tolist():
-        if all(mentions[item] > 1 for item in concepts[place].items):
-            shown = images.draw(concepts[place].level, rng, alone) if images is not None else None
+    for index in rng.permutation(len(concepts)).tolist():
+        if all(mentions[item] > 1 for item in concepts[index].items()):
+            shown = images.draw(concepts[index].level, rng, alone) if images is not None else None
             for instead in (shown, alone):
                 if instead is not None and instead not in unseen and instead not in exclude:
-                    return place, instead
+                    return index, instead
     raise ValueError(
         f'{len(concepts)} concepts cannot mention every symbol: none is left for "{missing[0]}: {missing[1]}"'
     )

@@ -216,7 +216,7 @@ def test_the_evaluation_publishes_the_model_beside_its_ceiling_and_floor(finishe
     matrices = json.loads((folder / told["matrices"]).read_text())
     assert told["matrices"] in json.loads((folder / "done.json").read_text())["files"]
     for scores in (told, told["perfect"], told["random"]):
-        assert {"mig", "modularity", "modularity_live", "sap"} < scores.keys()
+        assert {"mig", "modularity", "modularity_active", "sap"} < scores.keys()
         assert scores["dci"].keys() > {"disentanglement", "completeness", "informativeness_test", "estimator"}
     for name in ("mig", "modularity"):
         assert told["random"][name] < told["perfect"][name] >= 0.9

@@ -49,9 +49,9 @@ def test_latents_at_the_prior_are_told_by_their_kl(posterior: None) -> None:
     told, _ = disentanglement.disentanglement(vae, images(FACTORS), 0, CPU, points=600)
     codes, factors = found.parts.codes, found.parts.factors
     assert told["latents_active"] == 2
-    assert told["modularity_live"] == pytest.approx(modularity(codes[:, :2], factors))
-    assert told["modularity_live"] > 0.95 > modularity(codes, factors, active_only=True)
-    assert told["perfect"]["modularity_live"] > 0.95
+    assert told["modularity_active"] == pytest.approx(modularity(codes[:, :2], factors))
+    assert told["modularity_active"] > 0.95 > modularity(codes, factors, active_only=True)
+    assert told["perfect"]["modularity_active"] > 0.95
 
 
 def test_a_factor_that_the_test_part_lacks_is_left_out(posterior: None) -> None:

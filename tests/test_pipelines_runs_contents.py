@@ -102,7 +102,7 @@ def test_the_lock_is_not_written_through_a_link(tmp_path: Path) -> None:
 
 
 def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
-    left = ("vision/.state.123", "vision/.model.safetensors.9.tmp", ".data.json.77", ".vision.discarded/x")
+    left = ("vision/.state.123", "vision/.model.safetensors.9", ".data.json.77", ".vision.discarded/x")
     kept = ("vision/state", "vision/.mine.5", "vision/inputs.json", "notes.1")
     (tmp_path / "data.json").write_text(json.dumps(DATA))
     for name in (*left, *kept):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from pipelines.errors import RunError, UsageError
-from pipelines.runs import files
 from pipelines.runs.files import read_json, sha256, write_bytes, write_json
 from pipelines.runs.folder import RunFolder, differences
 from scan.run_format import FORMAT
@@ -170,7 +169,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(files.os, call, fail)
+    monkeypatch.setattr(os, call, fail)
     with pytest.raises(RunError, match=rf"cannot write .*state: {words}; what was finished before is kept"):
         write_bytes(path, b"new")
     assert path.read_bytes() == b"old"

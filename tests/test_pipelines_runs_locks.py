@@ -27,7 +27,7 @@ def opened(path, flags, *rest, **more):
 def flushed(handle):
     os.write(handle, b"")
     os.fsync(handle)
-from pipelines.runs import files
+from vision import files
 files.os = types.SimpleNamespace(**{**vars(os), "name": "nt", "open": opened, "fsync": flushed})
 """
 """What Windows lacks, taken away before anything is imported; and it opens no folders, and flushes only files

@@ -62,8 +62,8 @@ def check(data: datasets.Data) -> None:
     assert not any(triple.result in (triple.left, triple.right) for triple in triples)
     for column, all_of_it in zip(shown.T, data.images.factors.T, strict=True):
         assert set(column) == set(all_of_it)
-    every = {item for row in data.images.factors for item in words.describe(row).items}
-    assert {item for concept in splits.train_symbols for item in concept.items} == every
+    every = {item for row in data.images.factors for item in words.describe(row).items()}
+    assert {item for concept in splits.train_symbols for item in concept.items()} == every
     parts = [data.train, data.held_out, data.held_out_pairs, splits.test_images]
     assert sum(map(len, parts)) == len(data.images)
     assert min(len(splits.test_images), len(splits.test_symbols), len(triples)) >= 1
@@ -133,7 +133,7 @@ def test_vocabularies_too_large_to_enumerate_are_drawn_from_in_seconds(attribute
 def test_values_that_no_image_shows_are_named_and_not_taught() -> None:
     config, images, words = made(np.array(list(itertools.product((0, 1, 2), (0, 2), (0, 1)))), binary=False)
     splits = datasets.draw(config, images, words)
-    assert ("f1", "v1") not in {item for concept in splits.train_symbols for item in concept.items}
+    assert ("f1", "v1") not in {item for concept in splits.train_symbols for item in concept.items()}
     assert datasets.notes(config, splits, images, words)[-1] == (
         'data: no image shows "f1: v1": these are not taught'
     )

@@ -171,7 +171,7 @@ def test_validation_symbols_and_held_out_pairs_have_columns_of_their_own(hard: t
     drawn = with_pairs(data, np.random.default_rng(0))
     assert all(concept.level == 4 for concept in drawn)
     for place, concept in enumerate(drawn):
-        assert set(data.splits.held_out_pairs[place % 2].items) <= set(concept.items)
+        assert set(data.splits.held_out_pairs[place % 2].items()) <= set(concept.items())
 
 
 def test_img2sym_is_measured_by_both_protocols(metrics: dict) -> None:

@@ -119,7 +119,7 @@ def test_an_attribute_with_one_value_is_refused_first(
     assert 'data: all images have the same value of "b": nothing can be learned' in refused(tmp_path, capsys)
 
 
-VAE = {"kind": "vae", "shape": [3, 8, 8], "latents": 5, "widths": [4], "hidden": 8}
+VAE = {"kind": "convolutional", "shape": [3, 8, 8], "latents": 5, "widths": [4], "hidden": 8}
 DAE = {"kind": "dae", "shape": [3, 8, 8], "widths": [4], "code": 8}
 JUDGE = {"kind": "judge", "shape": [3, 8, 8], "sizes": [3, 4, 5]}
 PERCEPTUAL = ("vision.reconstruction=perceptual", "dae.steps=2")
@@ -147,7 +147,7 @@ def test_models_of_the_user_for_other_data_are_refused(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    build = vision_models.build if spec["kind"] in ("vae", "dae") else concept_models.build
+    build = vision_models.build if spec["kind"] in ("convolutional", "dae") else concept_models.build
     (tmp_path / "run" / stage).mkdir(parents=True)
     weights.save(tmp_path / "run" / stage / MODEL, build(spec), spec)
     assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 1

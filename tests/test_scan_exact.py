@@ -15,7 +15,7 @@ WORDS = Vocabulary(tuple(Attribute(name, VALUES) for name in ("wall", "floor", "
 def axis_aligned(concept: Concept) -> Gaussian:
     """One latent per attribute: a narrow Gaussian at a given value, the prior where left open; (1, 3)."""
     mean, logvar = torch.zeros(1, 3), torch.zeros(1, 3)
-    for name, value in concept.items:
+    for name, value in concept.items():
         mean[0, WORDS.names.index(name)] = VALUES.index(value) - 1.5
         logvar[0, WORDS.names.index(name)] = -5.0
     return Gaussian(mean, logvar)

@@ -24,7 +24,7 @@ CODES = Gaussian(
 )
 FULL = [WORDS.describe(row[:2]) for row in FACTORS]
 NAMES = [
-    Concept([concept.items[number % 3]], WORDS.names) if number % 3 < 2 else concept
+    Concept([concept.items()[number % 3]], WORDS.names) if number % 3 < 2 else concept
     for number, concept in enumerate(FULL)
 ]
 

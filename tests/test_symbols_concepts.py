@@ -16,7 +16,7 @@ mappings = st.dictionaries(st.sampled_from(ATTRIBUTES), st.sampled_from(["a", "b
 
 
 def as_set(concept: Concept) -> set[tuple[str, str]]:
-    return set(concept.items)
+    return set(concept.items())
 
 
 @thoroughly
@@ -114,7 +114,7 @@ def test_copies_and_pickles_are_equal() -> None:
     for twin in (pickle.loads(pickle.dumps(concept)), copy.deepcopy(concept)):
         assert twin == concept
         assert hash(twin) == hash(concept)
-        assert twin.items == concept.items
+        assert twin.items() == concept.items()
         assert twin in {concept}
 
 

@@ -5,8 +5,10 @@ from importlib import import_module
 
 import pytest
 
+MODULES = ["attributes", "concepts", "enumeration", "expressions", "hierarchy", "names", "vocabulary"]
 
-@pytest.mark.parametrize("module", ["concepts", "expressions", "hierarchy", "names", "ranks", "vocabulary"])
+
+@pytest.mark.parametrize("module", MODULES)
 def test_examples_hold(module: str) -> None:
     failed, tried = doctest.testmod(import_module(f"symbols.{module}"))
     assert tried > 0

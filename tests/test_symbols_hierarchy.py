@@ -17,7 +17,6 @@ from symbols import (
     counts,
     hierarchy,
     parents,
-    to_graphml,
     to_node_link,
 )
 
@@ -113,15 +112,6 @@ def test_node_link_json_can_be_read_back() -> None:
     by_text = {text: SMALL.concept(node["concept"]) for text, node in read.nodes.items()}
     assert {(by_text[a], by_text[b]) for a, b in read.edges} == set(graph.edges)
     assert all(node["level"] == by_text[text].level for text, node in read.nodes.items())
-
-
-def test_graphml_can_be_read_back() -> None:
-    graph = hierarchy(
-        [Concept({"wall": '<red> & "blue"'}), Concept({"wall": '<red> & "blue"', "shape": "hat"})]
-    )
-    read = nx.parse_graphml(to_graphml(graph))
-    assert set(read.edges) == {(str(a), str(b)) for a, b in graph.edges}
-    assert {text: node["level"] for text, node in read.nodes.items()} == {str(c): c.level for c in graph}
 
 
 def test_concepts_that_read_the_same_are_not_merged_in_an_export() -> None:

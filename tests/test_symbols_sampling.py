@@ -34,32 +34,31 @@ from symbols import (
     operator_triples,
     training_concepts,
 )
-from symbols.ranks import Deck, Ranks, below
+from symbols.enumeration import LazyShuffle, randbelow, unrank
 
 
 @pytest.mark.parametrize("vocabulary", [SMALL, MIXED], ids=["blocks", "mixed"])
-def test_ranks_number_every_concept_of_a_level_once(vocabulary: Vocabulary) -> None:
-    ranks = Ranks(vocabulary)
+def test_unranking_gives_every_concept_of_a_level_once(vocabulary: Vocabulary) -> None:
     for level, count in enumerate(counts(vocabulary), start=1):
-        made = [ranks.concept(level, rank) for rank in range(count)]
+        made = [unrank(vocabulary, level, rank) for rank in range(count)]
         assert set(made) == set(concepts_at(vocabulary, level))
         assert len(set(made)) == count
 
 
-def test_a_deck_deals_every_number_once_in_every_order() -> None:
+def test_a_lazy_shuffle_draws_every_number_once_in_every_order() -> None:
     rng = generator()
     orders: Counter[tuple[int | None, ...]] = Counter()
     for _ in range(6000):
-        deck = Deck(4)
-        orders[tuple(deck.deal(rng) for _ in range(4))] += 1
-        assert deck.deal(rng) is None
+        shuffle = LazyShuffle(4)
+        orders[tuple(shuffle.draw(rng) for _ in range(4))] += 1
+        assert shuffle.draw(rng) is None
     assert set(orders) == set(itertools.permutations(range(4)))
     assert chi_square(orders.values()) < 4
 
 
 def test_numbers_beyond_64_bits_are_uniform() -> None:
     rng, n = generator(), 3 * 2**70
-    drawn = [below(n, rng) for _ in range(3000)]
+    drawn = [randbelow(n, rng) for _ in range(3000)]
     assert all(0 <= number < n for number in drawn)
     assert chi_square(Counter(number * 12 // n for number in drawn).values()) < 4
 
@@ -111,8 +110,8 @@ def test_training_concepts_follow_their_rules(seed: int) -> None:
     drawn = training_concepts(ROOMS, 133, rng, held_out=held_out, exclude=exclude)
     assert len(set(drawn)) == 133
     assert not set(drawn) & {*held_out, *exclude}
-    assert {item for concept in drawn for item in concept.items} == {
-        item for unigram in concepts_at(ROOMS, 1) for item in unigram.items
+    assert {item for concept in drawn for item in concept.items()} == {
+        item for unigram in concepts_at(ROOMS, 1) for item in unigram.items()
     }
 
 
@@ -139,7 +138,7 @@ def test_concepts_are_uniform_within_their_level() -> None:
 def test_few_training_concepts_still_mention_every_symbol() -> None:
     for seed in range(30):
         drawn = training_concepts(ROOMS, 16, generator(seed), held_out=())
-        assert len({item for concept in drawn for item in concept.items}) == 51
+        assert len({item for concept in drawn for item in concept.items()}) == 51
     with pytest.raises(ValueError, match="15 concepts cannot mention every symbol"):
         training_concepts(ROOMS, 15, generator(), held_out=())
 

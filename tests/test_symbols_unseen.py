@@ -71,8 +71,8 @@ def test_parts_of_images_are_what_is_drawn_where_images_show_little() -> None:
 def test_every_symbol_that_is_shown_is_taught_and_no_other_need_be() -> None:
     shown = generator().integers(0, [16, 16, 15, 1], (60, 4))
     taught = training_concepts(ROOMS, 45, generator(), held_out=Unseen(ROOMS, shown=shown))
-    mentioned = {item for concept in taught for item in concept.items}
-    assert mentioned == {item for row in shown for item in ROOMS.describe(row).items}
+    mentioned = {item for concept in taught for item in concept.items()}
+    assert mentioned == {item for row in shown for item in ROOMS.describe(row).items()}
     assert ("shape", "suitcase") not in mentioned
 
 

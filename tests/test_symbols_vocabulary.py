@@ -90,9 +90,9 @@ def test_an_image_matches_a_concept_when_its_description_says_all_of_it(
 ) -> None:
     vocabulary: Vocabulary = request.getfixturevalue(name)
     rows = every_row(vocabulary)
-    described = [set(vocabulary.describe(row).items) for row in rows]
+    described = [set(vocabulary.describe(row).items()) for row in rows]
     for concept in every_concept(vocabulary):
-        expected = [set(concept.items) <= items for items in described]
+        expected = [set(concept.items()) <= items for items in described]
         assert vocabulary.matches(rows, concept).tolist() == expected
 
 

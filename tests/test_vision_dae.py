@@ -46,7 +46,7 @@ def test_occlusion_is_black_inside_and_nothing_outside():
     assert len({tuple(m.flatten().tolist()) for m in mask[:, 0]}) > 40
 
 
-def test_layers_are_what_they_are_called():
+def test_features_are_what_they_are_called():
     model, x = dae(), torch.rand(2, *SHAPE)
     assert torch.equal(model.features(x, "pixels"), x)
     assert torch.equal(model.features(x, "bottleneck"), model.bottleneck(x))

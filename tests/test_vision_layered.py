@@ -14,80 +14,79 @@ from vision.objectives import (
 )
 from vision.vae import VAE
 
-SHAPE, WHERE, LAYERS = (3, 16, 16), 4, 5
-LATENTS = WHERE + 3 * LAYERS
+SHAPE, MASK_LATENTS, COMPONENTS = (3, 16, 16), 4, 5
+LATENTS = MASK_LATENTS + 3 * COMPONENTS
 SMALL = {"widths": (8, 8), "hidden": 16}
 
 
 def decoder() -> LayeredDecoder:
     torch.manual_seed(0)
-    return LayeredDecoder(ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), channels=3)
+    return LayeredDecoder(ConvDecoder((COMPONENTS, 16, 16), MASK_LATENTS, **SMALL), channels=3)
 
 
 def model() -> VAE:
     torch.manual_seed(1)
-    return VAE(LayeredEncoder(ConvEncoder(SHAPE, LATENTS, **SMALL), WHERE), decoder())
+    return VAE(LayeredEncoder(ConvEncoder(SHAPE, LATENTS, **SMALL), MASK_LATENTS), decoder())
 
 
 def codes(n: int = 6) -> torch.Tensor:
     return torch.randn(n, LATENTS, generator=torch.Generator().manual_seed(2))
 
 
-def test_masks_share_every_pixel_out_and_only_where_moves_them():
+def test_masks_sum_to_1_and_depend_on_the_mask_latents_only():
     layered, z = decoder(), codes()
-    alpha = layered.alpha(z[:, :WHERE])
-    assert alpha.shape == (6, LAYERS, 16, 16)
+    alpha = layered.alpha(z[:, :MASK_LATENTS])
+    assert alpha.shape == (6, COMPONENTS, 16, 16)
     assert torch.allclose(alpha.sum(1), torch.ones(6, 16, 16))
-    recoloured = torch.cat([z[:, :WHERE], torch.randn(6, LATENTS - WHERE)], 1)
-    assert torch.equal(layered.alpha(recoloured[:, :WHERE]), alpha)
-    assert not torch.allclose(layered.alpha(z[:, :WHERE] + 1), alpha)
+    recoloured = torch.cat([z[:, :MASK_LATENTS], torch.randn(6, LATENTS - MASK_LATENTS)], 1)
+    assert torch.equal(layered.alpha(recoloured[:, :MASK_LATENTS]), alpha)
+    assert not torch.allclose(layered.alpha(z[:, :MASK_LATENTS] + 1), alpha)
 
 
 def test_the_picture_is_each_pixel_s_mixture_of_flat_colours():
     layered, z = decoder(), codes(2)
-    colours = layered.colours(z[:, WHERE:])
-    assert colours.shape == (2, LAYERS, 3)
-    alpha = layered.alpha(z[:, :WHERE])
-    expected = sum(alpha[:, k, None] * colours[:, k, :, None, None] for k in range(LAYERS))
+    colours = layered.colours(z[:, MASK_LATENTS:])
+    assert colours.shape == (2, COMPONENTS, 3)
+    alpha = layered.alpha(z[:, :MASK_LATENTS])
+    expected = sum(alpha[:, k, None] * colours[:, k, :, None, None] for k in range(COMPONENTS))
     assert torch.allclose(layered(z), expected, atol=1e-6)
 
 
-def test_colour_is_linear_in_what_and_knows_no_outline():
-    """For a fixed place the picture is affine in the what-latents: colours spell no outline."""
+def test_the_image_is_affine_in_the_colour_latents():
     layered, z = decoder(), codes(1)
-    ends = [torch.cat([z[:, :WHERE], torch.randn(1, LATENTS - WHERE)], 1) for _ in range(2)]
+    ends = [torch.cat([z[:, :MASK_LATENTS], torch.randn(1, LATENTS - MASK_LATENTS)], 1) for _ in range(2)]
     middle = layered((ends[0] + ends[1]) / 2)
     assert torch.allclose(middle, (layered(ends[0]) + layered(ends[1])) / 2, atol=1e-5)
 
 
-def test_a_colour_latent_colours_one_layer():
+def test_a_colour_latent_changes_one_component():
     layered, z = decoder(), codes(1)
-    before = layered.colours(z[:, WHERE:])
-    for latent in range(WHERE, LATENTS):
+    before = layered.colours(z[:, MASK_LATENTS:])
+    for latent in range(MASK_LATENTS, LATENTS):
         moved = z.clone()
         moved[:, latent] += 1
-        changed = (layered.colours(moved[:, WHERE:]) != before).any(-1)[0]
-        assert changed.nonzero().tolist() == [[(latent - WHERE) // 3]]
+        changed = (layered.colours(moved[:, MASK_LATENTS:]) != before).any(-1)[0]
+        assert changed.nonzero().tolist() == [[(latent - MASK_LATENTS) // 3]]
 
 
 def test_the_variance_of_a_colour_is_the_same_for_all_images_and_not_limited():
     torch.manual_seed(3)
-    outer = LayeredEncoder(ConvEncoder(SHAPE, LATENTS, precision_limit=50, **SMALL), WHERE)
+    outer = LayeredEncoder(ConvEncoder(SHAPE, LATENTS, precision_limit=50, **SMALL), MASK_LATENTS)
     with torch.no_grad():
-        outer.what += torch.linspace(-2, 2, LATENTS - WHERE)
+        outer.colour_logvar += torch.linspace(-2, 2, LATENTS - MASK_LATENTS)
     x = torch.rand(4, *SHAPE)
-    assert torch.equal(outer(x).logvar[:, :WHERE], outer.encoder(x).logvar[:, :WHERE])
-    what = outer(x).variance[:, WHERE:]
-    assert torch.equal(what, what[:1].expand(4, -1))
-    assert (what[0].diff() > 0).all()
-    assert what[0, 0] < 1e-5
-    assert (outer(x).variance[:, :WHERE] >= 1 / 50 - 1e-6).all()
+    assert torch.equal(outer(x).logvar[:, :MASK_LATENTS], outer.encoder(x).logvar[:, :MASK_LATENTS])
+    variance = outer(x).variance[:, MASK_LATENTS:]
+    assert torch.equal(variance, variance[:1].expand(4, -1))
+    assert (variance[0].diff() > 0).all()
+    assert variance[0, 0] < 1e-5
+    assert (outer(x).variance[:, :MASK_LATENTS] >= 1 / 50 - 1e-6).all()
 
 
 def test_the_linear_path_adds_to_the_mean():
     torch.manual_seed(3)
     inner = ConvEncoder(SHAPE, LATENTS, **SMALL)
-    outer, x = LayeredEncoder(inner, WHERE), torch.rand(4, *SHAPE)
+    outer, x = LayeredEncoder(inner, MASK_LATENTS), torch.rand(4, *SHAPE)
     expected = inner(x).mean + (x - 0.5).flatten(1) @ outer.linear.weight.T + outer.linear.bias
     assert torch.allclose(outer(x).mean, expected, atol=1e-5)
 
@@ -101,14 +100,23 @@ def test_the_decoded_image_is_the_output_itself_within_bounds():
 @pytest.mark.parametrize("masks", ["convolutional", "additive"])
 def test_the_objective_reaches_every_weight(masks: str):
     torch.manual_seed(1)
-    spec = {"kind": "layered_vae", "shape": SHAPE, "where": WHERE, "layers": LAYERS, "masks": masks, **SMALL}
+    spec = {
+        "kind": "layered",
+        "shape": SHAPE,
+        "mask_latents": MASK_LATENTS,
+        "components": COMPONENTS,
+        "masks": masks,
+        **SMALL,
+    }
     vae = models.build(spec)
     x = torch.rand(8, *SHAPE, generator=torch.Generator().manual_seed(4))
     passed = forward(vae, x, Normal())
     mean = passed.q.mean
     loss = beta_vae(passed, beta=1.0).plus("jacobian_l1", 0.1, jacobian_l1(vae, passed))
     loss = loss.plus("off_diagonal_covariance", 0.1, off_diagonal_covariance(mean))
-    loss = loss.plus("cross_covariance", 0.1, cross_covariance(mean[:, :WHERE], mean[:, WHERE:]))
+    loss = loss.plus(
+        "cross_covariance", 0.1, cross_covariance(mean[:, :MASK_LATENTS], mean[:, MASK_LATENTS:])
+    )
     loss.value.backward()
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name
@@ -117,7 +125,7 @@ def test_the_objective_reaches_every_weight(masks: str):
 
 def additive() -> AdditiveMasks:
     torch.manual_seed(5)
-    masks = AdditiveMasks((LAYERS, 6, 7), WHERE)
+    masks = AdditiveMasks((COMPONENTS, 6, 7), MASK_LATENTS)
     with torch.no_grad():
         masks.maps *= 50
     return masks
@@ -125,17 +133,19 @@ def additive() -> AdditiveMasks:
 
 def test_additive_masks_have_no_interactions():
     """The mixed difference f(a + b) - f(a) - f(b) + f(0) of two latents is 0; a plain decoder's is not."""
-    z, w = torch.zeros(1, WHERE), torch.zeros(1, WHERE)
+    z, w = torch.zeros(1, MASK_LATENTS), torch.zeros(1, MASK_LATENTS)
     z[0, 0], w[0, 2] = 1.5, -0.7
-    for masks, mixed in ((additive(), False), (ConvDecoder((LAYERS, 16, 16), WHERE, **SMALL), True)):
-        difference = masks(z + w) - masks(z) - masks(w) + masks(torch.zeros(1, WHERE))
+    for masks, mixed in (
+        (additive(), False),
+        (ConvDecoder((COMPONENTS, 16, 16), MASK_LATENTS, **SMALL), True),
+    ):
+        difference = masks(z + w) - masks(z) - masks(w) + masks(torch.zeros(1, MASK_LATENTS))
         assert (difference.abs().max() > 1e-4) == mixed
-    assert not torch.allclose(additive()(z), additive()(torch.zeros(1, WHERE)), atol=0.1)
+    assert not torch.allclose(additive()(z), additive()(torch.zeros(1, MASK_LATENTS)), atol=0.1)
 
 
-def test_additive_masks_bend():
-    """A latent's curve is no line: one latent can tell more than two outlines apart."""
-    ends = torch.zeros(3, WHERE)
+def test_additive_masks_are_not_linear_in_a_latent():
+    ends = torch.zeros(3, MASK_LATENTS)
     ends[:, 1] = torch.tensor([-1.0, 0.0, 1.0])
     low, middle, high = additive()(ends)
     assert not torch.allclose((low + high) / 2, middle, atol=0.1)
@@ -149,4 +159,4 @@ def test_additive_masks_serve_a_layered_decoder_of_any_size():
 
 def test_masks_of_an_unknown_kind_are_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match=r"unknown kind of masks 'aditive'.*did you mean 'additive'"):
-        models.build({"kind": "layered_vae", "shape": SHAPE, "masks": "aditive"})
+        models.build({"kind": "layered", "shape": SHAPE, "masks": "aditive"})

@@ -132,7 +132,7 @@ def test_latents_at_the_prior_are_left_out_by_their_kl() -> None:
     assert (found.score, found.num_active) == (pytest.approx(irs(*data[:2]).score), 4)
     assert found.active.tolist() == active.tolist()
     scores = table("modularity", dead, active)
-    assert scores["modularity_live"] == pytest.approx(modularity(*data[:2]))
+    assert scores["modularity_active"] == pytest.approx(modularity(*data[:2]))
     nothing = np.zeros(10, dtype=bool)
     assert modularity(*dead[:2], active=nothing) == mig_sup(*dead[:2], active=nothing) == 0.0
     assert irs(*dead[:2], active=nothing).score == 0.0

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from vision.colour import CyclicHSV
-from vision.models import PRESETS, build, resolve
+from vision.models import KINDS, build, resolve
 
 
 def shapes(module):
@@ -12,58 +12,53 @@ def shapes(module):
 
 
 @pytest.mark.parametrize("side", [64, 80])
-def test_the_papers_models(side):
-    vae = build({"kind": "vae", "preset": f"paper-{side}"})
+def test_defaults_are_the_papers(side):
+    vae = build({"kind": "convolutional", "shape": [3, side, side]})
     assert (vae.shape, vae.latents) == ((3, side, side), 32)
     assert vae.encoder.convolutions.features == 64 * (side // 16) ** 2
-    dae = build({"kind": "dae", "preset": f"paper-{side}"})
+    assert vae.encoder.min_logvar is None
+    dae = build({"kind": "dae", "shape": [3, side, side]})
     assert (dae.shape, dae.code, dae.bound) == ((3, side, side), 100, "linear")
-    assert build({"kind": "dae", "preset": "miyosuda", "shape": [3, side, side]}).bound == "tanh"
+    full = resolve({"kind": "convolutional", "shape": [3, side, side]})
+    assert (full["widths"], full["hidden"], full["activation"]) == ([32, 32, 64, 64], 256, "relu")
 
 
-def test_what_is_given_goes_before_the_preset():
-    vae = build({"kind": "vae", "preset": "paper-64", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]})
+def test_what_is_given_goes_before_the_defaults():
+    vae = build({"kind": "convolutional", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]})
     assert (vae.shape, vae.latents) == ((3, 32, 48), 6)
     assert vae.decode(torch.zeros(1, 6)).shape == (1, 3, 32, 48)
 
 
-@pytest.mark.parametrize(("kind", "preset"), [(kind, name) for kind in PRESETS for name in PRESETS[kind]])
-def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind, preset):
-    spec = {"kind": kind, "preset": preset, "shape": (3, 32, 32), "colour": "hsv_cyclic"}
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind):
+    spec = {"kind": kind, "shape": (3, 32, 32), "colour": "hsv_cyclic"}
     full = resolve(spec)
-    assert "preset" not in full
+    assert spec == {"kind": kind, "shape": (3, 32, 32), "colour": "hsv_cyclic"}
     assert resolve(json.loads(json.dumps(full))) == full
     assert shapes(build(full)) == shapes(build(spec))
     assert build(full).colour == CyclicHSV()
 
 
-def test_defaults_are_the_papers():
-    bare = {"shape": [3, 64, 64], "colour": "rgb"}
-    for kind in ("vae", "dae"):
-        assert resolve({"kind": kind, **bare}) == {"kind": kind, **PRESETS[kind]["paper-64"], "colour": "rgb"}
-
-
-def test_resolving_changes_neither_the_specification_nor_the_preset():
-    spec = {"kind": "vae", "preset": "paper-64", "latents": 3}
-    build(spec)
-    assert spec == {"kind": "vae", "preset": "paper-64", "latents": 3}
-    assert PRESETS["vae"]["paper-64"]["latents"] == 32
-
-
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"kind": "vae", "shape": [3, 64, 64], "latent": 5}, "unknown key for a vae 'latent' .*'latents'"),
-        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key for a dae 'latents'"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "latent": 5},
+            "unknown key of kind convolutional 'latent' .*'latents'",
+        ),
+        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key of kind dae 'latents'"),
+        ({"kind": "layered", "shape": [3, 64, 64], "where": 5}, "unknown key of kind layered 'where'"),
         (
             {"kind": "gan", "shape": [3, 64, 64]},
-            "unknown kind of model 'gan': choose from vae, layered",
+            "unknown kind of model 'gan': choose from convolutional, layered",
         ),
         ({"shape": [3, 64, 64]}, "unknown kind of model None"),
-        ({"kind": "vae", "preset": "paper64"}, "unknown preset for a vae 'paper64' .*'paper-64'"),
-        ({"kind": "vae", "preset": "paper"}, r"a vae needs a shape \[C, H, W\]"),
-        ({"kind": "vae", "shape": [3, 64, 64], "colour": "hvs"}, "unknown colour space 'hvs' .*'hsv'"),
-        ({"kind": "vae", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
+        ({"kind": "convolutional"}, r"kind convolutional needs a shape \[C, H, W\]"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "colour": "hvs"},
+            "unknown colour space 'hvs' .*'hsv'",
+        ),
+        ({"kind": "convolutional", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
     ],
 )
 def test_what_is_wrong_is_named(spec, message):

@@ -12,7 +12,7 @@ from vision.objectives import Bernoulli, Normal, Perceptual, beta_vae, forward
 from vision.vae import VAE
 
 SHAPE = (3, 16, 16)
-LAYERS = ("pixels", "bottleneck", "dae_logits")
+FEATURES = ("pixels", "bottleneck", "dae_logits")
 
 
 def vae(colour=None) -> VAE:
@@ -61,7 +61,9 @@ def test_likelihoods_survive_extreme_logits():
 
 
 def test_a_bernoulli_is_refused_where_the_decoder_puts_out_the_image_itself():
-    model = models.build({"kind": "layered_vae", "shape": SHAPE, "where": 2, "layers": 2, "widths": [8]})
+    model = models.build(
+        {"kind": "layered", "shape": SHAPE, "mask_latents": 2, "components": 2, "widths": [8]}
+    )
     with pytest.raises(ValueError, match=r"LayeredDecoder is the image itself .*take Normal or Perceptual"):
         forward(model, images(2), Bernoulli(), noise())
     for likelihood in (Normal(), Perceptual(None, "pixels")):
@@ -81,25 +83,25 @@ def test_the_reduction_is_a_mean_over_the_batch():
     assert torch.allclose(repeated.kl.sum(), kl_from_prior(q).sum(1).mean(), rtol=1e-4)
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_perceptual_gradients_flow_through_j_into_the_vae_and_not_into_j(layer):
+@pytest.mark.parametrize("chosen", FEATURES)
+def test_perceptual_gradients_flow_through_j_into_the_vae_and_not_into_j(chosen):
     model, frozen = vae(), dae()
-    forward(model, images(), Perceptual(frozen, layer), noise()).reconstruction.backward()
+    forward(model, images(), Perceptual(frozen, chosen), noise()).reconstruction.backward()
     for name, weight in model.decoder.named_parameters():
         assert weight.grad.abs().sum() > 0, name
     assert all(weight.grad is None for weight in frozen.parameters())
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_the_perceptual_cost_is_a_sum_of_squares_without_a_half(layer):
+@pytest.mark.parametrize("chosen", FEATURES)
+def test_the_perceptual_cost_is_a_sum_of_squares_without_a_half(chosen):
     model, frozen, x = vae(), dae(), images(3)
     output = torch.randn(3, *SHAPE)
-    features, features_hat = frozen.features(x, layer), frozen.features(output.sigmoid(), layer)
+    features, features_hat = frozen.features(x, chosen), frozen.features(output.sigmoid(), chosen)
     expected = [((a - b) ** 2).sum() for a, b in zip(features, features_hat, strict=True)]
-    assert torch.allclose(Perceptual(frozen, layer).cost(model, output, x), torch.stack(expected))
+    assert torch.allclose(Perceptual(frozen, chosen).cost(model, output, x), torch.stack(expected))
     painter = vae()
     painter.decoder.link = "identity"
-    assert torch.equal(Perceptual(frozen, layer).cost(painter, x, x), torch.zeros(3))
+    assert torch.equal(Perceptual(frozen, chosen).cost(painter, x, x), torch.zeros(3))
 
 
 def test_the_perceptual_cost_compares_images_not_logits():
@@ -111,7 +113,7 @@ def test_perceptual_costs_that_would_be_wrong_are_refused():
     model, x = vae(), images(1)
     with pytest.raises(ValueError, match="freeze the denoising autoencoder first"):
         forward(model, x, Perceptual(dae().requires_grad_(True), "bottleneck"))
-    with pytest.raises(ValueError, match="'bottleneck' is a layer of a denoising autoencoder"):
+    with pytest.raises(ValueError, match="'bottleneck' are features of a denoising autoencoder"):
         Perceptual(None, "bottleneck")
     with pytest.raises(ValueError, match="'logits': choose from pixels, bottleneck, dae_logits"):
         Perceptual(dae(), "logits")
@@ -119,10 +121,10 @@ def test_perceptual_costs_that_would_be_wrong_are_refused():
         forward(model, x, Perceptual(dae(CyclicHSV()), "bottleneck"))
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-def test_losses_are_float32_and_accurate_under_autocast(layer):
+@pytest.mark.parametrize("chosen", FEATURES)
+def test_losses_are_float32_and_accurate_under_autocast(chosen):
     model, x = vae(), images(16)
-    for likelihood in (Bernoulli(), Normal(), Perceptual(dae(), layer)):
+    for likelihood in (Bernoulli(), Normal(), Perceptual(dae(), chosen)):
         exact = beta_vae(forward(model, x, likelihood, noise()), beta=1.0).value
         with torch.autocast("cpu", torch.bfloat16):
             value = beta_vae(forward(model, x, likelihood, noise()), beta=1.0).value

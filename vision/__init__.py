@@ -1,8 +1,8 @@
 """Images: data sets and renderers, networks, the encoder family, its objectives and its metrics.
 
-Nothing here knows a word; what a factor is called belongs to `symbols`, what its name means to `scan`.
+Vocabularies and symbols are in `symbols`, models that relate them to images in `scan`.
 
-Names are loaded when they are first asked for, so that `from vision.metrics import dci` imports no torch.
+Names are imported when they are first used, so that `from vision.metrics import dci` imports no torch.
 """
 
 from importlib import import_module

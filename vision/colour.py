@@ -1,19 +1,18 @@
-"""Colour spaces in which the networks may work; outside of them every image is RGB in [0, 1].
+"""Colour spaces of the networks' inputs and outputs; all other images are RGB in [0, 1].
 
-The SCAN paper's follow-ups feed HSV to the networks, because distances in it follow perception better.
-Plain HSV has a hazard: hue is an angle stored as a number, so two nearly equal reds (H = 0.99 and 0.01) are
-a full unit apart, and for greys the hue is noise. `CyclicHSV` keeps the idea and loses the hazard. It
-stores the hue as a vector,
+Follow-ups of the SCAN paper train on HSV, because distances in it follow perception better. But hue is an
+angle stored as a number: two nearly equal reds (H = 0.99 and 0.01) are almost a full unit apart, and the hue
+of greys is noise. `CyclicHSV` avoids both. It stores the hue as a vector,
 
     V = max(R, G, B),   a = (R - (G + B) / 2) / max(V, v0),   b = sqrt(3)/2 (G - B) / max(V, v0),
 
 that is a = S cos H, b = S sin H with S and H in their circular form (the hexagonal hue of `HSV` differs by
-at most 1.2 degrees). Greys are the single point a = b = 0, shading changes V alone, and the floor v0 under
-V keeps almost-black pixels, whose saturation is noise too, near that point. The channels are ((1 + a)/2, (1
-+ b)/2, V) in [0, 1].
+at most 1.2 degrees). Greys are the single point a = b = 0, shading changes V alone, and with the lower limit
+v0 of V almost-black pixels, whose saturation is noise too, are near that point. The channels are ((1 + a)/2,
+(1 + b)/2, V) in [0, 1].
 
-Its inverse is exact and defined for everything that a decoder can emit: (a, b) fix the differences between
-R, G and B, V fixes their maximum, and what falls below 0 is cut off.
+Its inverse is exact, and defined for every output of a decoder: (a, b) are the differences between R, G and
+B, V is their maximum, and values below 0 are clamped.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ V_FLOOR = 1 / 8
 
 
 class Colour(Protocol):
-    """A colour space of three channels (any number for RGB) with values in [0, 1]."""
+    """Interface: a colour space of three channels (any number for RGB) with values in [0, 1]."""
 
     def encode(self, x: Tensor) -> Tensor:
         """RGB images (..., C, H, W) in [0, 1] to this space, same shape, in [0, 1]."""

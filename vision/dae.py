@@ -1,11 +1,11 @@
-"""The denoising autoencoder whose features J stand in for pixels in the beta-VAE_DAE.
+"""The denoising autoencoder whose features J replace pixels in the reconstruction of the beta-VAE_DAE.
 
-It learns to restore images from which one rectangle was cut out, and so to fill in what objects look like
-(Higgins et al., "DARLA", ICML 2017; "SCAN", ICLR 2018, appendix A.1). The paper contradicts itself on which
-features then serve the beta-VAE: the main text says a high-level feature space, the appendix the last layer
-before its non-linearity. Both are offered, by name, and plain pixels beside them:
+It is trained to restore images from which one rectangle was cut out (Higgins et al., "DARLA", ICML 2017;
+"SCAN", ICLR 2018, appendix A.1). The paper contradicts itself on the features: the main text says a
+high-level feature space, the appendix the last layer before its non-linearity. Both are available by name,
+and plain pixels:
 
-    layer         J(x)                                                        N
+    features      J(x)                                                        N
     pixels        x itself, J is the identity: a plain L2 between images      C*H*W
     bottleneck    the code, after its bound                                   code
     dae_logits    the whole autoencoder's output before the sigmoid           C*H*W
@@ -30,15 +30,26 @@ from vision.networks import (
 )
 from vision.vae import check_channels
 
-Layer = Literal["pixels", "bottleneck", "dae_logits"]
-LAYERS: tuple[str, ...] = get_args(Layer)
+Features = Literal["pixels", "bottleneck", "dae_logits"]
+FEATURES: tuple[str, ...] = get_args(Features)
 
 
 class DAE(nn.Module):
     """Convolutions to a code (B, code) and back to logits (B, C, H, W).
 
-    `bound` is what keeps the code in range: "tanh", or "linear" for nothing. Inputs and outputs are images
-    in the space `colour`, which must be that of the VAE it serves; `denoise` alone speaks RGB.
+    Inputs and outputs are images in the colour space `colour`, except those of `denoise`, which are RGB.
+
+    Args:
+        shape: (C, H, W) of the images.
+        code: Units of the bottleneck.
+        widths: Channels after each convolution, from the image inwards.
+        bound: "tanh" limits the code to (-1, 1), "linear" does not.
+        activation: "relu" or "elu".
+        colour: The colour space, that of the VAE which is trained with the features; RGB by default.
+
+    Raises:
+        ValueError: For an unknown bound or activation, an image too small for the convolutions, or a colour
+            space that needs another number of channels.
     """
 
     def __init__(
@@ -75,15 +86,23 @@ class DAE(nn.Module):
         """Logits (B, C, H, W) of the restored images."""
         return self.deconvolutions(self.from_code(self.bottleneck(x)))
 
-    def features(self, x: Tensor, layer: Layer) -> Tensor:
-        """J(x) at the named layer, (B, ...), float32; ValueError names the layers."""
-        if layer == "pixels":
+    def features(self, x: Tensor, features: Features) -> Tensor:
+        """J(x), float32: (B, C, H, W), or (B, code) for the bottleneck.
+
+        Args:
+            x: Images (B, C, H, W) in [0, 1], in the space `colour`.
+            features: One of FEATURES.
+
+        Raises:
+            ValueError: For unknown features.
+        """
+        if features == "pixels":
             return x.float()
-        if layer == "bottleneck":
+        if features == "bottleneck":
             return self.bottleneck(x)
-        if layer == "dae_logits":
+        if features == "dae_logits":
             return self(x).float()
-        raise ValueError(f"unknown layer {layer!r}: choose from {', '.join(LAYERS)}")
+        raise ValueError(f"unknown features {features!r}: choose from {', '.join(FEATURES)}")
 
     def denoise(self, x: Tensor) -> Tensor:
         """RGB images (B, C, H, W) in [0, 1], restored: RGB in [0, 1], float32."""
@@ -98,10 +117,17 @@ def rectangles(
     generator: torch.Generator | None = None,
     device: str | torch.device = "cpu",
 ) -> Tensor:
-    """One rectangle per image as a mask (B, 1, H, W), True inside.
+    """One rectangle per image as a boolean mask (B, 1, H, W), True inside.
 
     Its corners are two uniform integers per axis, both inclusive, so a rectangle has at least one pixel and
-    at most the whole image. The generator, where given, must live on `device`.
+    at most the whole image.
+
+    Args:
+        batch: B.
+        height: H in pixels.
+        width: W in pixels.
+        generator: Source of the corners, on `device`.
+        device: Of the masks.
     """
 
     def span(n: int) -> Tensor:
@@ -114,6 +140,11 @@ def rectangles(
 
 
 def occlude(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Images (B, C, H, W) with one random rectangle each set to 0, that is black for RGB."""
+    """Images (B, C, H, W) with one random rectangle each set to 0, which is black in RGB.
+
+    Args:
+        x: The images.
+        generator: Source of the rectangles, on the device of x.
+    """
     batch, _, height, width = x.shape
     return x.masked_fill(rectangles(batch, height, width, generator=generator, device=x.device), 0.0)

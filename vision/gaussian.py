@@ -1,9 +1,9 @@
-"""Diagonal Gaussians, the one distribution that codes, symbols and recombined concepts share.
+"""Diagonal Gaussians, the distribution of codes, symbols and recombined concepts.
 
     KL(q || p) = 1/2 sum_k [ ln p.s2_k - ln q.s2_k + (q.s2_k + (q.mu_k - p.mu_k)^2) / p.s2_k - 1 ]
 
-Divergences are returned per dimension, in nats: their profile over the latents is what tells an informative
-latent from a dead one, and the sum is one call away.
+Divergences are returned per dimension, in nats: the KL of a single latent from the prior shows whether it is
+active.
 """
 
 from __future__ import annotations
@@ -43,9 +43,10 @@ class Gaussian:
         return (0.5 * self.logvar).exp()
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """One reparametrised sample per row, (..., D): gradients reach mean and logvar.
+        """One reparametrised sample of each Gaussian, (..., D): gradients reach mean and logvar.
 
-        The generator, where given, must live on the device of the Gaussian.
+        Args:
+            generator: Source of the noise, on the device of the Gaussian.
         """
         noise = torch.randn(
             self.mean.shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype
@@ -68,13 +69,18 @@ class Gaussian:
 
 
 def standard_normal(shape: Sequence[int], device: torch.device | str | None = None) -> Gaussian:
-    """The prior N(0, I) with parameters of the given shape."""
+    """The prior N(0, I).
+
+    Args:
+        shape: Of its parameters, usually (B, D).
+        device: Of its parameters.
+    """
     zeros = torch.zeros(tuple(shape), device=device)
     return Gaussian(zeros, zeros)
 
 
 def kl(q: Gaussian, p: Gaussian) -> Tensor:
-    """KL(q || p) per dimension, (..., D), in nats; >= 0, and 0 where the two agree."""
+    """KL(q || p) per dimension, (..., D), in nats, at least 0; q and p are over (..., D)."""
     return 0.5 * (
         p.logvar
         - q.logvar

@@ -1,17 +1,16 @@
 """Vision models by name: a JSON-able specification in, a module out.
 
-    build({"kind": "vae", "preset": "paper", "shape": [3, 64, 64], "latents": 10})
+    build({"kind": "convolutional", "shape": [3, 64, 64], "latents": 10})
 
-A specification names its kind and any argument of that kind's constructor below; a preset fills in what is
-left open. `resolve` writes it out in full, which is what belongs beside the weights.
+A specification has the name of a kind and arguments of that kind's constructor below. `resolve` adds the
+defaults; the result is what is saved beside the weights.
 """
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import reprlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 from torch import Tensor
@@ -21,11 +20,12 @@ from vision.dae import DAE
 from vision.gaussian import Gaussian
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
+from vision.spelling import nearest
 from vision.vae import VAE
 
 
 class VisionModel(Protocol):
-    """What everything downstream may know of a vision model, whichever member of the family it is."""
+    """Interface of the encoder family; symbols, operators and evaluation use nothing else of a model."""
 
     shape: Shape
     latents: int
@@ -39,7 +39,7 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "where", "layers", "hidden", "code")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code")
 LISTS = ("shape", "widths")
 """Arguments that are a positive integer, and those that are a list of them."""
 
@@ -56,7 +56,20 @@ def vae(
     colour: str = "rgb",
     precision_limit: float | None = None,
 ) -> VAE:
-    """A convolutional VAE; the defaults are the paper's."""
+    """A convolutional VAE; the defaults are those of the SCAN paper.
+
+    Args:
+        shape: (C, H, W) of the images.
+        latents: D.
+        widths: Channels after each halving convolution, from the image inwards.
+        hidden: Units of the fully connected layer.
+        activation: "relu" or "elu".
+        colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
+        precision_limit: Above 1: no posterior variance falls below its inverse. None for no limit.
+
+    Raises:
+        ValueError: For an unknown activation or colour space, or sizes that do not fit together.
+    """
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     return VAE(
         ConvEncoder(shape, latents, precision_limit=precision_limit, **size),
@@ -68,8 +81,8 @@ def vae(
 def layered_vae(
     shape: Sequence[int],
     *,
-    where: int = 12,
-    layers: int = 8,
+    mask_latents: int = 12,
+    components: int = 8,
     masks: str = "convolutional",
     widths: Sequence[int] = WIDTHS,
     hidden: int = 256,
@@ -77,18 +90,34 @@ def layered_vae(
     colour: str = "rgb",
     precision_limit: float | None = None,
 ) -> VAE:
-    """A VAE that paints in flat layers: the first `where` latents place them, the others colour them."""
+    """A VAE whose decoder composes flat components through masks (`vision.layered`).
+
+    Args:
+        shape: (C, H, W) of the images.
+        mask_latents: The number of latents of the masks; C further ones for each component are its colour.
+        components: L, the number of components.
+        masks: "convolutional", or "additive" for masks without interactions between their latents.
+        widths: Channels after each halving convolution, from the image inwards.
+        hidden: Units of the fully connected layers.
+        activation: "relu" or "elu".
+        colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
+        precision_limit: Above 1: no posterior variance of a mask latent falls below its inverse. None for no
+            limit.
+
+    Raises:
+        ValueError: For an unknown choice, or sizes that do not fit together.
+    """
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     channels, height, width = shape
-    placed = (layers, height, width)
+    of_masks = (components, height, width)
     kinds: dict[str, Callable[[], Decoder]] = {
-        "convolutional": lambda: ConvDecoder(placed, where, **size),
-        "additive": lambda: AdditiveMasks(placed, where),
+        "convolutional": lambda: ConvDecoder(of_masks, mask_latents, **size),
+        "additive": lambda: AdditiveMasks(of_masks, mask_latents),
     }
     decoder = LayeredDecoder(_choose(kinds, masks, "kind of masks")(), channels)
     encoder = ConvEncoder(shape, decoder.latents, precision_limit=precision_limit, **size)
     return VAE(
-        LayeredEncoder(encoder, where),
+        LayeredEncoder(encoder, mask_latents),
         decoder,
         _choose(COLOURS, colour, "colour space"),
     )
@@ -103,7 +132,19 @@ def dae(
     activation: str = "elu",
     colour: str = "rgb",
 ) -> DAE:
-    """A denoising autoencoder; the defaults are the paper's."""
+    """A denoising autoencoder; the defaults are those of the SCAN paper.
+
+    Args:
+        shape: (C, H, W) of the images.
+        code: Units of the bottleneck.
+        widths: Channels after each halving convolution, from the image inwards.
+        bound: "tanh" limits the code to (-1, 1), "linear" does not.
+        activation: "relu" or "elu".
+        colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
+
+    Raises:
+        ValueError: For an unknown choice, or sizes that do not fit together.
+    """
     return DAE(
         shape,
         code,
@@ -114,73 +155,62 @@ def dae(
     )
 
 
-KINDS: dict[str, Callable[..., VAE | DAE]] = {"vae": vae, "layered_vae": layered_vae, "dae": dae}
-
-PAPER_VAE = {
-    "latents": 32,
-    "widths": [32, 32, 64, 64],
-    "hidden": 256,
-    "activation": "relu",
-    "precision_limit": None,
-}
-PAPER_DAE = {"code": 100, "widths": [32, 32, 64, 64], "bound": "linear", "activation": "elu"}
-
-PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "vae": {
-        "paper": PAPER_VAE,
-        "paper-64": {**PAPER_VAE, "shape": [3, 64, 64]},
-        "paper-80": {**PAPER_VAE, "shape": [3, 80, 80]},
-    },
-    "layered_vae": {},
-    "dae": {
-        "paper": PAPER_DAE,
-        "paper-64": {**PAPER_DAE, "shape": [3, 64, 64]},
-        "paper-80": {**PAPER_DAE, "shape": [3, 80, 80]},
-        "miyosuda": {**PAPER_DAE, "bound": "tanh"},
-    },
+KINDS: dict[str, Callable[..., VAE | DAE]] = {
+    "convolutional": vae,
+    "layered": layered_vae,
+    "dae": dae,
 }
 
 
 def build(spec: Mapping[str, Any]) -> VAE | DAE:
-    """The model that a specification describes, with fresh weights.
+    """The model that a specification describes, with fresh weights from torch's global generator.
 
-    Raises ValueError for an unknown kind, preset, key or choice, with the nearest valid spelling.
+    Args:
+        spec: {"kind": a key of KINDS, "shape": [C, H, W]}, and further arguments of the constructor of that
+            kind.
+
+    Raises:
+        ValueError: For an unknown kind, key or choice, with the nearest valid spelling; for a value of
+            another type; for sizes that do not fit together.
     """
     full = resolve(spec)
     return KINDS[full.pop("kind")](**full)
 
 
 def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """The specification with its preset and every default written out, JSON-able."""
+    """The specification with every default filled in, JSON-able.
+
+    Args:
+        spec: As for `build`.
+
+    Raises:
+        ValueError: For an unknown kind or key, with the nearest valid spelling, and for a value of another
+            type.
+    """
     given = dict(spec)
     kind = given.pop("kind", None)
     constructor = _choose(KINDS, kind, "kind of model")
     parameters = inspect.signature(constructor).parameters
-    preset = given.pop("preset", None)
-    filled = {} if preset is None else _choose(PRESETS[kind], preset, f"preset for a {kind}")
     for key in given:
-        _choose(parameters, key, f"key for a {kind}")
-    defaults = {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if parameter.default is not parameter.empty
-    }
-    full = {"kind": kind, **defaults, **filled, **given}
-    if "shape" not in full:
-        raise ValueError(f"the specification of a {kind} needs a shape [C, H, W]")
-    for key, value in full.items():
+        _choose(parameters, key, f"key of kind {kind}")
+    if "shape" not in given:
+        raise ValueError(f"the specification of kind {kind} needs a shape [C, H, W]")
+    full = {"kind": kind}
+    for key, parameter in parameters.items():
+        value = given.get(key, parameter.default)
         _check_type(key, value, kind)
-    return {key: list(value) if isinstance(value, tuple) else value for key, value in full.items()}
+        full[key] = list(value) if isinstance(value, tuple) else value
+    return full
 
 
 def _check_type(key: str, value: Any, kind: str) -> None:
-    """Raise ValueError where a size is not a positive integer, or a list not one of these."""
+    """Raise ValueError for a size that is no positive integer, or a limit that is no number."""
     if key in SIZES and not _is_count(value):
-        raise ValueError(f"{key} of a {kind} is a positive integer, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a positive integer, got {reprlib.repr(value)}")
     if key in LISTS and not (isinstance(value, Sequence) and all(map(_is_count, value))):
-        raise ValueError(f"{key} of a {kind} is a list of positive integers, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a list of positive integers, got {reprlib.repr(value)}")
     if key == "precision_limit" and not (value is None or isinstance(value, int | float)):
-        raise ValueError(f"{key} of a {kind} is a number or null, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a number or null, got {reprlib.repr(value)}")
 
 
 def _is_count(value: object) -> bool:
@@ -189,13 +219,7 @@ def _is_count(value: object) -> bool:
 
 def _choose(choices: Mapping[str, Any], name: Any, what: str) -> Any:
     if not isinstance(name, str) or name not in choices:
-        raise ValueError(
-            f"unknown {what} {reprlib.repr(name)}{_suggestion(name, choices)}: "
-            f"choose from {', '.join(choices)}"
-        )
+        shown = reprlib.repr(name)
+        near = nearest(shown.strip("'"), choices)
+        raise ValueError(f"unknown {what} {shown}{near}: choose from {', '.join(choices)}")
     return choices[name]
-
-
-def _suggestion(name: Any, choices: Collection[str]) -> str:
-    close = difflib.get_close_matches(reprlib.repr(name).strip("'"), choices, n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""

@@ -1,18 +1,18 @@
 """Convolutional encoders and decoders for images of any (C, H, W), in the pattern of the SCAN paper.
 
-Every layer is a convolution of kernel 4, stride 2, padding 1, so a side of n pixels becomes floor(n / 2);
-the decoder mirrors it and adds one row or column back (`output_padding`) wherever a side was odd, hence its
-output has exactly the size of the input:
+Every layer is a convolution of kernel 4, stride 2, padding 1: a side of n pixels becomes floor(n / 2). The
+decoder mirrors it and adds one row or column back (`output_padding`) wherever a side was odd, so that its
+output has the size of the input:
 
     3x80x80 -> 32x40x40 -> 32x20x20 -> 64x10x10 -> 64x5x5 -> 256 -> 2 x 32     and back
 
 Source: Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, appendix A.1
 (widths 32, 32, 64, 64, fully connected 256; rectified linear units).
 
-Two choices are for speed. Weights and activations are kept in the channels-last layout, and the flattening
-between the convolutional and the fully connected part follows it, so that no copy is needed. Under autocast
-the layers run in bfloat16 save those that touch a code: eight bits of mantissa are too few for means whose
-posterior is narrow.
+Two choices are for speed. Weights and activations have the channels-last layout, and the flattening between
+the convolutional and the fully connected part follows it, so that no copy is needed. Under autocast the
+layers run in bfloat16 except those that read or write a code: eight bits of mantissa are too few for means
+whose posterior is narrow.
 """
 
 from __future__ import annotations
@@ -28,7 +28,6 @@ from torch.nn import functional
 from vision.gaussian import Gaussian
 
 Shape = tuple[int, int, int]
-Activation = Literal["relu", "elu"]
 Link = Literal["sigmoid", "identity"]
 
 WIDTHS = (32, 32, 64, 64)
@@ -61,9 +60,15 @@ class Decoder(nn.Module):
 
 
 class Convolutions(nn.Module):
-    """Halving convolutions, (B, C, H, W) -> (B, features).
+    """Convolutions that halve the sides, (B, C, H, W) -> (B, features).
 
-    Raises ValueError where the image is too small to be halved once per width.
+    Args:
+        shape: (C, H, W) of the images.
+        widths: Channels after each convolution, from the image inwards.
+        activation: "relu" or "elu".
+
+    Raises:
+        ValueError: For an image too small to be halved once per width, or an unknown activation.
     """
 
     def __init__(
@@ -89,9 +94,17 @@ class Convolutions(nn.Module):
 
 
 class Deconvolutions(nn.Module):
-    """Doubling transposed convolutions, (B, features) -> (B, C, H, W), the mirror of `Convolutions`.
+    """Transposed convolutions, (B, features) -> (B, C, H, W): `Convolutions` in reverse.
 
-    `widths` are the encoder's, from the image inwards. The last layer is linear: its output is logits.
+    The last layer is linear: its output is logits.
+
+    Args:
+        shape: (C, H, W) of the images.
+        widths: Those of the encoder, from the image inwards.
+        activation: "relu" or "elu".
+
+    Raises:
+        ValueError: As `Convolutions`.
     """
 
     def __init__(
@@ -122,9 +135,19 @@ class Deconvolutions(nn.Module):
 class ConvEncoder(Encoder):
     """Convolutions, one hidden layer, and the mean and log-variance of q(z|x).
 
-    The log-variance is bounded smoothly to (-16, 16), identity around 0, so that no first step can overflow.
-    With a `precision_limit` no posterior variance falls below 1 / precision_limit: then no latent can hide a
-    second factor in the fine structure of a first.
+    The log-variance is bounded smoothly to (-16, 16), so that no first step can overflow.
+
+    Args:
+        shape: (C, H, W) of the images.
+        latents: D.
+        widths: Channels after each convolution.
+        hidden: Units of the hidden layer.
+        activation: "relu" or "elu".
+        precision_limit: Above 1. No posterior variance falls below 1 / precision_limit, so that a latent
+            cannot encode a second factor in the fine structure of a first. None for no limit.
+
+    Raises:
+        ValueError: As `Convolutions`, and for a precision limit of 1 or less.
     """
 
     def __init__(
@@ -142,7 +165,7 @@ class ConvEncoder(Encoder):
             raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
         self.shape = image_shape(shape)
         self.latents = latents
-        self.least = None if precision_limit is None else -math.log(precision_limit)
+        self.min_logvar = None if precision_limit is None else -math.log(precision_limit)
         self.convolutions = Convolutions(shape, widths, activation)
         self.hidden = nn.Sequential(
             nn.Linear(self.convolutions.features, hidden), activation_layer(activation)
@@ -154,13 +177,24 @@ class ConvEncoder(Encoder):
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
         logvar = bounded(logvar)
-        if self.least is not None:
-            logvar = self.least + functional.softplus(logvar - self.least)
+        if self.min_logvar is not None:
+            logvar = self.min_logvar + functional.softplus(logvar - self.min_logvar)
         return Gaussian(mean, logvar)
 
 
 class ConvDecoder(Decoder):
-    """The encoder in reverse: codes (B, latents) to image logits (B, C, H, W)."""
+    """`ConvEncoder` in reverse: codes (B, latents) to image logits (B, C, H, W).
+
+    Args:
+        shape: (C, H, W) of the images.
+        latents: D.
+        widths: Those of the encoder, from the image inwards.
+        hidden: Units of the hidden layer.
+        activation: "relu" or "elu".
+
+    Raises:
+        ValueError: As `Convolutions`.
+    """
 
     def __init__(
         self,
@@ -188,25 +222,25 @@ class ConvDecoder(Decoder):
 
 
 def bounded(logvar: Tensor) -> Tensor:
-    """A log-variance brought smoothly into (-16, 16), same shape; the identity around 0."""
+    """A log-variance of any shape, mapped smoothly into (-16, 16); close to the identity around 0."""
     return LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
-    """`layer(h)` in float32 also where autocast is on around it."""
+    """`layer(h)` in float32, also inside of autocast."""
     with torch.autocast(h.device.type, enabled=False):
         return layer(h.float())
 
 
 def activation_layer(name: str) -> nn.Module:
-    """The activation of that name; ValueError names the choices."""
+    """The activation "relu" or "elu"; ValueError for another name."""
     if name not in _ACTIVATIONS:
         raise ValueError(f"unknown activation {name!r}: choose from {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[name]()
 
 
 def image_shape(shape: Sequence[int]) -> Shape:
-    """`shape` as a checked (C, H, W)."""
+    """`shape` as (C, H, W); ValueError unless it is three positive integers."""
     if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
         raise ValueError(f"an image shape is three positive integers (C, H, W), got {tuple(shape)}")
     channels, height, width = (int(n) for n in shape)

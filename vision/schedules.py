@@ -1,4 +1,4 @@
-"""Weights that change while training: functions of the step, without state.
+"""Schedules of weights: functions of the training step, without state.
 
 >>> beta = geometric(100.0, 1.0, start=0, end=1000)
 >>> [round(beta(step), 6) for step in (0, 500, 1000, 5000)]
@@ -19,13 +19,21 @@ def constant(value: float) -> Schedule:
 
 
 def linear(a: float, b: float, start: int, end: int) -> Schedule:
-    """`a` up to step `start`, `b` from step `end` on, a straight line between them."""
+    """`a` up to step `start`, `b` from step `end` on, linear between them.
+
+    Raises:
+        ValueError: Unless 0 <= start < end.
+    """
     progress = _progress(start, end)
     return lambda step: a + (b - a) * progress(step)
 
 
 def geometric(a: float, b: float, start: int, end: int) -> Schedule:
-    """`a` up to step `start`, `b` from step `end` on, changing by a constant factor per step between them."""
+    """`a` up to step `start`, `b` from step `end` on, changing by a constant factor per step between them.
+
+    Raises:
+        ValueError: Unless 0 <= start < end, and `a` and `b` are positive.
+    """
     if not (a > 0 and b > 0):
         raise ValueError(f"a geometric schedule needs positive ends, got {a} and {b}")
     progress = _progress(start, end)

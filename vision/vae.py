@@ -1,4 +1,4 @@
-"""The variational autoencoder: an encoder, a decoder, and the colour space between them and the world."""
+"""The variational autoencoder: an encoder, a decoder, and the colour space of their images."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from vision.networks import Decoder, Encoder
 class VAE(nn.Module):
     """A vision model with prior N(0, I): RGB images (B, C, H, W) in [0, 1] to Gaussian codes (B, D) and back.
 
-    Which objective trained it is none of its business, and its users need not know. Its codes are those of
-    encoder and decoder, shifted and scaled by `standardise`. Raises ValueError where encoder, decoder and
-    colour space do not fit together.
+    Its codes are those of encoder and decoder, shifted and scaled by `standardise`.
+
+    Args:
+        encoder: Images (B, C, H, W) in `colour` to q(z|x) over (B, D).
+        decoder: Codes (B, D) to images (B, C, H, W) in `colour`, logits or means according to its link.
+        colour: The colour space of both; RGB by default.
+
+    Raises:
+        ValueError: When the shapes or latents of encoder and decoder differ, or the colour space needs
+            another number of channels.
     """
 
     shift: Tensor
@@ -48,13 +55,16 @@ class VAE(nn.Module):
         return self.decode(self.encode(x).mean)
 
     def standardise(self, q: Gaussian) -> None:
-        """Choose the origin and the unit of every latent so that codes like q (N, D) have mean 0, variance 1.
+        """Shift and scale every latent so that the aggregate posterior q(z) has mean 0 and variance 1.
 
-        What is coded stays the same. But a bounded or a cheap latent may end up wider than the prior, or
-        beside it, and then samples of the prior, which is what SCAN takes an open attribute for, are not
-        what images look like. With q(z) the average of q(z|x) over the images,
+        Decoded images stay the same. Without it q(z) may be wider than the prior or beside it, as for latents
+        with a precision limit or a low KL weight; samples of the prior, which SCAN uses for open attributes,
+        are then unlike the codes of images. With q(z) the average of q(z|x) over the images,
 
             shift = E_q(z)[z] ,    scale^2 = Var_q(z)[z] = Var[mean] + E[variance] .
+
+        Args:
+            q: `encode` of N images, over (N, D).
         """
         scale = (q.mean.var(0, correction=0) + q.variance.mean(0)).sqrt()
         self.shift += self.scale * q.mean.mean(0)
@@ -70,6 +80,6 @@ class VAE(nn.Module):
 
 
 def check_channels(colour: Colour, shape: tuple[int, int, int]) -> None:
-    """Raise ValueError where a space of three channels meets an image with another number."""
+    """Raise ValueError for a colour space of three channels and images (C, H, W) with another number."""
     if not isinstance(colour, RGB) and shape[0] != 3:
         raise ValueError(f"colour space {type(colour).__name__} needs 3 channels, the images have {shape[0]}")

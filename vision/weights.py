@@ -1,11 +1,8 @@
 """The model file: safetensors, with the specification that rebuilds the module in its metadata.
 
-The one place in this package that touches files of models, because the format is part of what a model is. A
-file holds float32 weights, a format version, a JSON specification, and a digest of it all, so that a
+A file has float32 weights, a format version, a JSON specification and a digest of all of it, so that a
 truncated, altered or foreign file is refused by name instead of being misread. Nothing in it is executed on
-loading.
-
-Writing is atomic: a reader sees the old file or the new one, never half of it.
+loading, and it is written atomically (`vision.files`).
 """
 
 from __future__ import annotations
@@ -14,7 +11,6 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import safetensors
@@ -22,6 +18,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+
+from vision.files import write_bytes
 
 FORMAT = "scan-concepts"
 VERSION = 1
@@ -35,26 +33,34 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class WeightsError(ValueError):
-    """A model file that cannot be used; the message is one line that starts with its path."""
+    """A model file that cannot be used; the message is one line that begins with its path."""
 
 
 def save(path: str | os.PathLike[str], module: nn.Module, spec: Mapping[str, Any]) -> None:
-    """Write the state of `module` and its JSON-able specification to `path`.
+    """Write a model file.
 
-    Floating-point weights are stored as float32. Raises OSError, naming the path, where it cannot be
-    written, and TypeError for a specification that is not JSON-able.
+    Args:
+        path: The file, in a folder that exists; an old one is replaced.
+        module: Its state is stored, floating-point weights as float32.
+        spec: What `rebuild` builds the module from, JSON-able.
+
+    Raises:
+        OSError: Naming the path, where it cannot be written.
+        TypeError: For a specification that is not JSON-able.
     """
     state = {name: _stored(tensor) for name, tensor in module.state_dict().items()}
     about = {"version": VERSION, "spec": dict(spec), "sha256": _digest(state, spec)}
     # One entry only: safetensors writes several in random order, and equal models should give equal files.
     metadata = {FORMAT: json.dumps(about, sort_keys=True)}
-    write_atomically(path, safetensors.torch.save(state, metadata))
+    write_bytes(path, safetensors.torch.save(state, metadata))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state, on the CPU, and the specification in a file that `save` wrote.
+    """The state (tensors by name, on the CPU) and the specification in a file that `save` wrote.
 
-    Raises WeightsError for a file that is missing, truncated, altered, of another format version or not ours.
+    Raises:
+        WeightsError: For a file that is missing, truncated, altered, of another format version or of another
+            program, and for weights that are not finite.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise WeightsError(f"{path}: cannot be read (a folder, a pipe or a device)")
@@ -94,8 +100,9 @@ class _Unfilled(TorchFunctionMode):
 def without_memory(build: Callable[[], M]) -> M:
     """A module whose weights have shapes and no values, on torch's "meta" device.
 
-    Nothing is drawn there: the first normal variates on that device would import torch's compiler, which
-    takes seconds.
+    Args:
+        build: Makes the module. Weights are not drawn: the first normal variates on that device would import
+            torch's compiler, which takes seconds.
     """
     with torch.device("meta"), _Unfilled():
         return build()
@@ -107,12 +114,15 @@ def rebuild(
     """The module in a file that `save` wrote, on the CPU, and its specification.
 
     The module is first built without memory, and the shapes are compared, so that a specification of other or
-    of enormous sizes is refused before anything of that size exists.
+    of enormous sizes is refused before memory for it is used.
 
     Args:
+        path: The file.
         build: Makes the module of a specification.
 
-    Raises WeightsError as `load`, and for a specification that describes no module, or not these weights.
+    Raises:
+        WeightsError: As `load`, and for a specification that describes no module, or another than these
+            weights.
     """
     state, spec = load(path)
     try:
@@ -134,35 +144,6 @@ def rebuild(
     module = build(spec)
     module.load_state_dict(state)
     return module, spec
-
-
-def restore(path: str | os.PathLike[str], module: nn.Module) -> dict[str, Any]:
-    """Load the file's weights into `module`, which must have exactly these, and return the specification."""
-    state, spec = load(path)
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise WeightsError(f"{path}: the weights do not fit {type(module).__name__} ({reason})") from error
-    return spec
-
-
-def write_atomically(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replace the file at `path` by `data` in one step, also when killed or out of space half-way.
-
-    Raises OSError that names `path`; the old file, if any, is then untouched.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _stored(tensor: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
-"""The metrics of `scan metrics` by name, and how their scores are read. Imports nothing, so that help is
-instant; `vision.metrics` has the formulas, `docs/metrics.md` what fools each."""
+"""The metrics of `scan metrics` by name, and how their scores are read.
+
+It imports nothing, so that help is fast. `vision.metrics` has the formulas, `docs/metrics.md` the failures.
+"""
 
 from typing import NamedTuple
 
@@ -54,7 +56,9 @@ MEANINGS: dict[str, Meaning] = {
     "jemmig": Meaning("higher", "all spread and mixed", "one latent per factor, pure"),
     "dcimig": Meaning("higher", "no factor is held", "one latent per factor, pure"),
     "modularity": Meaning("higher", "latents mix factors (noise: ~0.6)", "one factor per latent"),
-    "modularity_live": Meaning("higher", "latents mix factors (dead ones left out)", "one factor per latent"),
+    "modularity_active": Meaning(
+        "higher", "latents mix factors (dead ones left out)", "one factor per latent"
+    ),
     "explicitness": Meaning("higher", "(chance is 0.5)", "factors linearly readable"),
     "sap": Meaning("higher", "no latent ahead of the next", "one latent predicts each factor"),
     "dci_disentanglement": Meaning("higher", "latents mix factors", "one factor per latent"),

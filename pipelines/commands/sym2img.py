@@ -44,7 +44,7 @@ def main(options: argparse.Namespace) -> None:
     concept = evaluate(expression)
     about = {
         "expression": options.expression,
-        "concept": dict(concept.items),
+        "concept": dict(concept.items()),
         "run": str(options.run),
         "seed": options.seed,
     }

@@ -168,7 +168,7 @@ def _scores(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, An
     scores = {
         "mig": float(mig_per_factor(codes, factors, bins=BINS).mean()),
         "modularity": modularity(codes, factors, bins=BINS),
-        "modularity_live": modularity(codes, factors, bins=BINS, active_only=True, active=active),
+        "modularity_active": modularity(codes, factors, bins=BINS, active_only=True, active=active),
         "sap": float(gaps(predicted, axis=0).mean()),
         "dci": {
             **{name: getattr(learned, name) for name in learned._fields if name != "importance"},

@@ -121,7 +121,7 @@ def lattice(graph: nx.DiGraph, pictures: Mapping[Concept, Tensor]) -> bytes:
             zoom = 62 / max(picture.shape[:2])
             box = OffsetImage(picture, zoom=zoom, interpolation="nearest", resample=False)
             axes.add_artist(AnnotationBbox(box, (x, y), frameon=False, pad=0))
-            label = "\n".join(f"{name}: {value}" for name, value in concept.items) or "anything"
+            label = "\n".join(f"{name}: {value}" for name, value in concept.items()) or "anything"
             behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
             axes.text(x, y - 0.26, label, ha="center", va="top", fontsize=7, linespacing=1.2, bbox=behind)
         return _png(figure)

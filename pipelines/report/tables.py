@@ -28,7 +28,7 @@ CODES = {
     "dci.completeness": "DCI completeness: one latent for each factor",
     "dci.disentanglement": "DCI disentanglement: one factor in each latent",
     "modularity": "modularity: one factor in each latent",
-    "modularity_live": "modularity of active latents",
+    "modularity_active": "modularity of active latents",
     "dci.informativeness_test": "DCI informativeness: the factors are there at all",
 }
 EXACT = "exact operators (yardstick)"

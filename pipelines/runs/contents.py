@@ -18,8 +18,8 @@ SHOWN = STAGES[:-1]
 """Those that the report shows."""
 FILES = (".lock", "config.yaml", "data.json", "report.html")
 NOTES = ("done.json", "inputs.json", "state", MODEL)
-DRAFT = re.compile(r"\.(?P<name>[\w.-]+\.(json|jsonl|yaml|html|png|safetensors)|state)\.\d+(\.tmp)?")
-"""Names of the drafts of `files.atomic` and `vision.weights.write_atomically`."""
+DRAFT = re.compile(r"\.(?P<name>[\w.-]+\.(json|jsonl|yaml|html|png|safetensors)|state)\.\d+")
+"""Names of the drafts of `vision.files.atomic`."""
 DISCARDED = re.compile(r"\.(" + "|".join(STAGES) + r")\.discarded")
 
 

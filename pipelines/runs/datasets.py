@@ -230,15 +230,15 @@ def _describe(
         "asked": dict(asked),
         "vocabulary": words.to_dict(),
         "splits": {
-            "held_out": [dict(concept.items) for concept in splits.held_out],
-            "held_out_pairs": [dict(concept.items) for concept in splits.held_out_pairs],
+            "held_out": [dict(concept.items()) for concept in splits.held_out],
+            "held_out_pairs": [dict(concept.items()) for concept in splits.held_out_pairs],
             "test_images": splits.test_images.tolist(),
-            "train_symbols": [dict(concept.items) for concept in splits.train_symbols],
-            "validation_symbols": [dict(concept.items) for concept in splits.validation_symbols],
-            "test_symbols": [dict(concept.items) for concept in splits.test_symbols],
+            "train_symbols": [dict(concept.items()) for concept in splits.train_symbols],
+            "validation_symbols": [dict(concept.items()) for concept in splits.validation_symbols],
+            "test_symbols": [dict(concept.items()) for concept in splits.test_symbols],
             "test_operators": [
-                {"op": op, "left": dict(left.items), "right": dict(right.items), "result": dict(result.items)}
-                for op, left, right, result in splits.test_operators
+                {"op": op, "left": dict(a.items()), "right": dict(b.items()), "result": dict(result.items())}
+                for op, a, b, result in splits.test_operators
             ],
         },
     }

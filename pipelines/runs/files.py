@@ -1,40 +1,31 @@
-"""Files that are whole or absent: atomic writes, JSON, hashes.
-
-A write goes to a draft in the same folder, is flushed to the disk and then takes the place of the old file in
-one step, so that a kill, a power cut or a full disk leaves the old file as it was.
-"""
+"""Files that are whole or absent: atomic writes (`vision.files`) with errors for a user, JSON, hashes."""
 
 import errno
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import vision.files
 from pipelines.errors import RunError
 from pipelines.runs import records
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a draft beside `path`; on success it replaces `path` at once, on failure nothing has changed.
+    """`vision.files.atomic` in a folder that is made where it is missing.
 
     Raises:
         RunError: When the folder cannot be written or the disk is full.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield draft
-        flush(draft)
-        os.replace(draft, path)
-        _flush_folder(path.parent)
+        with vision.files.atomic(path) as draft:
+            yield draft
     except OSError as error:
         raise RunError(f"cannot write {path}: {explain(error)}; what was finished before is kept") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def explain(error: OSError) -> str:
@@ -44,23 +35,6 @@ def explain(error: OSError) -> str:
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return "the folder is not writable"
     return (error.strerror or str(error)).lower()
-
-
-def flush(path: Path) -> None:
-    """Wait until a file is on the disk."""
-    with path.open("rb+") as file:  # Windows flushes only what is open for writing
-        os.fsync(file.fileno())
-
-
-def _flush_folder(path: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows opens no folders, and does without."""
-    if os.name == "nt":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def write_bytes(path: Path, content: bytes) -> None:

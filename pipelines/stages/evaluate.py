@@ -191,7 +191,7 @@ def _judge(run: RunFolder, judge: Judge, data: Data, seed: int, device: torch.de
 
 def _listing(scores: Scores, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
     columns = zip(concepts, scores.top1.tolist(), scores.strict.tolist(), strict=True)
-    return [{"concept": dict(c.items), "accuracy_top1": t, "accuracy_strict": s} for c, t, s in columns]
+    return [{"concept": dict(c.items()), "accuracy_top1": t, "accuracy_strict": s} for c, t, s in columns]
 
 
 def _per_operator(triples: Sequence[Triple], listed: Sequence[dict[str, Any]]) -> dict[str, float | None]:

@@ -132,7 +132,7 @@ def _listing(data: Data, pairs: Examples) -> dict[str, object]:
     return {
         "examples": [
             {
-                "concept": dict(concept.items),
+                "concept": dict(concept.items()),
                 "images": row[row >= 0].tolist(),
                 "rendered": int((row < 0).sum()),
             }

@@ -87,7 +87,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
     spec: dict[str, Any] = {
-        "kind": settings.kind,
+        "kind": {"vae": "convolutional", "layered_vae": "layered"}[settings.kind],
         "shape": list(shape),
         "widths": list(settings.widths),
         "hidden": settings.hidden,
@@ -96,7 +96,7 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
         "precision_limit": settings.precision_limit,
     }
     if settings.kind == "layered_vae":
-        spec |= {"where": settings.where, "layers": settings.layers, "masks": settings.masks}
+        spec |= {"mask_latents": settings.where, "components": settings.layers, "masks": settings.masks}
     elif settings.latents is not None:
         spec |= {"latents": settings.latents}
     return models.resolve(spec)

@@ -19,10 +19,11 @@ from tqdm import tqdm
 
 from pipelines import stopping
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.runs.files import explain, flush, read_lines, write_bytes
+from pipelines.runs.files import explain, read_lines, write_bytes
 from pipelines.training import checkpoint
 from pipelines.training.checkpoint import Modules, Optimisers, Progress
 from pipelines.training.updates import Update
+from vision.files import flush
 
 STATE, LOG = "state", "log.jsonl"
 """The files of a training in its folder."""

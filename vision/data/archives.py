@@ -1,7 +1,6 @@
-"""`.npz` files from anywhere: only the arrays that are asked for are read, and never a pickle.
+"""Untrusted `.npz` files: only the arrays that are asked for are read, and no pickles.
 
-What an array is made of stands in its header: object arrays and damaged ones are refused by name before a
-byte of them is read.
+Arrays of objects and damaged arrays are refused by their header, before their content is read.
 """
 
 from __future__ import annotations
@@ -39,8 +38,12 @@ _UNREADABLE = (
 )
 
 
-def read_arrays(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz` file whose names `wanted` accepts, in the order of the file.
+def read_arrays(path: str | os.PathLike[str], selected: Callable[[str], bool]) -> dict[str, np.ndarray]:
+    """Arrays of an `.npz` file by name, in the order of the file.
+
+    Args:
+        path: The file; "~" is expanded.
+        selected: Whether an array of this name is to be read.
 
     Raises:
         DataError: For a file that is absent, truncated, damaged, or not an archive, and for an array of
@@ -52,7 +55,7 @@ def read_arrays(path: str | os.PathLike[str], wanted: Callable[[str], bool]) -> 
             _check_kind(stream)
             with zipfile.ZipFile(stream) as archive:
                 members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                return {name: _read(archive, name, info) for name, info in members.items() if wanted(name)}
+                return {name: _read(archive, name, info) for name, info in members.items() if selected(name)}
     except DataError:
         raise
     except FileNotFoundError as error:
@@ -79,10 +82,14 @@ def names_of(path: str | os.PathLike[str]) -> list[str]:
 
 
 def words(array: np.ndarray, what: str) -> list[str]:
-    """A list of names (V,) as text: bytes are decoded from UTF-8, numbers spelt.
+    """An array of names as text: bytes are decoded from UTF-8, numbers written out.
+
+    Args:
+        array: (V,), of strings, bytes, booleans or integers.
+        what: What error messages call it.
 
     Raises:
-        DataError: Naming `what`, for another shape or for what cannot be a name.
+        DataError: For another shape or type, or bytes that are not UTF-8.
     """
     if array.ndim != 1 or array.dtype.kind not in "USiub":
         raise DataError(f"{what} must be a list of strings, got {array.dtype} {array.shape}")

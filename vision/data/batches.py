@@ -1,6 +1,6 @@
-"""Which images a training step sees: plain batches, pairs that differ in k factors, one factor that varies.
+"""Batches for a training step: plain, pairs that differ in k factors, batches in which one factor varies.
 
-Each is a function of (seed, step) to indices of images, so that a training which goes on needs no state of a
+Each is a function of (seed, step) to indices of images, so that a training can resume without the state of a
 generator. `plain` needs no factors. The other two find images by their factors in a fixed set: every
 (image, factor) is an integer, several images may have the same factors, and combinations may be missing.
 
@@ -25,7 +25,7 @@ from torch import Tensor
 from vision.data.images import DataError
 
 MOST_SETS = 200
-"""Sets of factors that `Pairs` prepares at most; each takes three integers an image."""
+"""Sets of factors that `Pairs` prepares at most; each takes three integers of memory an image."""
 MOST_GROUPS = 2**40
 """Numbers of groups before they are numbered anew."""
 ROUNDS = 8
@@ -33,10 +33,17 @@ ROUNDS = 8
 
 
 def plain(seed: int, step: int, n: int, batch: int, device: torch.device | str = "cpu") -> Tensor:
-    """Indices (batch,) int64 of the images of one step, out of `n`.
+    """Indices (batch,) int64 of the images of one step.
 
-    Batches are cut from a stream of permutations of range(n), one an epoch: within an epoch nothing is drawn
-    twice, and a batch may reach over the end of an epoch (or over several, when it is larger than n).
+    Batches are consecutive parts of a stream of permutations of range(n), one an epoch: within an epoch no
+    image occurs twice, and a batch may contain the end of an epoch (or of several, when it is larger than n).
+
+    Args:
+        seed: Of the permutations, at least 0.
+        step: From 0.
+        n: The number of images.
+        batch: How many indices.
+        device: Of the indices.
     """
     start, stop = step * batch, (step + 1) * batch
     parts = []
@@ -86,7 +93,14 @@ class Pairs:
                 raise DataError(f"no two images differ in exactly the factors {list(contexts.changed)}")
 
     def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> PairBatch:
-        """The pairs of one step."""
+        """The pairs of one step.
+
+        Args:
+            seed: At least 0.
+            step: From 0.
+            batch: How many pairs.
+            device: Of the results.
+        """
         rng = np.random.default_rng([seed, step])
         chosen = rng.integers(len(self.sets), size=batch)
         indices = np.empty((2, batch), dtype=np.int64)
@@ -128,7 +142,17 @@ class SingleFactor:
                 raise DataError(f"no two images differ in factor {contexts.changed[0]} alone")
 
     def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> FactorBatch:
-        """The batch of one step; ValueError for fewer than two images, which cannot vary."""
+        """The batch of one step.
+
+        Args:
+            seed: At least 0.
+            step: From 0.
+            batch: How many images, at least 2.
+            device: Of the indices.
+
+        Raises:
+            ValueError: For a smaller batch.
+        """
         if batch < 2:
             raise ValueError(f"one factor varies in a batch of at least 2 images, got {batch}")
         rng = np.random.default_rng([seed, step])

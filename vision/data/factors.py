@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -10,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from vision.data.images import DataError
+from vision.spelling import nearest
 
 MOST_VALUES = 256
 """A column with more distinct values than this is a measurement, not a factor."""
@@ -36,12 +36,17 @@ def factors(
     values: Mapping[str, Sequence[str]] | None = None,
     binary: Collection[str] = (),
 ) -> Factors:
-    """Name and number the columns (N,) of a table.
+    """Name and number the columns of a table.
 
-    A column that `values` names holds indices into its list. Any other holds the values themselves, numbers
-    or words, which are numbered in ascending order. A column declared `binary` must have exactly the two
-    values 0 and 1, no and yes, false and true, or -1 and 1, and becomes absent (0) or present (1). Raises
-    DataError naming the column.
+    Args:
+        columns: Each factor's column (N,) by name. It holds numbers or words, which are numbered in ascending
+            order, at most MOST_VALUES different ones.
+        values: The names of the values of the columns that hold indices instead.
+        binary: The columns that are absent (0) or present (1); they must have exactly the two values 0 and 1,
+            no and yes, false and true, or -1 and 1.
+
+    Raises:
+        DataError: Naming the column.
     """
     if not columns:
         raise DataError("no factors: name one column at least")
@@ -57,12 +62,6 @@ def factors(
         indices.append(index)
         value_names.append(names)
     return Factors(np.stack(indices, axis=1), tuple(columns), tuple(value_names))
-
-
-def nearest(name: str, choices: Collection[str]) -> str:
-    """ " (did you mean 'x'?)" for the choice closest to a misspelt name, or nothing."""
-    close = difflib.get_close_matches(name, list(choices), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
 
 
 def numbered(column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -117,8 +116,10 @@ def _distinct(name: str, column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
 
 
 def _decoded(words: np.ndarray) -> list[str]:
+    if words.dtype.kind != "S":
+        return list(words.tolist())
     try:
-        return [word.decode("utf-8") if isinstance(word, bytes) else word for word in words.tolist()]
+        return [word.decode("utf-8") for word in words.tolist()]
     except UnicodeDecodeError as error:
         raise DataError("has bytes that are not UTF-8") from error
 

@@ -3,7 +3,7 @@
     file,colour,shape,glasses
     0001.png,red,cup,yes
 
-Everything that is wrong with the files and the table is collected and told at once, in one line.
+All problems of the files and the table are collected and reported in one line.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vision.data.factors import factors, nearest
+from vision.data.factors import factors
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import is_inside
 from vision.data.pictures import read_picture
 from vision.data.tables import Problems, Table, hint, quoted, read_table
+from vision.spelling import nearest
 
 
 def load_folder(
@@ -124,20 +125,20 @@ def _read_images(
     problems: Problems,
 ) -> Tensor:
     """uint8 (N, C, H, W); rows of images with a problem, which is noted, stay black."""
-    wanted = (size, size) if isinstance(size, int) else size
+    target = (size, size) if isinstance(size, int) else size
     images: Tensor | None = None
     for i, file in enumerate(files):
         try:
-            pixels, found = read_picture(folder / file, channels, wanted if resize else None)
+            pixels, found = read_picture(folder / file, channels, target if resize else None)
         except FileNotFoundError:
             problems.add("missing files", file)
             continue
         except DataError as error:
             problems.add("unreadable or truncated files", f"{file}: {error}")
             continue
-        wanted = found if wanted is None else wanted
-        if tuple(pixels.shape[1:]) != wanted:
-            problems.add(f"images that are not {wanted[0]}x{wanted[1]}", f"{file} is {found[0]}x{found[1]}")
+        target = found if target is None else target
+        if tuple(pixels.shape[1:]) != target:
+            problems.add(f"images that are not {target[0]}x{target[1]}", f"{file} is {found[0]}x{found[1]}")
             continue
         if images is None:
             images = torch.zeros((len(files), *pixels.shape), dtype=torch.uint8)

@@ -1,7 +1,7 @@
-"""A data set: images as bytes, what is in them as integers, and what the integers are called.
+"""A data set: images as bytes, their factors as integers, and the names of both.
 
-Images stay uint8 until a batch is drawn, a quarter of the memory of float32; `to_unit` is the way into the
-networks and `to_bytes` the way back.
+Images stay uint8 until a batch is drawn, a quarter of the memory of float32; `to_unit` converts them for the
+networks and `to_bytes` back.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class DataError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class ImageSet:
-    """N images, the indices of their A factors, and the names of both; DataError where these contradict.
+    """N images, the indices of their A factors, and the names of factors and values.
 
-    A factor in `binary` is an attribute that is present (1) or absent (0) and may be mentioned or not; any
-    other is a block of mutually exclusive values. Where the images are rendered, `render` draws any other
-    combination.
+    Raises:
+        DataError: For another shape or type of images or factors, an index out of its range, a name that
+            occurs twice, or `binary` and `colours` that do not fit the factors.
     """
 
     images: Tensor
@@ -38,12 +38,18 @@ class ImageSet:
     factors: np.ndarray
     """int64 (N, A); column a indexes `value_names[a]`."""
     names: tuple[str, ...]
+    """Of the factors (A,)."""
     value_names: tuple[tuple[str, ...], ...]
+    """Of each factor's values."""
     binary: tuple[str, ...] = ()
+    """Names of the factors that are attributes, absent (0) or present (1), which may be mentioned or not; any
+    other factor is a block of mutually exclusive values."""
     name: str = ""
+    """Of the set."""
     source: str = ""
     licence: str = ""
     render: Renderer | None = None
+    """Renders images of any combination; None for a stored set."""
     colours: Mapping[str, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
     """Of factors whose values are colours: the RGB of each value, 0 to 255."""
 
@@ -93,7 +99,11 @@ class ImageSet:
         return tuple(len(values) for values in self.value_names)
 
     def subset(self, mask: np.ndarray) -> ImageSet:
-        """The images where a boolean mask (N,) is True, or those at an array of indices, in that order."""
+        """Some of the images.
+
+        Args:
+            mask: Booleans (N,), or integers (M,) in 0..N-1: the indices of the images, in their order.
+        """
         index = np.asarray(mask)
         index = np.flatnonzero(index) if index.dtype == bool else index
         return replace(self, images=self.images[torch.from_numpy(index)], factors=self.factors[index])
@@ -124,9 +134,11 @@ class ImageSet:
         return replace(self, images=self.render(factors, rng), factors=factors)
 
     def resized(self, size: int | tuple[int, int]) -> ImageSet:
-        """The same set at a side or (height, width), each pixel the average of its area; no longer rendered.
+        """The set at another size, each pixel the average of its area, without `render`.
 
-        Images of other proportions are cropped about their centre first.
+        Args:
+            size: The side or (height, width) in pixels. Images of other proportions are first cropped about
+                their centre.
         """
         height, width = (size, size) if isinstance(size, int) else size
         whole = self.images.shape[2:]

@@ -5,9 +5,9 @@
     factor_names     (A,) strings; also called `attribute_names`
     values_NAME      (V,) strings, the names of the values of factor NAME, where its column holds indices
 
-The names may lie in a JSON file instead, {"factor_names": [...], "values": {NAME: [...]}}, with `source`
-and `licence` if you like. It is found beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else
-`sprites.json`. Names that are bytes are read as UTF-8. A factor without named values is named by its values.
+The names may be in a JSON file instead, {"factor_names": [...], "values": {NAME: [...]}}, optionally with
+`source` and `licence`, beside the images: for `sprites_8000.npz`, `sprites_8000.json`, else `sprites.json`.
+Names that are bytes are read as UTF-8. A factor without named values is named by its values.
 """
 
 from __future__ import annotations
@@ -40,11 +40,16 @@ def load_npz(
     *,
     binary: Collection[str] = (),
 ) -> ImageSet:
-    """The data set in an `.npz` file, with the names in the JSON file `names` or found as described above.
+    """Read the data set in an `.npz` file of the layout that the module describes.
 
-    `binary` lists the attributes that are present or absent rather than one of several values. Raises
-    DataError, one line that names the file, for anything that is missing, truncated, of the wrong shape or
-    type, or unnamed.
+    Args:
+        path: The file; "~" is expanded.
+        names: The JSON file of names; by default found as the module describes.
+        binary: The factors that are attributes, present or absent, rather than one of several values.
+
+    Raises:
+        DataError: One line that names the file, for anything that is missing, truncated, of the wrong shape
+            or type, or unnamed.
     """
     path = Path(path).expanduser()
     try:
@@ -132,14 +137,11 @@ def _read_names(path: Path) -> dict[str, Any]:
     for key in ("source", "licence"):
         if not isinstance(described.get(key, ""), str):
             raise DataError(f"{key} in {path} must be a string")
-    return {
-        **described,
-        "factor_names": [_spelt(name, f"factor_names in {path}") for name in described["factor_names"]],
-        "values": {
-            name: [_spelt(value, f"the values of {name!r} in {path}") for value in found]
-            for name, found in values.items()
-        },
-    }
+    titles = [_spelt(name, f"factor_names in {path}") for name in described["factor_names"]]
+    spelt: dict[str, list[str]] = {}
+    for name, found in values.items():
+        spelt[name] = [_spelt(value, f"the values of {name!r} in {path}") for value in found]
+    return {**described, "factor_names": titles, "values": spelt}
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

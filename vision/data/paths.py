@@ -1,4 +1,4 @@
-"""Which files are opened: regular ones only, and those that a table names only inside their folder."""
+"""Checks of paths: regular files only, and files that a table names only inside their folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from vision.data.images import DataError
 
 
 def regular(path: str | os.PathLike[str]) -> Path:
-    """The path of a regular file, "~" expanded; a pipe or a device is not opened, for that may never end.
+    """The path of a regular file, "~" expanded; reading a pipe or a device might never end.
 
     Raises:
         FileNotFoundError: When there is nothing.
@@ -31,6 +31,10 @@ def regular(path: str | os.PathLike[str]) -> Path:
 
 
 def is_inside(folder: str, path: str | os.PathLike[str]) -> bool:
-    """Whether a path lies in a folder, which is a real path already, once ".." and symbolic links in it are
-    followed."""
+    """Whether a path is inside of a folder after ".." and symbolic links in the path are resolved.
+
+    Args:
+        folder: A path without symbolic links (`os.path.realpath`).
+        path: The path.
+    """
     return os.path.realpath(path).startswith(folder.rstrip(os.sep) + os.sep)

@@ -1,4 +1,4 @@
-"""Picture files of any common kind as 8-bit pixels: the one reader for folders of images and single images.
+"""Picture files of any common kind as 8-bit pixels, for folders of images and single images.
 
     orientation   as the EXIF tag says
     transparency  laid over black
@@ -27,7 +27,7 @@ from vision.data.images import DataError
 from vision.data.paths import regular
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
-"""All are pixels: Pillow hands others, such as EPS, to programs that execute what is in them."""
+"""Raster formats; other formats, such as EPS, are programs, which Pillow would execute."""
 MOST_PIXELS = 100_000_000
 QUOTED = 200
 """Characters that an error quotes of a decoder's own message, at most."""

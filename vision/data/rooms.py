@@ -1,7 +1,8 @@
-r"""The rooms: a stand-in for the DeepMind Lab rooms of SCAN (Higgins et al., ICLR 2018), never released.
+r"""The rooms: a rendered replacement for the DeepMind Lab rooms of SCAN (Higgins et al., ICLR 2018), which
+were not released.
 
-A camera stands still in a room and turns its head. It sees the sky, three walls of one colour, a floor, and
-one object that rests on it. Four factors are named: wall, floor and object colour (16 each) and the object
+A camera that rotates about the vertical axis sees the sky, three walls of one colour, a floor, and one object
+that rests on it. Four factors are named: wall, floor and object colour (16 each) and the object
 (3), so 12,288 visible combinations. Four nuisances are not: camera yaw, object rotation about the vertical
 axis, and the object's position on the floor (the spawn animation).
 
@@ -11,9 +12,8 @@ one wall at one distance ``t`` along its ray, and with eye height ``e`` and wall
     floor below  v = -e / t,      sky above  v = (h - e) / t,
 
 which gives the fraction of each pixel that is floor, wall and sky in closed form. Objects are unions of boxes
-and elliptic cylinders, intersected analytically by ``SAMPLES``\ :sup:`2` rays a pixel in a window around the
-object. A ray's horizontal part depends on its column alone and its vertical part on its row alone, so nearly
-all of the arithmetic is one-dimensional and broadcast.
+and elliptic cylinders, intersected by SAMPLES^2 rays a pixel in a window around the object
+(`vision.data.solids`).
 """
 
 import math
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from vision.data.images import ImageSet
+from vision.data.solids import OBJECTS, draw
 
 PALETTE = {
     "white": (245, 245, 245),
@@ -49,29 +50,26 @@ VALUES = (tuple(PALETTE), tuple(PALETTE), tuple(PALETTE), SHAPES)
 SIZES = tuple(len(values) for values in VALUES)
 
 SKY = (0.70, 0.84, 0.97)
-WOOD, LEATHER = (0.80, 0.65, 0.42), (0.25, 0.22, 0.20)
 WALL_SHADES = (0.80, 1.0, 0.90)  # left, back, right
 EYE, WALL_HEIGHT, HALF_WIDTH, DEPTH = 1.0, 2.4, 1.9, 4.2
 HALF_VIEW = 0.62  # tangent of half the field of view
 SHIFT = 0.12  # the image plane lies this much below the horizon, for more floor than sky
 LIGHT = (-0.45, 0.75, -0.48)  # towards the light, unit length
-AMBIENT = 0.72
+SCALE = 0.70  # of objects, in room units
 SAMPLES = 2  # rays a pixel, per side
 
 
-Vector = tuple[Tensor, ...]
-
-
 class Nuisances(NamedTuple):
-    """What varies without a name: ``(N,)`` arrays.
-
-    yaw, rotation: radians; across, away: the object's place on the floor, in room units.
-    """
+    """What varies between images beside the factors: arrays (N,)."""
 
     yaw: np.ndarray
+    """Of the camera, in radians."""
     rotation: np.ndarray
+    """Of the object, in radians."""
     across: np.ndarray
+    """The object's position to the right, in room units."""
     away: np.ndarray
+    """The object's distance along the view, in room units."""
 
 
 RANGES = Nuisances(
@@ -83,93 +81,8 @@ RANGES = Nuisances(
 
 
 def sample_nuisances(n: int, rng: np.random.Generator) -> Nuisances:
-    """``n`` draws, uniform over ``RANGES``."""
+    """`n` draws, uniform over RANGES."""
     return Nuisances(*(rng.uniform(low, high, n).astype(np.float32) for low, high in RANGES))
-
-
-class Solid(NamedTuple):
-    """A primitive of an object: a box, or an elliptic cylinder about the y or the z axis."""
-
-    kind: str
-    centre: tuple[float, float, float]
-    half: tuple[float, float, float]
-    paint: tuple[float, float, float] | None = None
-
-
-OBJECTS: dict[str, tuple[Solid, ...]] = {
-    "hat": (
-        Solid("y", (0.0, 0.09, 0.0), (1.10, 0.09, 0.80)),
-        Solid("y", (0.0, 0.60, 0.0), (0.66, 0.52, 0.48)),
-    ),
-    "ice lolly": (
-        Solid("y", (0.0, 0.25, 0.0), (0.11, 0.25, 0.11), WOOD),
-        Solid("box", (0.0, 0.93, 0.0), (0.56, 0.50, 0.24)),
-        Solid("z", (0.0, 1.43, 0.0), (0.56, 0.50, 0.24)),
-    ),
-    "suitcase": (
-        Solid("box", (0.0, 0.52, 0.0), (0.88, 0.52, 0.30)),
-        Solid("box", (0.0, 1.15, 0.0), (0.26, 0.11, 0.08), LEATHER),
-    ),
-}
-SCALE = 0.70
-
-
-def _slab(origin: Tensor, direction: Tensor, half: float) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave the slab ``|coordinate| <= half``."""
-    inverse = 1.0 / torch.where(direction.abs() < 1e-6, 1e-6, direction)
-    middle, reach = -origin * inverse, inverse.abs() * half
-    return middle - reach, middle + reach
-
-
-def _tube(origin: Vector, direction: Vector, half: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Where rays enter and leave an infinite elliptic cylinder; an empty interval where they miss it."""
-    o_1, o_2, d_1, d_2 = (
-        origin[0] / half[0],
-        origin[1] / half[1],
-        direction[0] / half[0],
-        direction[1] / half[1],
-    )
-    a, b = d_1 * d_1 + d_2 * d_2, o_1 * d_1 + o_2 * d_2
-    root = b * b - a * (o_1 * o_1 + o_2 * o_2 - 1.0)
-    middle, reach = -b / a, root.clamp_min(0).sqrt() / a
-    return torch.where(root > 0, middle - reach, math.inf), middle + reach
-
-
-def _enter(solid: Solid, origin: Vector, direction: Vector, light: Vector) -> tuple[Tensor, Tensor]:
-    """Distance at which rays enter a solid (infinite where they miss it), cosine to the light there."""
-    o, d, half = [c - centre for c, centre in zip(origin, solid.centre, strict=True)], direction, solid.half
-    slabs = [_slab(o[k], d[k], half[k]) for k in range(3)]
-    facing = [-torch.sign(d[k]) * light[k] for k in range(3)]
-    if solid.kind == "box":
-        (near, far), cosine, caps = slabs[0], facing[0], [2, 1]
-    else:
-        i, j, caps = (0, 2, [1]) if solid.kind == "y" else (0, 1, [2])
-        near, far = _tube((o[i], o[j]), (d[i], d[j]), (half[i], half[j]))
-        n_i, n_j = (o[i] + near * d[i]) / half[i] ** 2, (o[j] + near * d[j]) / half[j] ** 2
-        cosine = (n_i * light[i] + n_j * light[j]) * (n_i * n_i + n_j * n_j).clamp_min(1e-9).rsqrt()
-    for k in caps:
-        cosine = torch.where(slabs[k][0] > near, facing[k], cosine)
-        near, far = torch.maximum(near, slabs[k][0]), torch.minimum(far, slabs[k][1])
-    return torch.where(near < far, near, math.inf), cosine
-
-
-def _draw(
-    shape: str, colour: Tensor, origin: Vector, direction: Vector, light: Vector
-) -> tuple[Tensor, Tensor]:
-    """Shaded colour (B, 3, rows, columns), black where rays miss the object, and where they hit it."""
-    hits = [_enter(solid, origin, direction, light) for solid in OBJECTS[shape]]
-    nearest, which = torch.stack(torch.broadcast_tensors(*(t for t, _ in hits))).min(0)
-    hit = torch.isfinite(nearest)
-    cosine = torch.stack(torch.broadcast_tensors(nearest, *(c for _, c in hits)))[1:].gather(0, which[None])[
-        0
-    ]
-    brightness = (AMBIENT + (1 - AMBIENT) * cosine.nan_to_num().clamp(0, 1)) * hit
-    rgb = colour[:, :, None, None] * brightness[:, None]
-    for index, solid in enumerate(OBJECTS[shape]):
-        if solid.paint is not None:
-            paint = torch.tensor(solid.paint)[None, :, None, None] * brightness[:, None]
-            rgb = torch.where((which == index)[:, None], paint, rgb)
-    return rgb, hit
 
 
 def _backdrop(wall: Tensor, floor: Tensor, yaw: Tensor, size: int) -> Tensor:
@@ -204,11 +117,9 @@ class Window(NamedTuple):
 
 def _window(shape: str, size: int, bearing: Tensor, distance: Tensor) -> Window:
     """Bounds of an object seen at these bearings (B,), from its bounding cylinder."""
-    radius = SCALE * max(
-        math.hypot(s.half[0], s.half[2]) if s.kind == "box" else max(s.half[0], s.half[2])
-        for s in OBJECTS[shape]
-    )
-    height = SCALE * max(s.centre[1] + s.half[1] for s in OBJECTS[shape])
+    solids = OBJECTS[shape]
+    radius = SCALE * max(solid.radius for solid in solids)
+    height = SCALE * max(solid.centre[1] + solid.half[1] for solid in solids)
     near, far = float(RANGES.away[0]) - radius, math.hypot(RANGES.away[1], RANGES.across[1]) + radius
     highest, lowest = max((height - EYE) / near, (height - EYE) / far), -EYE / near
     pixels = size / 2 / HALF_VIEW
@@ -247,7 +158,7 @@ def _render(shape: str, factors: Tensor, nuisances: Nuisances, size: int) -> Ten
     l_x, l_z = turned(torch.tensor(LIGHT[0]), torch.tensor(LIGHT[2]), rotation)
     eye, height = torch.tensor(EYE / SCALE), torch.tensor(LIGHT[1])
     origin, direction = (o_x / SCALE, eye, o_z / SCALE), (d_x / SCALE, v[:, None] / SCALE, d_z / SCALE)
-    rgb, hit = _draw(shape, colour, origin, direction, (l_x, height, l_z))
+    rgb, hit = draw(OBJECTS[shape], colour, origin, direction, (l_x, height, l_z))
     rgb, hit = _pool(rgb), _pool(hit.float())[:, None]
     place = (first[:, None] + torch.arange(width))[:, None, None].expand(-1, 3, bottom - top, -1)
     part = image[:, :, top:bottom]
@@ -265,16 +176,16 @@ def render(factors: np.ndarray, nuisances: Nuisances, size: int = 64, chunk: int
     """Render rooms.
 
     Args:
-        factors: ``(N, 4)`` indices of wall, floor, object colour and shape.
-        nuisances: ``N`` of each.
-        size: height and width in pixels.
-        chunk: images rendered at a time, few enough to stay in cache.
+        factors: Indices (N, 4) of wall, floor, object colour and shape.
+        nuisances: N of each.
+        size: Height and width in pixels.
+        chunk: Images rendered at a time, few enough to stay in cache.
 
     Returns:
-        uint8 images ``(N, 3, size, size)``.
+        Images (N, 3, size, size) uint8.
 
     Raises:
-        ValueError: a factor index out of range, or lengths that differ.
+        ValueError: For a factor index out of range, or lengths that differ.
     """
     factors = np.asarray(factors)
     if factors.ndim != 2 or factors.shape[1] != len(SIZES) or (factors < 0).any() or (factors >= SIZES).any():
@@ -296,9 +207,12 @@ def render(factors: np.ndarray, nuisances: Nuisances, size: int = 64, chunk: int
 
 
 def rooms(n: int, *, size: int = 64, rng: np.random.Generator) -> ImageSet:
-    """``n`` rooms of ``size`` x ``size`` pixels, factors and nuisances uniform.
+    """A set of rooms with uniform factors and nuisances, which also renders any other combination.
 
-    The same generator state gives the same images; the set renders any other combination on demand.
+    Args:
+        n: The number of images.
+        size: Height and width in pixels.
+        rng: Source of factors and nuisances.
     """
 
     def draw(factors: np.ndarray, rng: np.random.Generator) -> Tensor:

@@ -42,11 +42,21 @@ class Problems:
         self.found: dict[str, list[str]] = {}
 
     def add(self, kind: str, culprit: str) -> None:
-        """Note one more of a kind."""
+        """Add a problem.
+
+        Args:
+            kind: A plural noun, such as "missing files".
+            culprit: Where it is.
+        """
         self.found.setdefault(kind, []).append(culprit)
 
     def raise_any(self, table: Path, rows: int) -> None:
-        """Raise a DataError of one line, when there is anything to say."""
+        """Raise a DataError of one line if there are problems.
+
+        Args:
+            table: The path of the table.
+            rows: The number of its rows.
+        """
         if not self.found:
             return
         parts = []
@@ -66,7 +76,7 @@ class Table(NamedTuple):
     lines: list[int]
     """Where in the file each of these begins, from 1."""
     problems: Problems
-    """Holds the other rows; who reads the table raises them, with what else there is to say."""
+    """The other rows; the reader of the table adds its own problems and raises all of them."""
     binary: tuple[str, ...] = ()
     """Columns that the format declares to be present (1) or absent (-1)."""
 
@@ -110,7 +120,7 @@ def number(cell: str) -> float | None:
 
 
 def hint(cell: str) -> str:
-    """What to do about a cell that should be a number, where that is known.
+    """For an error message: how to write a cell that is no number, or "" where that is not known.
 
     >>> hint("0,5")
     ' (a decimal comma: write 0.5)'
@@ -126,7 +136,11 @@ def quoted(cell: str) -> str:
 
 
 def read_table(path: str | os.PathLike[str], file_column: str = "file") -> Table:
-    """Read a table as the module describes; `file_column` names the first column of CelebA's list.
+    """Read a table as the module describes.
+
+    Args:
+        path: The file; "~" is expanded.
+        file_column: The name of the first column of CelebA's list, which has none.
 
     Raises:
         DataError: One line that names the file, for one that is absent, empty, not text in UTF-8, separated
@@ -148,7 +162,9 @@ def read_table(path: str | os.PathLike[str], file_column: str = "file") -> Table
             kind = f"lines without exactly {len(names)} cells{_ragged_hint(names, cells)}"
             problems.add(kind, f"line {line} has {len(cells)}")
     kept = _kept_columns(path, names, [cells for _, cells in whole])
-    columns = {names[place]: [sys.intern(cells[place]) for _, cells in whole] for place in kept}
+    columns: dict[str, list[str]] = {}
+    for index in kept:
+        columns[names[index]] = [sys.intern(cells[index]) for _, cells in whole]
     binary = tuple(columns)[1:] if celeba else ()
     return Table(path, columns, [line for line, _ in whole], problems, binary)
 
@@ -255,7 +271,7 @@ def _ragged_hint(names: Sequence[str], cells: Sequence[str]) -> str:
 
 
 def _kept_columns(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The places of the columns with a name of their own."""
+    """The indices of the columns that have a name."""
     kept = []
     for column, name in enumerate(names):
         if not _NAMELESS.fullmatch(name):
@@ -265,7 +281,8 @@ def _kept_columns(path: Path, names: Sequence[str], rows: Sequence[Sequence[str]
         is_index = all(cell.isdecimal() for cell in cells) and len(set(cells)) == len(cells)
         if not is_index and any(cells):
             raise DataError(f"{path}: column {column + 1} of the header has no name")
-    twice = [name for name, count in Counter(names[column] for column in kept).items() if count > 1]
+    counts = Counter(names[column] for column in kept)
+    twice = [name for name, count in counts.items() if count > 1]
     if twice:
         raise DataError(f"{path}: column {quoted(twice[0])} occurs twice")
     return kept

@@ -1,15 +1,14 @@
-"""Disentanglement metrics: functions of codes (N, D) and factors (N, K) that know no data set, model or
-config.
+"""Disentanglement metrics: functions of codes (N, D) and factors (N, K).
 
     from vision.metrics import dci, mig
     mig(codes, factors), dci(codes, factors).disentanglement
 
 Codes and factors are numpy arrays, torch tensors, data frames or lists; a single factor may be (N,). Metrics
 that predict factors take a test part (M, D), (M, K) as third and fourth argument; without it a third of the
-points is drawn to test on. Malformed arrays raise `MetricError`, a ValueError. `docs/metrics.md` says which
-metric answers which question, and what fools each.
+points is drawn to test on. Malformed arrays raise `MetricError`, a ValueError. `docs/metrics.md` compares the
+metrics and names the failures of each.
 
-Importing this package imports no torch: `mig_sampled` is loaded when it is first asked for.
+Importing this package imports no torch: `mig_sampled` is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any

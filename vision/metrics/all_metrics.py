@@ -1,4 +1,4 @@
-"""Every metric of two fixed arrays by name.
+"""All metrics of fixed codes and factors (no interventions), by name.
 
 scores = {}
 for metric in ALL_METRICS.values():
@@ -22,7 +22,7 @@ from vision.metrics.sap import sap
 
 
 class Parts(NamedTuple):
-    """The points to fit on and to test on, and what some of the metrics take besides."""
+    """The arguments of the metrics: the points to fit on and to test on, a seed, the active latents."""
 
     codes: Floats
     """(N, D)."""
@@ -35,10 +35,10 @@ class Parts(NamedTuple):
     seed: int = 0
     """Of the learners and draws; at least 0."""
     active: Booleans | None = None
-    """(D,): the latents that differ from their prior, None where that is not known.
+    """(D,): the latents whose posteriors differ from the prior; None counts all that vary.
 
-    The codes of a VAE do not show it (see `modularity`). Read by the scores that average over latents:
-    mig_sup, modularity_live, irs.
+    Used by the scores that average over latents: mig_sup, modularity_active, irs. The codes of a VAE alone do
+    not show which latents are active (see `modularity`).
     """
 
 
@@ -48,7 +48,7 @@ Scores = dict[str, float]
 def _modularity(parts: Parts) -> Scores:
     return {
         "modularity": modularity(parts.codes, parts.factors),
-        "modularity_live": modularity(parts.codes, parts.factors, active_only=True, active=parts.active),
+        "modularity_active": modularity(parts.codes, parts.factors, active_only=True, active=parts.active),
     }
 
 
@@ -103,4 +103,7 @@ ALL_METRICS: dict[str, Callable[[Parts], Scores]] = {
     "unsupervised": _unsupervised,
     "downstream": _downstream,
 }
-"""Each takes the parts and returns its scores by name; raises `MetricError` where they cannot be scored."""
+"""Functions of the parts that return one score or several by name.
+
+Each raises `MetricError` where its arrays cannot be scored.
+"""

@@ -94,7 +94,15 @@ def _unboxed(array: NDArray[np.object_], name: str) -> NDArray[Any]:
 
 
 def real(values: Any, name: str) -> Floats:
-    """Return `values` as finite float64 of any shape; raises `MetricError` where that would change them.
+    """Return `values` as finite float64 of any shape.
+
+    Args:
+        values: As for `numbers`, at most MAX_CODE in absolute value.
+        name: What error messages call it.
+
+    Raises:
+        MetricError: As `numbers`; for integers of 2^53 or more, and for numbers that are not finite or too
+            large.
 
     >>> real([0.5, float("inf")], "kl")
     Traceback (most recent call last):
@@ -132,9 +140,11 @@ def centred(array: Floats) -> Floats:
 
 
 def standardised(array: Floats, *others: Floats) -> tuple[Floats, ...]:
-    """Subtract each column's mean in `array` from it and divide by its deviation there; `others` likewise.
+    """Standardise columns; those that are constant in `array` become 0 in all parts.
 
-    Columns that are constant in `array` become 0 in all of them.
+    Args:
+        array: (N, D), whose means and standard deviations are used.
+        others: Further parts (M, D), which are shifted and scaled alike.
     """
     origin = array[0]
     offset = array - origin
@@ -150,10 +160,14 @@ def dense(values: Integers) -> tuple[Integers, int]:
 
 
 def above_minimum(values: Integers, least: Integers | None = None) -> Floats:
-    """Subtract `least` (K,), by default the column's minimum, from integers (N, K); as float64.
+    """Subtract each column's minimum from integers and return float64 (N, K).
 
     For correlations and regressions, which do not depend on an offset: integers above 2^53 would lose their
     last digits as float64.
+
+    Args:
+        values: (N, K).
+        least: (K,), what to subtract in place of the minimum.
     """
     floor = values.min(0) if least is None else least
     above = (values - floor).view(np.uint64).astype(np.float64)  # the difference may take all 64 bits

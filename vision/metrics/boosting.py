@@ -1,5 +1,5 @@
-"""Gradient-boosted trees with the definition of scikit-learn's `GradientBoostingClassifier()`, for all
-factors of a code at once.
+"""Gradient-boosted trees as scikit-learn's `GradientBoostingClassifier()` defines them, for all factors at
+once.
 
 The learner of DCI: 100 stages, learning rate 0.1, depth 3, all points and latents, log loss, exact greedy
 cuts. It is compiled by numba: 45 times as fast as scikit-learn's on dSprites' factors, 10 latents, 10,000
@@ -22,7 +22,7 @@ STAGES, RATE = 100, 0.1
 
 
 class Boosted(NamedTuple):
-    """What the boosted trees of each factor say: importances (D, K) and predicted values (N, K), (M, K)."""
+    """The importances (D, K) of the boosted trees of each factor, and their predictions (N, K), (M, K)."""
 
     importance: Floats
     predicted: Integers
@@ -39,12 +39,17 @@ def _threads() -> int:
 
 
 def boost(codes: Floats, factors: Integers, codes_test: Floats, *, seed: int = 0) -> Boosted:
-    """Fit one boosted classifier per column of `factors` (N, K) on `codes` (N, D); predict `codes_test`.
+    """Fit one boosted classifier for each factor.
 
-    Importances are the decreases of squared error by latent, each column summing to 1, or 0 where no tree
-    could cut. `seed` >= 0 decides ties. Trees work in single precision and make no cuts between values
-    closer than 1e-7, so latents are standardised first: an offset or a unit would decide which values are
-    told apart.
+    Importances are the decreases of squared error by latent; each column sums to 1, or is 0 where no tree
+    could cut. Trees compute in single precision and do not cut between values closer than 1e-7, so latents
+    are standardised first: otherwise an offset or a unit would decide which values are distinguished.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers.
+        codes_test: (M, D), for which values are predicted as well.
+        seed: Of the choice among latents that tie; at least 0.
     """
     largest = float(np.finfo(np.float32).max)
     codes, codes_test = (np.clip(part, -largest, largest) for part in standardised(codes, codes_test))

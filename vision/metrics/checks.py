@@ -1,7 +1,7 @@
-"""What every metric accepts: codes (N, D) of finite numbers, factors (N, K) of integer values.
+"""Checks of the arguments of metrics: codes (N, D) of finite numbers, factors (N, K) of integer values.
 
-A metric of malformed arrays would return a number like any other. So each one checks its arguments here
-first, and the error names the array, what is wrong with it and where.
+A metric of malformed arrays could return a plausible number. So every metric checks its arguments here first,
+and the error names the array, what is wrong with it and where.
 
 `check_codes` gives a latent that varies by rounding alone a single value, so that "range > 0" means the same
 in every metric.
@@ -39,10 +39,17 @@ class Split(NamedTuple):
 
 
 def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
-    """Return `codes` as float64 (N, D), latents that vary by rounding alone with a single value.
+    """Return codes as float64 (N, D); latents that vary by rounding alone become constant.
 
     Rounding is that of the type given: 4 units in the last place of single precision for float32, none for
-    integers. Raises `MetricError` unless two-dimensional, non-empty and finite.
+    integers.
+
+    Args:
+        codes: (N, D), N at least 2, D at least 1, finite.
+        name: What error messages call it.
+
+    Raises:
+        MetricError: For anything else.
 
     >>> check_codes([[0, 1], [2, float("nan")]])
     Traceback (most recent call last):
@@ -61,10 +68,16 @@ def check_codes(codes: ArrayLike, name: str = "codes") -> Floats:
 
 
 def check_factors(factors: ArrayLike, points: int, name: str = "factors") -> Integers:
-    """Return `factors` (points, K), or a single factor (points,), as int64 (points, K).
+    """Return factors as int64 (points, K).
 
-    Whole numbers stored as floats pass up to where that type tells neighbours apart (2^53 for float64, 2^24
-    for float32); fractions and integers beyond 64 bits do not.
+    Args:
+        factors: (points, K), or (points,) for a single factor: integers, or whole numbers stored as floats
+            that are small enough to be exact (2^53 for float64, 2^24 for float32).
+        points: The number of points.
+        name: What error messages call it.
+
+    Raises:
+        MetricError: For another shape, fractions, and integers beyond 64 bits.
     """
     array = numbers(factors, name)
     if array.ndim == 1:
@@ -99,7 +112,15 @@ def _refuse(wrong: NDArray[np.bool_], array: NDArray[Any], name: str, why: str) 
 
 
 def check_pair(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, Integers]:
-    """Check a code and its factors together; every factor must vary, or nothing can be said about it."""
+    """Return codes as float64 (N, D) and factors as int64 (N, K).
+
+    Args:
+        codes: As for `check_codes`.
+        factors: As for `check_factors`; every factor takes two values or more.
+
+    Raises:
+        MetricError: As these two, and for a factor with a single value.
+    """
     checked = check_codes(codes)
     values = check_factors(factors, len(checked))
     constant = np.flatnonzero(~varies(values))
@@ -112,7 +133,16 @@ def check_pair(codes: ArrayLike, factors: ArrayLike) -> tuple[Floats, Integers]:
 
 
 def draw_split(codes: Floats, factors: Integers, seed: int) -> Split:
-    """Draw a third of checked points, rounded from 0.33 N, to test on; the others are to fit on."""
+    """Draw a third of checked points, rounded from 0.33 N, to test on; the others are to fit on.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K).
+        seed: Of the draw, at least 0.
+
+    Raises:
+        MetricError: For fewer than 6 points.
+    """
     points = len(codes)
     if points < FEWEST_TO_SPLIT:
         raise MetricError(
@@ -131,11 +161,21 @@ def check_split(
     *,
     seed: int = 0,
 ) -> Split:
-    """Check a training part and a test part, which must agree in their columns.
+    """Check a training part and a test part, or draw the test part.
 
-    Without a test part `draw_split` draws one from the points given, by `seed` (>= 0). Every factor must vary
-    in both: on a test part with one value of it, guessing that value is always right, and its variance, by
-    which R^2 is divided, is 0.
+    Every factor must take two values in both: on a test part with a single value a constant prediction is
+    right, and the variance, by which R^2 is divided, is 0.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), or (N,).
+        codes_test: (M, D); None to draw a third of the points (`draw_split`).
+        factors_test: (M, K), or (M,); None as `codes_test`.
+        seed: Of the draw, at least 0.
+
+    Raises:
+        MetricError: For malformed arrays, one test array without the other, numbers of columns that differ,
+            or a factor with a single value in either part.
     """
     train, values = check_pair(codes, factors)
     if codes_test is None and factors_test is None:
@@ -161,10 +201,14 @@ def check_split(
 
 
 def check_active(active: ArrayLike | None, codes: Floats) -> Booleans:
-    """Latents (D,) to count: those that vary and, where `active` (D,) is given, that it marks as well.
+    """Which latents to count: bool (D,).
+
+    Args:
+        active: Booleans (D,), or None for all latents.
+        codes: Checked codes (N, D); latents that do not vary are not counted.
 
     Raises:
-        MetricError: Unless `active` holds a boolean for each latent.
+        MetricError: For `active` of another shape or type.
     """
     if active is None:
         return varies(codes)
@@ -181,7 +225,15 @@ def check_active(active: ArrayLike | None, codes: Floats) -> Booleans:
 
 
 def check_count(name: str, value: Any, least: int) -> int:
-    """Return a setting as int; raises `MetricError` unless it is an integer of at least `least`.
+    """Return a setting as int.
+
+    Args:
+        name: What error messages call it.
+        value: An integer of at least `least`.
+        least: The smallest valid value.
+
+    Raises:
+        MetricError: For anything else, booleans included.
 
     >>> check_count("bins", 2.5, 2)
     Traceback (most recent call last):
@@ -197,7 +249,15 @@ def check_count(name: str, value: Any, least: int) -> int:
 
 
 def check_sizes(sizes: Sequence[int], least: int) -> tuple[int, ...]:
-    """Return the numbers of values of at least one factor; raises `MetricError` below `least` values each."""
+    """Return the numbers of values of factors as a tuple.
+
+    Args:
+        sizes: (K,), K at least 1, integers of at least `least`.
+        least: The smallest valid number of values.
+
+    Raises:
+        MetricError: For anything else.
+    """
     shape = numbers(sizes, "sizes").shape
     if len(shape) != 1 or shape[0] < 1:
         raise MetricError(f"sizes must hold a number of values for each factor, not shape {shape}")

@@ -1,8 +1,8 @@
-"""Compiled functions whose machine code is kept on disk where that is possible.
+"""Compiled functions whose machine code is cached on disk where that is possible.
 
-numba looks for a folder to write to when the function is defined, and raises where it finds none: installed
-read-only and without a home. It also raises where the disk is full when it writes, or where what it reads
-back was cut short. None of that concerns whoever calls the function: it is compiled again.
+numba looks for a writable folder when the function is defined, and raises where there is none (installed
+read-only and without a home). It also raises where the disk is full, or a cached file is truncated. Here the
+function is compiled again in these cases.
 """
 
 from collections.abc import Callable
@@ -35,7 +35,12 @@ class _Optional:
 
 
 def compiled(*, nogil: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compile a function on its first call; it divides as numpy does. `nogil` lets other threads run, too."""
+    """A decorator that compiles a function on its first call; its divisions by zero give inf or nan, as
+    numpy's.
+
+    Args:
+        nogil: Whether the function releases the global interpreter lock.
+    """
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         dispatcher: Any = njit(error_model="numpy", nogil=nogil)(function)

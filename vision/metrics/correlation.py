@@ -40,7 +40,11 @@ def total_correlation_of(covariance: Floats) -> float:
 
 
 def wasserstein_correlation_of(covariance: Floats, *, normalised: bool = False) -> float:
-    """Squared 2-Wasserstein distance of N(0, S) from N(0, diag(S)) for S = `covariance` (D, D).
+    """Squared 2-Wasserstein distance of N(0, S) from N(0, diag(S)), at least 0.
+
+    Args:
+        covariance: S, (D, D).
+        normalised: Whether to divide by the trace of S; 0 for a trace of 0.
 
     >>> round(wasserstein_correlation_of(np.array([[1.0, 0.5], [0.5, 1.0]])), 6)
     0.136297
@@ -62,10 +66,16 @@ def _covariance(codes: ArrayLike) -> Floats:
 
 
 def gaussian_total_correlation(codes: ArrayLike) -> float:
-    """Total correlation of a Gaussian fitted to `codes` (N, D), in nats; 0: uncorrelated, no upper bound.
+    """Total correlation of a Gaussian fitted to codes, in nats; 0: uncorrelated, no upper bound.
 
     Constant latents are left out (the reference gives NaN); all constant: 0. Where a latent is a linear
     function of others up to rounding, or there are no more points than latents, the fit is singular: inf.
+
+    Args:
+        codes: (N, D).
+
+    Raises:
+        MetricError: For malformed codes.
 
     >>> gaussian_total_correlation([[0, 0], [0, 1], [1, 0], [1, 1]])
     0.0

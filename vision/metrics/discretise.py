@@ -1,8 +1,8 @@
-"""Equal-width binning of codes: the discretiser of MIG, modularity and the mutual information matrices.
+"""Equal-width binning of codes, for MIG, modularity and the mutual information matrices.
 
-Each latent's range is cut into `bins` intervals of equal width. The two extreme values decide the edges, so
-that one outlier leaves few bins to all other points. Neighbouring values of a latent with more values than
-bins fall in one bin (with 20 bins the MIG of a perfect code for dSprites' 40 orientations is 0.80).
+Each latent's range is divided into `bins` intervals of equal width. The two extreme values decide the edges,
+so that with one outlier all other points are in few bins. Neighbouring values of a latent with more values
+than bins share a bin (with 20 bins the MIG of a perfect code for dSprites' 40 orientations is 0.80).
 """
 
 import numpy as np
@@ -13,10 +13,17 @@ from vision.metrics.checks import check_codes, check_count
 
 
 def discretise(codes: ArrayLike, bins: int = 20) -> Integers:
-    """Bin each column of `codes` (N, D) on its own; returns (N, D) bin numbers in 0..bins-1.
+    """Bin each latent on its own; returns bin numbers (N, D) in 0..bins-1.
 
     The bins are those of `numpy.histogram`: closed on the left, the last closed on both sides. A constant
-    column falls in the middle bin. Raises `MetricError` for fewer than 2 bins or fewer points than bins.
+    latent is in the middle bin.
+
+    Args:
+        codes: (N, D).
+        bins: How many bins, at least 2 and at most N.
+
+    Raises:
+        MetricError: For malformed codes, or another number of bins.
 
     >>> discretise([[0.1], [0.2], [0.3], [0.4], [0.5], [0.6]], bins=3).ravel().tolist()
     [0, 0, 1, 1, 2, 2]

@@ -28,16 +28,30 @@ def integers(rng: Random, highs: int | Integers, size: int | None = None) -> Int
 
 
 def draw_factors(rng: Random, sizes: Sequence[int], count: int) -> Integers:
-    """Draw `count` factor combinations (count, K), uniformly and independently, column by column."""
+    """Draw factor combinations (count, K), uniformly and independently, column by column.
+
+    Args:
+        rng: The generator.
+        sizes: (K,), the number of values of each factor.
+        count: How many combinations.
+    """
     return np.ascontiguousarray(integers(rng, np.repeat(sizes, count)).reshape(len(sizes), count).T)
 
 
 def draw_rounds(
     rng: Random, sizes: Sequence[int], rounds: int, batches: int, batch: int
 ) -> tuple[Integers, Integers]:
-    """Draw `rounds` times the index of a factor and `batches` batches of combinations.
+    """Draw for each round the index of a factor and batches of combinations.
 
-    Returns the indices (rounds,) and the combinations (rounds, batches, batch, K).
+    Args:
+        rng: The generator.
+        sizes: (K,), the number of values of each factor.
+        rounds: How many rounds.
+        batches: Batches of a round.
+        batch: Combinations of a batch.
+
+    Returns:
+        The indices (rounds,) and the combinations (rounds, batches, batch, K).
     """
     columns = len(sizes)
     highs = np.concatenate([[columns], np.tile(np.repeat(sizes, batch), batches)])

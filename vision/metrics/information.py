@@ -29,17 +29,24 @@ def entropy_of_counts(counts: NDArray[np.integer]) -> Floats:
 
 
 def factor_entropies(factors: Integers) -> Floats:
-    """Empirical entropy (K,) of each factor column of `factors` (N, K)."""
+    """Empirical entropy (K,), in nats, of each of the factors (N, K)."""
     return np.array([entropy_of_counts(np.bincount(dense(column)[0])) for column in factors.T])
 
 
 def latent_entropies(binned: Integers, bins: int) -> Floats:
-    """Empirical entropy (D,) of each column of the bin numbers `binned` (N, D)."""
+    """Empirical entropy (D,), in nats, of each column of the bin numbers (N, D) in 0..bins-1."""
     return np.array([entropy_of_counts(np.bincount(column, minlength=bins)) for column in binned.T])
 
 
 def information_with(binned: Integers, bins: int, values: Integers, size: int) -> Floats:
-    """Mutual information (D,) of every binned column (N, D) with one variable `values` (N,) in 0..size-1."""
+    """Mutual information (D,), in nats, of every latent with one variable.
+
+    Args:
+        binned: Bin numbers (N, D) in 0..bins-1.
+        bins: The number of bins.
+        values: The variable (N,), in 0..size-1.
+        size: Its number of values.
+    """
     offsets = values[:, None] + size * binned + bins * size * np.arange(binned.shape[1])
     counts = np.bincount(offsets.ravel(), minlength=binned.shape[1] * bins * size)
     joint = counts.reshape(-1, bins, size)

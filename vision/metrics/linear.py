@@ -1,5 +1,8 @@
-"""Multinomial logistic regression as the metrics use it: scikit-learn's, with its iteration limit part of the
-definition."""
+"""Multinomial logistic regression of the metrics: scikit-learn's, with its iteration limit.
+
+The limit is part of the definition: on separable data the weights would grow without bound, and the published
+numbers were stopped by it too, so reaching it causes no warning.
+"""
 
 import warnings
 from collections.abc import Iterator
@@ -13,7 +16,7 @@ from vision.metrics.arrays import Floats, Integers
 
 @contextmanager
 def many_values() -> Iterator[None]:
-    """Let scikit-learn fit labels with a value for every other point: here they are classes all the same."""
+    """Silence scikit-learn's warning that labels with very many values may be a regression."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The number of unique classes", UserWarning)
         yield
@@ -22,10 +25,13 @@ def many_values() -> Iterator[None]:
 def classifier(
     codes: Floats, labels: Integers, *, cost: float = 1.0, balanced: bool = False
 ) -> LogisticRegression:
-    """Fit `labels` (N,) on `codes` (N, D): 1/2 ||W||^2 + cost x log loss (inf: no penalty), 100 lbfgs steps.
+    """Fit a classifier that minimises 1/2 ||W||^2 + cost x log loss by at most 100 steps of lbfgs.
 
-    The limit ends the fit on separable data, where the weights would grow for ever; the published numbers
-    were stopped by it too, so reaching it is no cause for a warning.
+    Args:
+        codes: (N, D).
+        labels: (N,), of two values at least.
+        cost: Weight of the log loss; inf for no penalty.
+        balanced: Whether classes are weighted by their inverse frequency.
     """
     model = LogisticRegression(C=cost, class_weight="balanced" if balanced else None)
     with many_values():

@@ -1,5 +1,4 @@
-"""Mean correlation coefficient: the identifiability literature's score (Hyvarinen & Morioka 2016; Khemakhem
-et al. 2020)."""
+"""Mean correlation coefficient, as in Hyvarinen & Morioka 2016 and Khemakhem et al. 2020."""
 
 from typing import Literal, NamedTuple
 

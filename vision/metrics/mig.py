@@ -25,14 +25,28 @@ TIE = 1e-12
 
 
 def gaps(matrix: Floats, axis: int) -> Floats:
-    """Largest minus second largest entry of `matrix` along `axis`; a single entry stands against 0."""
+    """Largest minus second largest entry.
+
+    Args:
+        matrix: (A, B), entries at least 0.
+        axis: Along which to compare; of a single entry the second largest is 0.
+    """
     ordered = np.sort(matrix, axis=axis)
     top = np.take(ordered, -1, axis=axis)
     return top if matrix.shape[axis] == 1 else top - np.take(ordered, -2, axis=axis)
 
 
 def mig_per_factor(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
-    """Mutual information gap of each factor (K,), in 0..1: (I_1k - I_2k) / H(v_k); see `mig`."""
+    """Mutual information gap of each factor (K,), in 0..1: (I_1k - I_2k) / H(v_k); `mig` is their mean.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers; (N,) for a single factor.
+        bins: How many equal-width bins each latent is cut into, at least 2 and at most N.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value.
+    """
     _, values = check_pair(codes, factors)
     return gaps(mutual_information(codes, values, bins=bins), axis=0) / factor_entropies(values)
 
@@ -195,8 +209,8 @@ def modularity(
         MetricError: For malformed arrays, fewer than 2 factors, or a factor with a single value.
 
     >>> factors = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
-    >>> dead = np.hstack([factors, np.zeros((4, 2))])
-    >>> modularity(dead, factors, bins=2), modularity(dead, factors, bins=2, active_only=True)
+    >>> codes = np.hstack([factors, np.zeros((4, 2))])
+    >>> modularity(codes, factors, bins=2), modularity(codes, factors, bins=2, active_only=True)
     (0.5, 1.0)
     """
     checked, values = check_pair(codes, factors)

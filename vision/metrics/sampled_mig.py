@@ -1,5 +1,4 @@
-r"""The mutual information gap as Chen et al. (2018, section 4.1) define it: on samples of q(z|x), with exact
-marginals.
+r"""The mutual information gap on samples of q(z|x) with exact marginals (Chen et al. 2018, section 4.1).
 
     I(z_j; v_k) = H(z_j) - H(z_j | v_k),     H(z_j) = -mean_s log( 1/N sum_n q(z_j^s | x_n) )
 
@@ -73,7 +72,18 @@ def mig_sampled(
 def gap_of_samples(
     mean: Tensor, logvar: Tensor, z: Tensor, factors: ArrayLike, *, samples: int = 10000
 ) -> SampledGap:
-    """The gap for given samples `z` (N, D), row n drawn from posterior n; see `mig_sampled`."""
+    """`mig_sampled` for given samples.
+
+    Args:
+        mean: (N, D), of the posteriors.
+        logvar: (N, D), of the posteriors; in -230..230.
+        z: (N, D), row n a sample of posterior n.
+        factors: (N, K), integers; (N,) for a single factor.
+        samples: How many of the N samples the entropies are averaged over at most.
+
+    Raises:
+        MetricError: As `mig_sampled`.
+    """
     mean, logvar = _posterior(mean, logvar)
     z = _tensor(z, "z").to(mean.device)
     if z.shape != mean.shape:

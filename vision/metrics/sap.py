@@ -63,10 +63,16 @@ def _grouped(codes: Floats, order: Integers, labels: Integers, groups: int) -> _
 
 
 def fit_one_latent(x: Floats, labels: Integers, size: int, cost: float = 0.01) -> Floats:
-    """Slopes and intercepts (V, 2) of one-vs-rest classifiers of `labels` (N,), 0..V-1, on a latent `x` (N,).
+    """Slopes and intercepts (V, 2) of one-vs-rest classifiers on a single latent.
 
     With two values a single classifier is fitted, for the second against the first, and returned twice with
     opposite signs.
+
+    Args:
+        x: The latent (N,).
+        labels: (N,), in 0..V-1; each value occurs.
+        size: V, at least 2.
+        cost: C above.
     """
     points = len(x)
     order = np.argsort(x, kind="stable")
@@ -146,6 +152,15 @@ def sap_matrix(
 
     From a constant latent the same value is predicted everywhere. Points of the test part whose value the
     training part lacks count as wrong.
+
+    Args:
+        codes: (N, D), to fit on, or all points where no test part is given.
+        factors: (N, K), integers; (N,) for a single factor.
+        codes_test: (M, D), to test on; by default a third of the points is drawn, with seed 0.
+        factors_test: (M, K), given with `codes_test` or not at all.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value in either part.
     """
     train, values, test, values_test = check_split(codes, factors, codes_test, factors_test)
     matrix = np.zeros((train.shape[1], values.shape[1]))
@@ -160,7 +175,15 @@ def sap_matrix(
 
 
 def sap_matrix_continuous(codes: ArrayLike, factors: ArrayLike) -> Floats:
-    """Squared correlation (D, K) of each latent with each factor; a constant latent scores 0."""
+    """Squared correlation (D, K), in 0..1, of each latent with each factor; 0 for a constant latent.
+
+    Args:
+        codes: (N, D).
+        factors: (N, K), integers; (N,) for a single factor.
+
+    Raises:
+        MetricError: For malformed arrays, or a factor with a single value.
+    """
     checked, values = check_pair(codes, factors)
     varying = varies(checked)
     latents, targets = centred(checked), centred(above_minimum(values))

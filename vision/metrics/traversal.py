@@ -1,11 +1,9 @@
-r"""How many things change at once: latents when one factor moves, factors when one latent moves.
+"""How many latents change with one factor, and how many factors with one latent.
 
-sparse_change
-    Mean number of latents that change when a single factor takes another value. Good explanatory factors are
-    those of which few change at a time (Bengio, Courville & Vincent 2013, section 3).
-traversal_purity
-    Share of the change along a latent's traversal that falls to the one factor that changes most, as a
-    regressor or classifier of the factors sees it.
+sparse_change       mean number of latents that change when a single factor takes another value: good
+                    factors change few at a time (Bengio, Courville & Vincent 2013, section 3)
+traversal_purity    share of the change along a latent's traversal that is due to the factor that changes
+                    most, as predicted by a regressor or classifier of the factors
 """
 
 from collections.abc import Sequence

@@ -39,7 +39,11 @@ class Ranking(NamedTuple):
 
 
 def relative_strength(similarity: Floats, pooling: Pooling = "reference") -> float:
-    """How close a similarity matrix (A, B) is to a permutation: 1 if it is one, 1/n for n x n equal entries.
+    """How close a similarity matrix is to a permutation: 1 if it is one, 1/n for n x n equal entries.
+
+    Args:
+        similarity: (A, B), entries at least 0; a matrix without entries scores 0.
+        pooling: "reference" averages rows and columns separately, "paper" over A + B.
 
     >>> relative_strength(np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
     0.6666666666666666

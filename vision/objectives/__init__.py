@@ -1,11 +1,11 @@
-"""What the vision models minimise: one file per method, its equation on top.
+"""The objectives of the vision models: one file per method, its equation on top.
 
-One reduction everywhere: **sum over pixels (or features) and over latents, mean over the batch**. No 1/2 in
-front of an L2, no division by the number of pixels. In these units a published beta is the beta here, and
-`normalised_beta` makes betas of different image sizes and layers comparable.
+All losses are **summed over pixels (or features) and over latents and averaged over the batch**, without a
+factor 1/2 in an L2 and without division by the number of pixels. In these units a published beta is the beta
+here, and `normalised_beta` makes betas of different image sizes and features comparable.
 
-A training step passes the batch through the model once, and an objective turns what came out into a loss, to
-which penalties are added:
+A training step passes the batch through the model once, an objective computes the loss from the result, and
+penalties are added to it:
 
     passed = forward(vae, x, likelihood, generator)         Pass(q, z, output, reconstruction, kl)
     loss = beta_vae(passed, beta=4.0)                       Loss(value, terms)

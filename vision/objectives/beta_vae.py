@@ -4,8 +4,8 @@
     beta-VAE_DAE     ||J(x_hat) - J(x)||_2^2 + beta KL(q(z|x) || N(0, I))    Higgins et al. 2018
     with capacity    ... + beta |KL(q(z|x) || N(0, I)) - C|                  Burgess et al. 2018
 
-Beta 1 with a likelihood is the negative ELBO. Burgess's gamma is the beta here. Each latent's KL may have a
-weight of its own, which then stands for it in both forms.
+Beta 1 with a likelihood is the negative ELBO. Burgess's gamma is the beta here. The KL may be a weighted sum
+over the latents, in all three forms.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def beta_vae(
     """The loss, with the terms `reconstruction` and `kl` (nats, the unweighted sum over the latents).
 
     Args:
-        passed: What `forward` returned.
-        beta: Weight of the KL, or with a capacity of its distance from it.
-        kl_weights: Of each latent's KL, (D,); all 1 by default.
-        capacity: C in nats.
+        passed: The result of `forward`.
+        beta: Weight of the KL, or with a capacity of the distance of the KL from it.
+        kl_weights: Weight of each latent's KL, (D,); all 1 by default.
+        capacity: C in nats, or None for no capacity.
     """
     kl = passed.kl.sum()
     weighted = kl if kl_weights is None else (kl_weights * passed.kl).sum()
@@ -38,7 +38,12 @@ def beta_vae(
 
 
 def normalised_beta(beta: float, latents: int, features: int) -> float:
-    """beta * D / N, for N pixels or features in the reconstruction: comparable across sizes and layers.
+    """beta * D / N, which is comparable across image sizes, latents and features.
+
+    Args:
+        beta: Weight of the KL.
+        latents: D.
+        features: N, the number of terms of the reconstruction: C * H * W for pixels.
 
     >>> round(normalised_beta(53, 32, 3 * 80 * 80), 3)
     0.088

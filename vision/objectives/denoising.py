@@ -3,7 +3,7 @@
     || sigmoid(DAE(occlude(x))) - x ||_2^2
 
 Higgins et al., "DARLA: Improving Zero-Shot Transfer in Reinforcement Learning", ICML 2017; in SCAN its
-features stand in for pixels (`vision.dae`).
+features replace pixels in the reconstruction (`vision.dae`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from vision.objectives.likelihoods import squared_distance
 
 
 def denoising(dae: DAE, x: Tensor, generator: torch.Generator | None = None) -> Loss:
-    """The loss, which has no further terms: the squared distance, mean over the batch.
+    """The squared distance, summed over pixels and averaged over the batch, as a loss without further terms.
 
     Args:
         dae: The autoencoder; images are compared in its colour space.

@@ -1,4 +1,4 @@
-"""One pass of a batch through a VAE, and the loss that an objective makes of it."""
+"""One pass of a batch through a VAE, and the loss that an objective computes from it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vision.vae import VAE
 
 
 class Pass(NamedTuple):
-    """What a batch of images gives on its way through a VAE; everything carries the graph."""
+    """The results of a batch of images passed through a VAE; all are part of the autograd graph."""
 
     q: Gaussian
     """q(z|x) over (B, D), in the units of the encoder (`VAE.standardise` is not applied)."""
@@ -28,15 +28,20 @@ class Pass(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """What an objective minimises, and what it is made of."""
+    """The value that an objective minimises, and its terms."""
 
     value: Tensor
-    """A scalar; only it carries the graph."""
+    """A scalar with gradients."""
     terms: dict[str, Tensor]
-    """Scalars by name, without their weights."""
+    """Scalars by name, without their weights and without gradients."""
 
     def plus(self, name: str, weight: float, penalty: Tensor) -> Loss:
-        """The loss value + weight * penalty, with the penalty (a scalar) as the term `name`.
+        """The loss value + weight * penalty, with a further term.
+
+        Args:
+            name: Of the term.
+            weight: Of the penalty.
+            penalty: A scalar with gradients.
 
         Raises:
             ValueError: For a name that is among the terms already.
@@ -50,9 +55,9 @@ def forward(vae: VAE, x: Tensor, likelihood: Likelihood, generator: torch.Genera
     """Encode, sample, decode and compare, in the colour space of the networks.
 
     Args:
-        vae: The model; its output is read by `likelihood`.
+        vae: The model.
         x: RGB images (B, C, H, W) in [0, 1].
-        likelihood: What compares the output with the images.
+        likelihood: Compares the decoder's output with the images.
         generator: Source of the noise in z, on the device of the model.
 
     Raises:

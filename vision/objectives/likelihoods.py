@@ -2,7 +2,7 @@
 
     Bernoulli      -sum_i [x_i log p_i + (1 - x_i) log(1 - p_i)] ,    p = sigmoid(output)
     Normal         sum_i (x_i - x_hat_i)^2 / (2 scale^2) + log(scale sqrt(2 pi))
-    Perceptual     ||J(x_hat) - J(x)||_2^2 , J a layer of a frozen denoising autoencoder
+    Perceptual     ||J(x_hat) - J(x)||_2^2 , J the features of a frozen denoising autoencoder
 
 x_hat is the mean of p(x|z), `VAE.mean` of the output. The first needs logits; the others take any decoder.
 """
@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from vision.dae import DAE, LAYERS, Layer
+from vision.dae import DAE, FEATURES, Features
 from vision.vae import VAE
 
 
 class Likelihood(Protocol):
-    """What an objective needs of a likelihood."""
+    """Interface: what an objective needs of a likelihood."""
 
     def check(self, vae: VAE) -> None:
         """Raise ValueError where this likelihood cannot read the output of the model's decoder."""
@@ -86,27 +86,25 @@ class Normal:
 
 @dataclass(frozen=True, eq=False)
 class Perceptual:
-    """||J(x_hat) - J(x)||_2^2, summed over the features of a layer of a denoising autoencoder.
+    """||J(x_hat) - J(x)||_2^2, summed over the features J of a denoising autoencoder.
 
     Args:
         dae: The autoencoder, frozen, for images of the shape and colour space of the VAE. Gradients flow
-            through it into x_hat. The layer "pixels" needs none.
-        layer: One of `vision.dae.LAYERS`.
+            through it into x_hat. The features "pixels" need none.
+        features: One of `vision.dae.FEATURES`.
 
     Raises:
-        ValueError: For an unknown layer, or a layer of an autoencoder that was not given.
+        ValueError: For unknown features, or features of an autoencoder that was not given.
     """
 
     dae: DAE | None
-    layer: Layer
+    features: Features
 
     def __post_init__(self) -> None:
-        if self.layer not in LAYERS:
-            raise ValueError(f"unknown layer {self.layer!r}: choose from {', '.join(LAYERS)}")
-        if self.layer != "pixels" and self.dae is None:
-            raise ValueError(
-                f"layer {self.layer!r} is a layer of a denoising autoencoder, and none was given"
-            )
+        if self.features not in FEATURES:
+            raise ValueError(f"unknown features {self.features!r}: choose from {', '.join(FEATURES)}")
+        if self.features != "pixels" and self.dae is None:
+            raise ValueError(f"{self.features!r} are features of a denoising autoencoder, and none was given")
 
     def check(self, vae: VAE) -> None:
         """Raise ValueError where shapes or colour spaces differ, or the autoencoder is not frozen."""
@@ -123,11 +121,11 @@ class Perceptual:
     def cost(self, vae: VAE, output: Tensor, target: Tensor) -> Tensor:
         """The squared distance (B,) of the features."""
         x_hat = vae.mean(output)
-        if self.dae is None or self.layer == "pixels":
+        if self.dae is None or self.features == "pixels":
             return squared_distance(x_hat, target.float())
         with torch.no_grad():
-            features = self.dae.features(target, self.layer)
-        return squared_distance(self.dae.features(x_hat, self.layer), features)
+            of_target = self.dae.features(target, self.features)
+        return squared_distance(self.dae.features(x_hat, self.features), of_target)
 
 
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:

@@ -25,16 +25,16 @@ def jacobian_l1(vae: VAE, passed: Pass, generator: torch.Generator | None = None
         sum_k E || x_hat(z with z_k exchanged) - x_hat(z) ||_1
 
     where z_k is exchanged for that of another image of the batch. A rotation of two latents leaves the
-    likelihood and the KL nearly unchanged, but each then changes the pixels of both; the L1 norm, unlike an
-    L2, grows by that. So it separates what the beta-VAE cannot: factors of like variance in different
-    parts of the image. One latent per image is drawn, among those with KL above `USED` nats, and half of
-    the batch is used. After the L1 norm of the decoder's Jacobian of Rhodes and Lee, "Local
-    Disentanglement in Variational Auto-Encoders Using Jacobian L1 Regularization", NeurIPS 2021, with a
-    finite step.
+    likelihood and the KL nearly unchanged, but each latent then changes the pixels of both, which increases
+    the L1 norm and not an L2 norm. So the penalty separates factors of similar variance in different parts of
+    the image, which the beta-VAE alone cannot separate. One latent per image is drawn, among those with KL
+    above `USED` nats, and half of the batch is used. After the L1 norm of the decoder's Jacobian of Rhodes
+    and Lee, "Local Disentanglement in Variational Auto-Encoders Using Jacobian L1 Regularization", NeurIPS
+    2021, with a finite step.
 
     Args:
         vae: The model that `passed` went through; half of the batch is decoded once more.
-        passed: What `forward` returned.
+        passed: The result of `forward`.
         generator: Source of the latents and images that are drawn, on the device of the model.
     """
     z, output = passed.z, passed.output
@@ -63,12 +63,11 @@ def cross_covariance(one: Tensor, other: Tensor) -> Tensor:
 
         sum_ij Cov[f_i(one), g_j(other)]^2 ,    f: all monomials of degree 1 and 2,    g: z_j and z_j^2
 
-    It is 0 in the mean where they are independent. A latent that means one thing in some contexts and another
-    in others is uncorrelated with what tells the contexts apart, but its mean or its variance within them
-    differs, and that shows here. The square of each covariance is the product of its estimates from the two
-    halves of the batch, which has no bias, unlike the square of one estimate; so the value may be negative.
-    A finite-dimensional relative of HSIC: Gretton et al., "Measuring Statistical Dependence with
-    Hilbert-Schmidt Norms", ALT 2005.
+    Its expectation is 0 where they are independent. A latent whose effect depends on another latent may be
+    uncorrelated with it, but then its variance depends on it, which the second moments show. The square of
+    each covariance is the product of its estimates from the two halves of the batch, which has no bias,
+    unlike the square of one estimate; so the value may be negative. A finite-dimensional relative of HSIC:
+    Gretton et al., "Measuring Statistical Dependence with Hilbert-Schmidt Norms", ALT 2005.
 
     Args:
         one: Posterior means (B, D_1), B at least 4.
