@@ -35,7 +35,7 @@ def scan(
     The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons.
     """
     decoder = encoder if decoder is None else decoder
-    _check_known(encoder, ENCODERS, "symbol encoder")
+    check_encoder(encoder)
     _check_known(decoder, DECODERS, "symbol decoder")
     return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
 
@@ -73,6 +73,15 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     for key, value in arguments.items():
         _check_sizes(key, value, kind)
     return KINDS[kind](**arguments)
+
+
+def check_encoder(name: object) -> None:
+    """Refuse what is not the name of a symbol encoder.
+
+    Raises:
+        ValueError: With the nearest valid name.
+    """
+    _check_known(name, ENCODERS, "symbol encoder")
 
 
 def _check_known(name: object, known: Mapping[str, object], what: str) -> None:

@@ -53,11 +53,11 @@ def colour_probe(x: Tensor, colours: Tensor, *, ridge: float = RIDGE) -> ColourP
         colours: RGB in 0..255 of A parts of each image, (N, A, 3).
         ridge: Penalty of the squared weights, per image.
     """
-    flat, wanted = pixels(x).double(), colours.flatten(1).double()
-    origin, mean = flat.mean(0), wanted.mean(0)
+    flat, targets = pixels(x).double(), colours.flatten(1).double()
+    origin, mean = flat.mean(0), targets.mean(0)
     centred = flat - origin
     gram = centred.T @ centred + ridge * len(x) * torch.eye(flat.shape[1], dtype=flat.dtype, device=x.device)
-    return ColourProbe(torch.linalg.solve(gram, centred.T @ (wanted - mean)), origin, mean)
+    return ColourProbe(torch.linalg.solve(gram, centred.T @ (targets - mean)), origin, mean)
 
 
 def pixels(x: Tensor) -> Tensor:

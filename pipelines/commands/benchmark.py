@@ -28,6 +28,7 @@ from pipelines.training.learning import optimiser
 from pipelines.training.starts import steps_of
 from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
 from scan.operators import Operators
@@ -123,11 +124,11 @@ def prepare(config: Config, device: torch.device) -> Bench:
     naming = _built("symbols", scan.models.build, spec, SCAN, device)
     spec = operators.specification(config.operators)
     recombining = _built("operators", scan.models.build, spec, Operators, device)
-    model = ConceptModel(vae, naming, recombining, words).eval()
+    model = ConceptModel(GroundedSCAN(vae, naming), recombining, words).eval()
     trainings = [
         *_dae(config, data, device),
         _vision(config, data, vae, device),
-        *_on_codes(config, data, model, vae, device),
+        *_on_codes(config, data, naming, recombining, vae, device),
         _judge(config, data, device),
     ]
     return Bench(images.shape, data.splits.train_symbols[0], trainings, model)
@@ -195,7 +196,7 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
 
 
 def _on_codes(
-    config: Config, data: Data, model: ConceptModel, vae: VAE, device: torch.device
+    config: Config, data: Data, naming: SCAN, recombining: Operators, vae: VAE, device: torch.device
 ) -> Iterator[Training]:
     """The two trainings that see no pixel."""
     pairs = symbols.draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
@@ -203,17 +204,16 @@ def _on_codes(
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
     settings, decay = config.symbols, config.symbols.weight_decay
-    loss = symbols.loss_of(config, model.scan, y, q_x)
-    yield Training("symbols", model.scan, loss, settings, settings.steps, "fp32", decay)
-    assert model.operators is not None
-    loss = operators.loss_of(config, model.operators, model.scan, data, triples, q_x)
-    yield Training("operators", model.operators, loss, config.operators, config.operators.steps, "fp32")
+    loss = symbols.loss_of(config, naming, y, q_x)
+    yield Training("symbols", naming, loss, settings, settings.steps, "fp32", decay)
+    loss = operators.loss_of(config, recombining, naming, data, triples, q_x)
+    yield Training("operators", recombining, loss, config.operators, config.operators.steps, "fp32")
 
 
 def _judge(config: Config, data: Data, device: torch.device) -> Training:
     settings = config.judge
     module = _built("judge", scan.models.build, judge.specification(data), Judge, device)
-    seen = judge.lessons(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
+    seen = judge.training_images(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
     loss = judge.loss_of(config, module, seen, device)
     return Training("judge", module, loss, settings, settings.steps, _resolved(settings.precision))
 

@@ -125,7 +125,7 @@ def _of_run(options: argparse.Namespace) -> Source:
     if vae.shape != images.shape:
         raise RunError(f"{run.path}: its vision is for images {vae.shape}, its data set has {images.shape}")
     try:
-        found = encoded(vae, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
+        found = encoded(vae.encode, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
     except MetricError as error:
         raise UsageError(f"{run.path}: {error}") from error
     about = {

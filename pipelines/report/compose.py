@@ -82,7 +82,7 @@ def _open(
     judge = load_judge(run, data, device) if "judge" in done else None
     dice = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
     by = Imagination(model, None if judge is None else reader(model, judge), dice)
-    return Story(config, data, model.vision, by, album)
+    return Story(config, data, load_vision(run, data, device), by, album)
 
 
 def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[str, Any] | None) -> str:

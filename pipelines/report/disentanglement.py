@@ -18,7 +18,7 @@ from tqdm import tqdm
 from pipelines.runs.folder import versions
 from pipelines.runs.randomness import derive, generator
 from vision.data import ImageSet
-from vision.encoding import encode
+from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
 from vision.metrics import (
     MetricError,
@@ -31,7 +31,6 @@ from vision.metrics import (
 )
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps
-from vision.vae import VAE
 
 POINTS = 3_000
 """To fit on, and half as many to test, in an evaluation."""
@@ -59,7 +58,13 @@ class Encoded(NamedTuple):
 
 
 def encoded(
-    vae: VAE, images: ImageSet, points: int, seed: int, device: torch.device, *, quiet: bool = True
+    encoder: ImageEncoder,
+    images: ImageSet,
+    points: int,
+    seed: int,
+    device: torch.device,
+    *,
+    quiet: bool = True,
 ) -> Encoded:
     """Encode `points` images to fit on and half as many to test; no more than two thirds of a stored set.
 
@@ -76,7 +81,7 @@ def encoded(
         for start in range(0, total, AT_ONCE):
             n = min(AT_ONCE, total - start)
             some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
-            q = encode(vae, some.images, device)
+            q = encode_with(encoder, some.images, device)
             codes.append(q.mean.double().cpu().numpy())
             factors.append(some.factors)
             nats.append(kl_from_prior(q).double().cpu().numpy())
@@ -99,14 +104,14 @@ def encoded(
 
 
 def disentanglement(
-    vae: VAE, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
+    encoder: ImageEncoder, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entry of `metrics.json`, and the matrices behind it; where nothing can be scored both say why.
 
     A rendered set no larger than the points asked for is taken to be a trial: as many images as it has.
     """
     try:
-        found = encoded(vae, images, min(points, max(len(images) * 2 // 3, FEWEST)), seed, device)
+        found = encoded(encoder, images, min(points, max(len(images) * 2 // 3, FEWEST)), seed, device)
         if len(found.names) < 2:
             raise MetricError("the metrics compare factors: at least 2 that vary are needed")
         return _told(found)

@@ -68,7 +68,7 @@ def purposes(metrics: Mapping[str, Any]) -> str:
 def _spread(split: Mapping[str, Any]) -> str:
     if split["diversity_nats"] is None:
         return ""
-    return f"diversity {split['diversity_nats'] - split['diversity_floor_nats']:.2f} nats above its floor"
+    return f"diversity {split['diversity_nats'] - split['diversity_uniform_nats']:.2f} nats above its floor"
 
 
 def accuracy(metrics: Mapping[str, Any]) -> str:
@@ -90,7 +90,7 @@ def accuracy(metrics: Mapping[str, Any]) -> str:
         "accuracy_top3",
         "accuracy_strict",
         "diversity_nats",
-        "diversity_floor_nats",
+        "diversity_uniform_nats",
         "diversity_soft_nats",
         "diversity_data_nats",
     )
@@ -118,10 +118,10 @@ def levels(metrics: Mapping[str, Any]) -> str:
 def operators(metrics: Mapping[str, Any]) -> str:
     """Accuracy by operator, learned and exact."""
     learned = metrics["splits"]["test_operators"]["accuracy_per_operator"]
-    exact = metrics["yardsticks"]["exact_operators"]["accuracy_per_operator"]
+    exact = metrics["yardsticks"]["analytic_operators"]["accuracy_per_operator"]
     rows = [[name, learned[name], exact[name]] for name in learned]
     by_operator = page.table(("top-1 accuracy", "learned", "exact"), rows)
-    found = [metrics["splits"]["test_operators"], metrics["yardsticks"]["exact_operators"]]
+    found = [metrics["splits"]["test_operators"], metrics["yardsticks"]["analytic_operators"]]
     if "concepts_operands_taught" not in found[0]:  # evaluated by an earlier version
         return by_operator
     kinds = {"both operands are taught concepts": "taught", "one or none is": "other"}
@@ -157,7 +157,7 @@ def attributes(metrics: Mapping[str, Any]) -> str:
             [
                 name,
                 *(s["per_attribute"][name]["diversity_nats"] for _, s in varied),
-                splits[0][1]["per_attribute"][name]["diversity_floor_nats"],
+                splits[0][1]["per_attribute"][name]["diversity_uniform_nats"],
             ]
             for name in names
         ],
@@ -217,7 +217,7 @@ def timings(stages: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     found = [(title, metrics["splits"][name]) for name, title in SPLITS.items() if name in metrics["splits"]]
-    exact = (EXACT, metrics["yardsticks"]["exact_operators"])
+    exact = (EXACT, metrics["yardsticks"]["analytic_operators"])
     place = next(i for i, (title, _) in enumerate(found) if title == SPLITS["test_operators"]) + 1
     return [*found[:place], exact, *found[place:]]
 

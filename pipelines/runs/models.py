@@ -10,9 +10,8 @@ from pipelines.errors import RunError
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import RunFolder
 from scan.concept_model import ConceptModel
-from scan.grounding import SCAN
 from scan.judge import Judge
-from scan.loading import load_model
+from scan.loading import load_joint_model, load_model
 from scan.operators import Operators
 from scan.run_format import MODEL
 from vision.vae import VAE
@@ -63,6 +62,10 @@ def load_concept_model(
     Raises:
         RunError: When a part of it cannot be loaded, or was made for other images.
     """
-    vision, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
-    learned = load(run, "operators", Operators, device) if operators else None
-    return ConceptModel(vision, scan, learned, data.vocabulary).eval().requires_grad_(False)
+    joint = load_joint_model(run.path)
+    if tuple(joint.shape) != tuple(data.images.shape):
+        raise RunError(
+            f"{run.path}: made for images {tuple(joint.shape)}, the data set has {data.images.shape}"
+        )
+    learned = load_model(run.stage("operators"), Operators) if operators else None
+    return place(ConceptModel(joint, learned, data.vocabulary), device).eval().requires_grad_(False)

@@ -35,7 +35,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     """Train on real images, and measure on others."""
     settings, device = config.judge, machine.device
     data = datasets.load(config, run)
-    seen = lessons(data, settings.images, generator(config.seed, "judge images"))
+    seen = training_images(data, settings.images, generator(config.seed, "judge images"))
     spec = specification(data)
     torch.manual_seed(derive(config.seed, "judge weights"))
     judge = models.build(spec)
@@ -48,7 +48,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         **trained.last,
         "images": len(seen),
         "precision": settings.precision,
-        **trust(judge, data, config.seed, device),
+        **judge_accuracy(judge, data, config.seed, device),
     }
     return keep(judge, spec, metrics, trained, run, "judge", machine)
 
@@ -59,7 +59,7 @@ def specification(data: Data) -> dict[str, Any]:
     return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes)}
 
 
-def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
+def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
     """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
     if data.images.render is None:
         return data.images.subset(data.train)
@@ -85,7 +85,7 @@ def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) 
     return loss
 
 
-def trust(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
+def judge_accuracy(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
     """How often the judge is right on real images that it never saw, per attribute.
 
     `clean_accuracy` is the mean over attributes on images as they are: on fresh images of all combinations

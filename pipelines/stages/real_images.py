@@ -17,7 +17,7 @@ from scan.concept_model import ConceptModel
 from scan.description import symbol_scores
 from scan.evaluation import Reader
 from symbols import Vocabulary
-from vision.encoding import encode
+from vision.encoding import encode_with
 from vision.gaussian import ACTIVE, Gaussian, kl_from_prior
 
 DRAWS = 4
@@ -37,10 +37,10 @@ def sets(data: Data) -> dict[str, np.ndarray]:
 
 
 def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
-    """q(z|x) over (N, D) of every set of `sets`."""
+    """Return q(z|x) over (N, D) of every set of `sets`."""
     images = data.images.images
     return {
-        name: encode(model.vision, images[torch.from_numpy(rows)], model.device)
+        name: encode_with(model.encode_image, images[torch.from_numpy(rows)], model.device)
         for name, rows in sets(data).items()
     }
 
@@ -91,15 +91,15 @@ def true_symbols(vocabulary: Vocabulary, factors: np.ndarray) -> torch.Tensor:
 
 
 @torch.no_grad()
-def seeing(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, Any]:
-    """What survives the visual model: how the judge reads reconstructions of unseen images, and the codes."""
-    told = {}
+def reconstruction_accuracy(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, Any]:
+    """Return how often the judge reads reconstructions of unseen images right, and the KL of their codes."""
+    metrics = {}
     for name in sorted(codes, key=lambda name: name != "test_images"):
         q, truth = codes[name], data.images.factors[sets(data)[name]]
         seen = [torch.stack([p.argmax(-1) for p in read(z)], dim=-1) for z in q.mean.split(READING_BATCH)]
         share = (torch.cat(seen).cpu().numpy() == truth).mean(axis=0)
         nats = kl_from_prior(q).mean(0)
-        told[name] = {
+        metrics[name] = {
             "reconstruction_accuracy": share.mean(),
             "per_attribute": dict(zip(data.vocabulary.names, share.tolist(), strict=True)),
             "images": len(truth),
@@ -107,4 +107,4 @@ def seeing(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, An
             "kl_per_latent": nats.tolist(),
             "active_latents": int((nats > ACTIVE).sum()),
         }
-    return told
+    return metrics

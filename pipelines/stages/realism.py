@@ -15,7 +15,7 @@ from torch import Tensor
 from pipelines.runs.datasets import Data
 from pipelines.runs.randomness import derive, generator
 from scan.concept_model import ConceptModel
-from scan.evaluation import DECODING_BATCH, wanted
+from scan.evaluation import DECODING_BATCH, target_values
 from scan.judge import Judge
 from scan.realism import (
     ColourProbe,
@@ -91,7 +91,7 @@ def realism(
     each = max(1, IMAGES // len(concepts))
     q = model.ground_concepts(concepts)
     x = _decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(dice))
-    left_open = np.repeat(wanted(data.vocabulary, concepts) < 0, each, axis=0)
+    left_open = np.repeat(target_values(data.vocabulary, concepts) < 0, each, axis=0)
     sure = _confidence(judge, x)
     asked = [(float(sure[o, a].mean()) if o.any() else None) for a, o in enumerate(left_open.T)]
     named = zip(data.vocabulary.names, asked, beside.confidence.tolist(), strict=True)
@@ -141,7 +141,7 @@ def _nuisances(
     some = [concept for concept in concepts if concept.level == highest][:CONCEPTS]
     rng = generator(seed, "nuisances")
     dice = torch.Generator(model.device).manual_seed(derive(seed, "nuisances"))
-    asked = wanted(data.vocabulary, some)
+    asked = target_values(data.vocabulary, some)
     shown, kept = _shown(data, some, asked, rng)
     real = to_unit(shown.to(model.device))
     q = model.ground_concepts(some)
