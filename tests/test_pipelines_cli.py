@@ -12,9 +12,10 @@ import torch
 from tiny_set import write_npz
 
 from pipelines import cli
+from pipelines.config import Config
 from pipelines.errors import InterruptedRun
+from pipelines.runs import plan
 from pipelines.runs.folder import RunFolder
-from pipelines.stages import graph
 from scan.run_format import FORMAT
 
 TINY = """
@@ -52,7 +53,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # leaves torch's threads as they are
     torch.set_num_threads(1)
     trained = ("dae", "vision", "symbols", "operators")  # what these tests state, they state of these stages
-    monkeypatch.setattr(graph, "STAGES", {name: graph.STAGES[name] for name in trained})
+    monkeypatch.setattr(plan, "STAGES", {name: plan.STAGES[name] for name in trained})
     return Shell(tmp_path, capsys)
 
 
@@ -268,7 +269,7 @@ def test_every_setting_of_a_section_is_an_input_of_its_stage(shell: Shell) -> No
     for name in ("vision", "symbols", "operators"):
         done = json.loads((shell.run_dir / name / "done.json").read_text())["inputs"]
         settings = {key.split(".")[1] for key in done if key.startswith(f"{name}.")}
-        fields = graph.Config.model_fields[name].annotation.model_fields  # type: ignore[union-attr]
+        fields = Config.model_fields[name].annotation.model_fields  # type: ignore[union-attr]
         assert settings == fields.keys() - {"checkpoint_seconds"}
         assert "seed" in done
         assert "data.splits.held_out.sha256" in done

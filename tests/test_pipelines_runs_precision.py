@@ -12,8 +12,7 @@ from pipelines import cli, devices
 from pipelines.config import Config, config_files
 from pipelines.devices import Machine, autocast, computes_bf16, cpu_features
 from pipelines.errors import RunError
-from pipelines.runs import precision
-from pipelines.stages import graph
+from pipelines.runs import plan, precision
 
 CPU = torch.device("cpu")
 PLAIN, FAST = Machine(CPU, bf16=False), Machine(CPU, bf16=True)
@@ -167,7 +166,7 @@ def test_starting_over_chooses_anew(shell: Shell) -> None:
     shell("vision", bf16=True)
     shell("judge", "--fresh", bf16=False)  # a stage of the same run
     assert shell.written("judge") == "bf16"
-    shell.patch.setattr(graph, "STAGES", {"vision": graph.STAGES["vision"]})
+    shell.patch.setattr(plan, "STAGES", {"vision": plan.STAGES["vision"]})
     shell("--fresh", bf16=False)
     assert shell.measured("vision") == "fp32"
 

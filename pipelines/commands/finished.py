@@ -17,9 +17,10 @@ from torch import Tensor
 import scan
 from pipelines.errors import RunError, UsageError
 from pipelines.report.sheets import WHITE, png
-from pipelines.runs.contents import STAGES, is_run
+from pipelines.runs.contents import is_run
 from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import check_format, config_of
+from pipelines.runs.plan import STAGES
 from scan.run_format import finished as is_finished
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import DataError, to_bytes

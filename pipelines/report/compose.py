@@ -17,11 +17,11 @@ from pipelines.report.chapters import Album, Story
 from pipelines.report.disentanglement import by_kl
 from pipelines.report.figures import Imagination
 from pipelines.runs import datasets
-from pipelines.runs.contents import SHOWN
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model, load_judge, load_vision
+from pipelines.runs.plan import shown
 from pipelines.runs.randomness import derive
 from scan.evaluation import reader
 from symbols import hierarchy, to_node_link
@@ -36,7 +36,7 @@ class Written(NamedTuple):
 
 def compose(config: Config, run: RunFolder, machine: Machine) -> Written:
     """Draw the figures into report/figures and write the page."""
-    done = [name for name in SHOWN if (run.stage(name) / "done.json").exists()]
+    done = [name for name in shown(config) if (run.stage(name) / "done.json").exists()]
     data = datasets.load(config, run)
     album = Album(run.stage("report") / "figures")
     story = _open(config, run, data, done, album, machine)
@@ -75,20 +75,20 @@ def _open(
 ) -> Story:
     """Load what there is."""
     device = machine.device
+    vision = load_vision(run, data, device) if "vision" in done else None
     if "vision" not in done or "symbols" not in done:
-        vision = load_vision(run, data, device) if "vision" in done else None
         return Story(config, data, vision, None, album)
     model = load_concept_model(run, data, device, operators="operators" in done)
     judge = load_judge(run, data, device) if "judge" in done else None
     dice = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
     by = Imagination(model, None if judge is None else reader(model, judge), dice)
-    return Story(config, data, load_vision(run, data, device), by, album)
+    return Story(config, data, vision, by, album)
 
 
 def _summary(config: Config, data: Data, done: Sequence[str], metrics: Mapping[str, Any] | None) -> str:
     splits = data.splits
     if metrics is None:
-        missing = [name for name in SHOWN if name not in done and (name != "dae" or config.dae)]
+        missing = [name for name in shown(config) if name not in done]
         return f"A run under way: {', '.join(done) or 'nothing'} done, {', '.join(missing)} to come."
     found, described = metrics["splits"], metrics["img2sym"]
     told = (

@@ -8,6 +8,7 @@ on validation_symbols; the other lists are for reports.
 `metrics.json` is a public format: a key that is renamed is named in CHANGELOG.
 """
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -21,12 +22,12 @@ from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
-from pipelines.runs.contents import STAGES
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
 from pipelines.runs.folder import Made, RunFolder, versions
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
+from pipelines.runs.plan import plan
 from pipelines.runs.randomness import derive, generator
 from pipelines.stages.judge import judge_accuracy
 from pipelines.stages.real_images import describing, encoded, reconstruction_accuracy
@@ -111,7 +112,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "device": str(device),
         "threads": torch.get_num_threads(),
         "precision": config.vision.precision,
-        "seconds": _seconds(run, time.monotonic() - began),
+        "seconds": _seconds(config, run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
     metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
@@ -220,11 +221,11 @@ def _per_operator(
     return accuracies
 
 
-def _seconds(run: RunFolder, now: float) -> dict[str, float]:
+def _seconds(config: Config, run: RunFolder, now: float) -> dict[str, float]:
     """Seconds of each finished stage, of this one so far, and of all together."""
     spent = {
         name: float(read_json(run.stage(name) / "done.json")["seconds"])
-        for name in STAGES[: STAGES.index("evaluate")]
+        for name in itertools.takewhile(lambda name: name != "evaluate", plan(config))
         if (run.stage(name) / "done.json").exists()
     }
     spent["evaluate"] = now

@@ -16,8 +16,9 @@ import vision.models
 from pipelines.config import Config
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.plan import plan
 from pipelines.stages import dae, operators, own_models
-from pipelines.stages.graph import enabled, is_own, predecessors
+from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
 from symbols import Vocabulary
@@ -63,9 +64,9 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
         words = Vocabulary.from_dict(record["vocabulary"])
     except ValueError as error:
         raise RunError(f"{run.path / 'data.json'} is damaged ({shortened(str(error))})") from error
-    asked = {*names, *predecessors(names, config)} if names else set(enabled(config))
-    own = [name for name in enabled(config) if name in asked and is_own(run, name)]
-    planned = [name for name in NETWORKS if name in asked and name not in own and name in enabled(config)]
+    asked = {*names, *predecessors(names, config)} if names else set(plan(config))
+    own = [name for name in plan(config) if name in asked and is_own(run, name)]
+    planned = [name for name in NETWORKS if name in asked and name not in own and name in plan(config)]
     for stage in planned:
         if stage in ("dae", "vision"):
             _check_images(stage, config, shape)
