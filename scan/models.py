@@ -8,7 +8,6 @@ weights:
     {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3]}
 """
 
-import difflib
 import inspect
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from scan.grounding import SCAN
 from scan.judge import Judge
 from scan.operators import Operators
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from symbols.names import did_you_mean
 
 
 def scan(
@@ -87,8 +87,7 @@ def check_encoder(name: object) -> None:
 def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
     if not isinstance(name, str) or name not in known:
         shown = reprlib.repr(name)
-        near = difflib.get_close_matches(shown.strip("'"), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+        hint = did_you_mean(shown.strip("'"), known) or f": expected one of {', '.join(known)}"
         raise ValueError(f"unknown {what} {shown}{hint}")
 
 
