@@ -14,6 +14,7 @@ from scan.judge import Judge
 from scan.loading import load_joint_model, load_model
 from scan.operators import Operators
 from scan.run_format import MODEL
+from vision.models import VisionModel
 from vision.vae import VAE
 
 M = TypeVar("M", bound=nn.Module)
@@ -28,17 +29,22 @@ def load(run: RunFolder, stage: str, kind: type[M], device: torch.device) -> M:
     return place(load_model(run.stage(stage), kind), device)
 
 
-def load_vision(run: RunFolder, data: Data, device: torch.device) -> VAE:
+def load_vision(run: RunFolder, data: Data | None, device: torch.device) -> VisionModel:
     """The vision model of a run, as `load`.
+
+    Args:
+        run: A run whose stage vision is finished.
+        data: The data set whose images it should take; None where there is none.
+        device: Where the model will be.
 
     Raises:
         RunError: When it cannot be loaded, or was made for images of another shape.
     """
-    vae = load(run, "vision", VAE, device)
-    if vae.shape != data.images.shape:
+    model = load(run, "vision", VAE, device)
+    if data is not None and model.shape != data.images.shape:
         path = run.stage("vision") / MODEL
-        raise RunError(f"{path}: made for images {vae.shape}, the data set has {data.images.shape}")
-    return vae
+        raise RunError(f"{path}: made for images {model.shape}, the data set has {data.images.shape}")
+    return model
 
 
 def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
