@@ -52,7 +52,7 @@ def metrics(data: Data, tmp_path_factory: pytest.TempPathFactory) -> dict[str, A
     def load(run: RunFolder, data: Data, device: torch.device, *, operators: bool = True) -> ConceptModel:
         model = Path(run.stage("operators"), "model.safetensors")
         learned = open_model(model, Operators) if operators else None
-        return ConceptModel(joint, learned, data.vocabulary)  # type: ignore[arg-type]
+        return ConceptModel(joint, learned, data.vocabulary)
 
     with pytest.MonkeyPatch.context() as patch:
         for stage in (operators, evaluate):

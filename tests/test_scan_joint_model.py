@@ -22,7 +22,7 @@ def model() -> scan.ConceptModel:
     joint = SharedTable().requires_grad_(False)
     q_x = encode_with(joint.encode_image, pictures(FACTORS), CPU)
     operators = scan.fit_operators(joint, q_x, CONCEPTS, WORDS, steps=600, triples=2000)
-    return scan.ConceptModel(joint, operators, WORDS)  # type: ignore[arg-type]
+    return scan.ConceptModel(joint, operators, WORDS)
 
 
 def test_images_and_symbols_are_turned_into_each_other(model: scan.ConceptModel) -> None:

@@ -75,9 +75,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     grounded = grounded_splits(model, data, config.seed)
     for name, (q, concepts) in grounded.items():
         machine.say(f"evaluate: {name}, {len(concepts)} concepts")
-        random = torch.Generator(device).manual_seed(seed_of(config.seed, name))
+        noise = torch.Generator(device).manual_seed(seed_of(config.seed, name))
         targets = target_values(data.vocabulary, concepts)
-        scores = score(q, targets, read, sizes, random)
+        scores = score(q, targets, read, sizes, noise)
         metrics_of[name] = split_metrics(scores, data.vocabulary.names, train_kl, targets)
         tables[name] = tabulate(scores, data.vocabulary)
         concept_scores[name] = _per_concept(scores, concepts)
