@@ -64,8 +64,8 @@ def main(options: argparse.Namespace) -> None:
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
     for row in sheet.rows:
         print(row)
-    told = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"
-    print(f"{told}: {printable(str(output))}")
+    extent = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"
+    print(f"{extent}: {printable(str(output))}")
 
 
 COMMAND = Command(

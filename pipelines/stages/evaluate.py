@@ -24,10 +24,10 @@ from pipelines.runs import datasets
 from pipelines.runs.contents import STAGES
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
-from pipelines.runs.folder import Made, RunFolder, versions
+from pipelines.runs.folder import RunFolder, StageResult, versions
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge, load_vision
-from pipelines.runs.randomness import derive, generator
+from pipelines.runs.randomness import derive_seed, generator
 from pipelines.stages.judge import trust
 from pipelines.stages.real_images import describing, encoded, seeing
 from pipelines.stages.realism import real, realism
@@ -58,22 +58,22 @@ PAIR_COMBINATIONS = 100
 """Full combinations with a held-out pair that are asked for."""
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
     model, judge = load_concept_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
-    read = in_precision(reader(model, judge), config.vision.precision)
+    read = in_precision(reader(model, judge), config.vision.training.precision)
     flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
     told: dict[str, Any] = {}
     tables, listed = {}, {}
     asking = questions(model, data, config.seed)
     for name, (q, concepts) in asking.items():
         machine.say(f"evaluate: {name}, {len(concepts)} concepts")
-        dice = torch.Generator(device).manual_seed(derive(config.seed, f"evaluate {name}"))
+        noise = torch.Generator(device).manual_seed(derive_seed(config.seed, f"evaluate {name}"))
         asked = wanted(data.vocabulary, concepts)
-        scores = score(q, asked, read, sizes, dice)
+        scores = score(q, asked, read, sizes, noise)
         told[name] = tell(scores, data.vocabulary.names, flat, asked)
         tables[name] = tabulate(scores, data.vocabulary)
         listed[name] = _listing(scores, concepts)
@@ -103,11 +103,11 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "disentanglement": codes,
         "judge": _judge(run, judge, data, config.seed, device),
         "samples": sizes._asdict(),
-        "seeds": {"run": config.seed, **{n: derive(config.seed, f"evaluate {n}") for n in told}},
+        "seeds": {"run": config.seed, **{n: derive_seed(config.seed, f"evaluate {n}") for n in told}},
         "versions": versions(),
         "device": str(device),
         "threads": torch.get_num_threads(),
-        "precision": config.vision.precision,
+        "precision": config.vision.training.precision,
         "seconds": _seconds(run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
@@ -118,7 +118,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     write_json(folder / "concepts.json", jsonable(listed, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
-    return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+    return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 
 def in_precision(read: Reader, precision: Precision) -> Reader:
@@ -196,11 +196,11 @@ def _listing(scores: Scores, concepts: Sequence[Concept]) -> list[dict[str, Any]
 
 def _per_operator(triples: Sequence[Triple], listed: Sequence[dict[str, Any]]) -> dict[str, float | None]:
     """Top-1 accuracy by operator; null for one without a triple."""
-    told: dict[str, float | None] = {}
+    accuracy: dict[str, float | None] = {}
     for name in OPERATORS:
         found = [one["accuracy_top1"] for one, t in zip(listed, triples, strict=True) if t.op == name]
-        told[name] = float(np.mean(found)) if found else None
-    return told
+        accuracy[name] = float(np.mean(found)) if found else None
+    return accuracy
 
 
 def _seconds(run: RunFolder, now: float) -> dict[str, float]:

@@ -18,7 +18,7 @@ from pipelines.report import health
 from pipelines.runs import precision
 from pipelines.runs.contents import SHOWN
 from pipelines.runs.files import fingerprint, read_json
-from pipelines.runs.folder import Inputs, Made, RunFolder, Status
+from pipelines.runs.folder import Inputs, RunFolder, StageResult, Status
 from scan.run_format import MODEL
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ SEEN = ("sha256", "splits.held_out", "splits.held_out_pairs", "splits.test_image
 """What decides which images a stage may train on."""
 
 STAGES: dict[str, Stage] = {
-    "dae": Stage(settings=("seed", "dae", "vision.colour"), data=SEEN, reads=()),
+    "dae": Stage(settings=("seed", "dae", "vision.network.colour"), data=SEEN, reads=()),
     "vision": Stage(settings=("seed", "vision"), data=SEEN, reads=("dae",)),
     "symbols": Stage(
         settings=("seed", "symbols"),
@@ -56,7 +56,7 @@ STAGES: dict[str, Stage] = {
     ),
     "judge": Stage(settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
     "evaluate": Stage(
-        settings=("seed", "evaluate", "vision.precision"),
+        settings=("seed", "evaluate", "vision.training.precision"),
         data=("sha256", "vocabulary.attributes", "splits"),
         reads=("vision", "symbols", "operators", "judge"),
     ),
@@ -230,9 +230,9 @@ def _altered(name: str, status: Status) -> str:
     )
 
 
-def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> Made:
+def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Do what a stage does: `run` of the module of its name."""
-    do: Callable[[Config, RunFolder, Machine], Made] = import_module(f"pipelines.stages.{name}").run
+    do: Callable[[Config, RunFolder, Machine], StageResult] = import_module(f"pipelines.stages.{name}").run
     return do(config, run, machine)
 
 
@@ -273,10 +273,10 @@ def execute(
             warning = ""
         began = time.monotonic()
         run.begin(name, made_from)
-        made = _make(name, config, run, machine)
-        seconds = made.earlier_seconds + time.monotonic() - began
-        run.finish(name, made_from, made.files, seconds)
+        result = _make(name, config, run, machine)
+        seconds = result.earlier_seconds + time.monotonic() - began
+        run.finish(name, made_from, result.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")
-        if name in health.LEARNED and "metrics.json" in made.files:
+        if name in health.LEARNED and "metrics.json" in result.files:
             for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
                 machine.say(f"{name}: warning: {line}")
