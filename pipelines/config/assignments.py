@@ -107,11 +107,12 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
 def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> list[str]:
     """Take out of a section what its new kind does not have."""
     kinds = kinds_at(path)
-    outer = _section(raw, path[:-1], one.source) if path else {}
-    given = constant_section(outer.get(path[-1])) if path else None
+    if one.value not in tuple(kinds):
+        return []
+    given = constant_section(_section(raw, path[:-1], one.source).get(path[-1]))
     in_file = set(given) if isinstance(given, dict) else set()
     section = _section(raw, path, one.source)
-    if one.value not in tuple(kinds) or section.get("kind") in (one.value, None):
+    if section.get("kind") in (one.value, None):
         return []
     kept = () if path == ["data"] else kinds[str(one.value)].model_fields  # all about the other data set
     dropped = [key for key in section if key not in kept and key != "kind"]
@@ -119,7 +120,7 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
 
 
 def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
-    """Take out of `symbols` how the other encoder is to learn."""
+    """Take out of `symbols` the training settings of the other encoder."""
     section = _section(raw, ["symbols"], one.source)
     if section.get("encoder", Symbols.model_fields["encoder"].default) == one.value:
         return []

@@ -29,7 +29,7 @@ class DAE(Training):
     precision: Precision = "auto"
 
 
-class Network(Section):
+class NetworkBase(Section):
     """What every network has: the encoder's layers, and what pixels and posteriors are."""
 
     kind: str
@@ -43,14 +43,14 @@ class Network(Section):
     """Upper bound of 1 / var q(z|x), the precision of a posterior relative to the prior's; null for none."""
 
 
-class ConvolutionalNetwork(Network):
+class ConvolutionalNetwork(NetworkBase):
     """The paper's networks."""
 
     kind: Literal["convolutional"]
     latents: SmallCount = 32
 
 
-class LayeredNetwork(Network):
+class LayeredNetwork(NetworkBase):
     """A decoder of flat coloured layers composed by masks (`vision.layered`).
 
     It has `mask_latents`, and one latent for each channel of each layer.
@@ -63,6 +63,9 @@ class LayeredNetwork(Network):
     layers: SmallCount = 8
     masks: Literal["convolutional", "additive"] = "convolutional"
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
+
+
+Network = Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")]
 
 
 class BernoulliLikelihood(Section):
@@ -86,6 +89,11 @@ class PerceptualLikelihood(Section):
     layer: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
 
 
+Likelihood = Annotated[
+    BernoulliLikelihood | GaussianLikelihood | PerceptualLikelihood, Field(discriminator="kind")
+]
+
+
 class BetaVAE(Section):
     """The beta-VAE (`vision.objectives.beta_vae`)."""
 
@@ -93,6 +101,10 @@ class BetaVAE(Section):
     beta: Schedule = Constant(kind="constant", value=4.0)
     capacity: Schedule | None = None
     """C in nats, where the objective is beta |KL - C|; null for beta KL."""
+
+
+Objective = BetaVAE
+"""The objectives of the encoder family; with a second one, a union by `kind` as `Likelihood` is."""
 
 
 class Penalties(Section):
@@ -128,12 +140,8 @@ class VisionTraining(Training):
 class Vision(Section):
     """The vision model: an objective of a network and a likelihood, with penalties."""
 
-    network: Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")] = (
-        ConvolutionalNetwork(kind="convolutional")
-    )
-    likelihood: Annotated[
-        BernoulliLikelihood | GaussianLikelihood | PerceptualLikelihood, Field(discriminator="kind")
-    ] = BernoulliLikelihood(kind="bernoulli")
-    objective: BetaVAE = BetaVAE(kind="beta_vae")
+    network: Network = ConvolutionalNetwork(kind="convolutional")
+    likelihood: Likelihood = BernoulliLikelihood(kind="bernoulli")
+    objective: Objective = BetaVAE(kind="beta_vae")
     penalties: Penalties = Penalties()
     training: VisionTraining = VisionTraining()
