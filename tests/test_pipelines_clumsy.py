@@ -110,7 +110,7 @@ def test_arrays_that_are_no_images_and_factors(
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("vision.likelihood.scale=1e300", "vision.likelihood.scale: input should be less than or equal to"),
+        ("symbols.grounding=1e300", "symbols.grounding: input should be less than or equal to"),
         (
             "vision.objective.beta={kind: geometric, start: 1e308, end: 1e-308}",
             "vision.objective.beta.start: input should be less than or equal to",

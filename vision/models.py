@@ -46,7 +46,7 @@ LISTS = ("shape", "widths")
 COLOURS: dict[str, Colour] = {"rgb": RGB(), "hsv": HSV(), "hsv_cyclic": CyclicHSV()}
 
 
-def convolutional_vae(
+def vae(
     shape: Sequence[int],
     *,
     latents: int = 32,
@@ -115,7 +115,7 @@ def dae(
 
 
 KINDS: dict[str, Callable[..., VAE | DAE]] = {
-    "convolutional": convolutional_vae,
+    "convolutional": vae,
     "layered": layered_vae,
     "dae": dae,
 }
