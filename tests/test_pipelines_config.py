@@ -115,8 +115,8 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.network: kind 'layred' is none of convolutional, layered; did you mean",
         ),
         (
-            "vision.network.layers=3",
-            "vision.network.layers: unknown key of kind convolutional, it is one of kind layered",
+            "vision.network.components=3",
+            "vision.network.components: unknown key of kind convolutional, it is one of kind layered",
         ),
         ("vision.training.lr=true", "vision.training.lr: expected a number, got the boolean true"),
         ("vision.training.lr=fast", "vision.training.lr: expected a number, got the text 'fast'"),
@@ -138,7 +138,7 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
         ("data.aliases.dub.wall=off", "data.aliases.dub.wall: expected text, got the boolean false"),
         (
             "vision.likelihood.kind=perceptual",
-            "vision.likelihood.layer dae_logits is a layer of a DAE: add a section dae",
+            "vision.likelihood.features dae_logits are those of a DAE: add a section dae",
         ),
         (
             "vision.network.kind=layered",

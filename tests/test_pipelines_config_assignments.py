@@ -68,7 +68,7 @@ def test_a_new_kind_keeps_what_it_shares_and_says_what_it_leaves_out(
     assert network == ConvolutionalNetwork(
         kind="convolutional", widths=layered.widths, precision_limit=layered.precision_limit
     )
-    left_out = ", ".join(f"vision.network.{key}" for key in ("mask_latents", "mask_kl_weight", "layers"))
+    left_out = ", ".join(f"vision.network.{key}" for key in ("mask_latents", "mask_kl_weight", "components"))
     assert f"leaves out {left_out}, which" in capsys.readouterr().err
     data = load(ROOMS, ["data.kind=npz", "data.path=/x.npz"]).data
     assert data == NpzData(kind="npz", path="/x.npz")

@@ -10,7 +10,7 @@ from vision import models, objectives
 from vision.vae import VAE
 
 MASK_LATENTS = 3
-LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "layers": 2, "widths": [8], "hidden": 16}
+LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "components": 2, "widths": [8], "hidden": 16}
 TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 
 

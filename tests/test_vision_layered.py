@@ -105,7 +105,7 @@ def test_the_objective_reaches_every_weight(masks: str):
         "kind": "layered",
         "shape": SHAPE,
         "mask_latents": WHERE,
-        "layers": LAYERS,
+        "components": LAYERS,
         "masks": masks,
         **SMALL,
     }

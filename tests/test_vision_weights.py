@@ -209,7 +209,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
 
 
 def test_a_module_is_planned_without_memory() -> None:
-    spec = {"kind": "layered", "shape": [3, 32, 32], "layers": 3, "mask_latents": 4, "masks": "additive"}
+    spec = {"kind": "layered", "shape": [3, 32, 32], "components": 3, "mask_latents": 4, "masks": "additive"}
     planned, built = weights.without_memory(lambda: build(spec)), build(spec)
     assert all(parameter.is_meta for parameter in planned.parameters())
     assert not any(parameter.is_meta for parameter in built.parameters())
@@ -221,7 +221,7 @@ def test_planning_imports_nothing_of_torchs_compiler() -> None:
     code = """
 import sys
 from vision import models, weights
-spec = {"kind": "layered", "shape": [3, 32, 32], "layers": 3, "mask_latents": 4, "masks": "additive"}
+spec = {"kind": "layered", "shape": [3, 32, 32], "components": 3, "mask_latents": 4, "masks": "additive"}
 weights.without_memory(lambda: models.build(spec))
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """

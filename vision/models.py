@@ -39,7 +39,7 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "mask_latents", "layers", "hidden", "code")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code")
 LISTS = ("shape", "widths")
 """Arguments that are a positive integer, and those that are a list of them."""
 
@@ -69,7 +69,7 @@ def layered_vae(
     shape: Sequence[int],
     *,
     mask_latents: int = 12,
-    layers: int = 8,
+    components: int = 8,
     masks: str = "convolutional",
     widths: Sequence[int] = WIDTHS,
     hidden: int = 256,
@@ -80,7 +80,7 @@ def layered_vae(
     """A VAE that paints in flat layers: the first `mask_latents` latents place them, the rest colour them."""
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     channels, height, width = shape
-    placed = (layers, height, width)
+    placed = (components, height, width)
     kinds: dict[str, Callable[[], Decoder]] = {
         "convolutional": lambda: ConvDecoder(placed, mask_latents, **size),
         "additive": lambda: AdditiveMasks(placed, mask_latents),

@@ -52,9 +52,13 @@ class Config(Section):
     def _check_choices(self) -> Self:
         vision, likelihood = self.vision, self.vision.likelihood
         is_layered = isinstance(vision.network, LayeredNetwork)
-        if isinstance(likelihood, PerceptualLikelihood) and likelihood.layer != "pixels" and self.dae is None:
+        if (
+            isinstance(likelihood, PerceptualLikelihood)
+            and likelihood.features != "pixels"
+            and self.dae is None
+        ):
             raise ValueError(
-                f"vision.likelihood.layer {likelihood.layer} is a layer of a DAE: add a section dae"
+                f"vision.likelihood.features {likelihood.features} are those of a DAE: add a section dae"
             )
         if is_layered and isinstance(likelihood, BernoulliLikelihood):
             raise ValueError(

@@ -51,16 +51,16 @@ class ConvolutionalNetwork(NetworkBase):
 
 
 class LayeredNetwork(NetworkBase):
-    """A decoder of flat coloured layers composed by masks (`vision.layered`).
+    """A decoder that composes components, each of one colour, through masks (`vision.layered`).
 
-    It has `mask_latents`, and one latent for each channel of each layer.
+    Its latents are the `mask_latents`, and one for each channel of the colour of each component.
     """
 
     kind: Literal["layered"]
     mask_latents: SmallCount = 12
     mask_kl_weight: PositiveFloat = 1.0
     """KL weight of the mask latents relative to the colour latents."""
-    layers: SmallCount = 8
+    components: SmallCount = 8
     masks: Literal["convolutional", "additive"] = "convolutional"
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
@@ -86,7 +86,8 @@ class PerceptualLikelihood(Section):
     """Squared error of the features of a DAE, as in the beta-VAE_DAE."""
 
     kind: Literal["perceptual"]
-    layer: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
+    features: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
+    """The pixels themselves, or the outputs of a layer of the DAE."""
 
 
 Likelihood = Annotated[

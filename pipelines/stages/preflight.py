@@ -108,7 +108,7 @@ def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Netwo
 def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     network = config.vision.network
     spec = specification(config.vision, shape)
-    masks = network.layers * shape[1] * shape[2] if isinstance(network, LayeredNetwork) else 0
+    masks = network.components * shape[1] * shape[2] if isinstance(network, LayeredNetwork) else 0
     return Network(
         lambda: vision.models.build(spec),
         2 * _outputs(shape, network.widths) + masks,

@@ -172,7 +172,7 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
 def _features(config: Config, vae: VAE) -> int:
     """N, the number of terms that the reconstruction sums over."""
     likelihood = config.vision.likelihood
-    is_code = isinstance(likelihood, PerceptualLikelihood) and likelihood.layer == "bottleneck"
+    is_code = isinstance(likelihood, PerceptualLikelihood) and likelihood.features == "bottleneck"
     return config.dae.code if is_code and config.dae is not None else math.prod(vae.shape)
 
 
@@ -184,7 +184,7 @@ def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None
 def needs_dae(settings: Settings) -> bool:
     """Whether the reconstruction is compared in the features of a denoising autoencoder."""
     likelihood = settings.likelihood
-    return isinstance(likelihood, PerceptualLikelihood) and likelihood.layer != "pixels"
+    return isinstance(likelihood, PerceptualLikelihood) and likelihood.features != "pixels"
 
 
 def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
@@ -194,8 +194,8 @@ def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
             return objectives.Bernoulli()
         case GaussianLikelihood(scale=scale):
             return objectives.Normal(scale)
-        case PerceptualLikelihood(layer=layer):
-            return objectives.Perceptual(dae, layer)
+        case PerceptualLikelihood(features=features):
+            return objectives.Perceptual(dae, features)
 
 
 @torch.no_grad()
