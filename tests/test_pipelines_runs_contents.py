@@ -12,10 +12,11 @@ from pipelines import cli
 from pipelines.commands.finished import write_grid
 from pipelines.errors import RunError, UsageError
 from pipelines.runs.folder import RunFolder
+from scan.run_format import FORMAT
 
-SHORT = [f"{stage}.steps=1" for stage in ("vision", "symbols", "operators", "judge")]
+SHORT = [f"{section}.steps=1" for section in ("vision.training", "symbols", "operators", "judge")]
 """Settings with which a run that is not refused ends soon."""
-DATA = {"format": 3, "asked": {}, "splits": {}}
+DATA = {"format": FORMAT, "asked": {}, "splits": {}}
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -24,7 +24,7 @@ CONFIG = Config.model_validate(
     {
         "name": "a",
         "data": {"kind": "rooms"},
-        "vision": {"precision": "fp32"},
+        "vision": {"training": {"precision": "fp32"}},
         "operators": {"steps": 600, "triples": 2000},
         "evaluate": {"images_per_symbol": 10, "diversity_images": 60},
     }

@@ -12,13 +12,13 @@ from vision.gaussian import Gaussian
 PAIRS, WORDS, LATENTS = 12, 6, 3
 
 
-def excess(opinion: float, step: int) -> tuple[float, float]:
+def excess(expert_penalty: float, step: int) -> tuple[float, float]:
     """What the loss of a step has beyond equation 4 (beta 1, grounding 10), and the count of opinions."""
     config = Config.model_validate(
         {
             "name": "a",
             "data": {"kind": "rooms"},
-            "symbols": {"steps": 20, "batch": PAIRS, "opinion": opinion},
+            "symbols": {"steps": 20, "batch": PAIRS, "expert_penalty": expert_penalty},
         }
     )
     torch.manual_seed(0)

@@ -23,14 +23,14 @@ WORDS = Vocabulary(
     aliases={"dub": Concept({"shape": "ice lolly", "wall": "red"})},
 )
 SPECS: dict[str, dict[str, Any]] = {
-    "vision": {"kind": "vae", "shape": [3, 8, 8], "latents": 3, "widths": [4, 4], "hidden": 8},
+    "vision": {"kind": "convolutional", "shape": [3, 8, 8], "latents": 3, "widths": [4, 4], "hidden": 8},
     "symbols": {"kind": "scan", "symbols": 4, "latents": 3, "encoder": "experts", "hidden": [6]},
     "operators": {"kind": "operators", "hidden": [5]},
 }
 
 
 def write_stage(folder: Path, spec: dict[str, Any]) -> torch.nn.Module:
-    build = vision.models.build if spec["kind"] == "vae" else scan.models.build
+    build = vision.models.build if spec["kind"] == "convolutional" else scan.models.build
     module = build(spec)
     with torch.no_grad():
         for parameter in module.parameters():

@@ -101,7 +101,14 @@ def test_the_decoded_image_is_the_output_itself_within_bounds():
 @pytest.mark.parametrize("masks", ["convolutional", "additive"])
 def test_the_objective_reaches_every_weight(masks: str):
     torch.manual_seed(1)
-    spec = {"kind": "layered_vae", "shape": SHAPE, "where": WHERE, "layers": LAYERS, "masks": masks, **SMALL}
+    spec = {
+        "kind": "layered",
+        "shape": SHAPE,
+        "mask_latents": WHERE,
+        "components": LAYERS,
+        "masks": masks,
+        **SMALL,
+    }
     vae = models.build(spec)
     x = torch.rand(8, *SHAPE, generator=torch.Generator().manual_seed(4))
     passed = forward(vae, x, Normal())
@@ -149,4 +156,4 @@ def test_additive_masks_serve_a_layered_decoder_of_any_size():
 
 def test_masks_of_an_unknown_kind_are_refused_with_the_nearest_name():
     with pytest.raises(ValueError, match=r"unknown kind of masks 'aditive'.*did you mean 'additive'"):
-        models.build({"kind": "layered_vae", "shape": SHAPE, "masks": "aditive"})
+        models.build({"kind": "layered", "shape": SHAPE, "masks": "aditive"})

@@ -13,7 +13,7 @@ def shapes(module):
 
 @pytest.mark.parametrize("side", [64, 80])
 def test_the_papers_models(side):
-    vae = build({"kind": "vae", "preset": f"paper-{side}"})
+    vae = build({"kind": "convolutional", "preset": f"paper-{side}"})
     assert (vae.shape, vae.latents) == ((3, side, side), 32)
     assert vae.encoder.convolutions.features == 64 * (side // 16) ** 2
     dae = build({"kind": "dae", "preset": f"paper-{side}"})
@@ -22,7 +22,9 @@ def test_the_papers_models(side):
 
 
 def test_what_is_given_goes_before_the_preset():
-    vae = build({"kind": "vae", "preset": "paper-64", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]})
+    vae = build(
+        {"kind": "convolutional", "preset": "paper-64", "latents": 6, "shape": [3, 32, 48], "widths": [8, 8]}
+    )
     assert (vae.shape, vae.latents) == ((3, 32, 48), 6)
     assert vae.decode(torch.zeros(1, 6)).shape == (1, 3, 32, 48)
 
@@ -39,31 +41,40 @@ def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind, 
 
 def test_defaults_are_the_papers():
     bare = {"shape": [3, 64, 64], "colour": "rgb"}
-    for kind in ("vae", "dae"):
+    for kind in ("convolutional", "dae"):
         assert resolve({"kind": kind, **bare}) == {"kind": kind, **PRESETS[kind]["paper-64"], "colour": "rgb"}
 
 
 def test_resolving_changes_neither_the_specification_nor_the_preset():
-    spec = {"kind": "vae", "preset": "paper-64", "latents": 3}
+    spec = {"kind": "convolutional", "preset": "paper-64", "latents": 3}
     build(spec)
-    assert spec == {"kind": "vae", "preset": "paper-64", "latents": 3}
-    assert PRESETS["vae"]["paper-64"]["latents"] == 32
+    assert spec == {"kind": "convolutional", "preset": "paper-64", "latents": 3}
+    assert PRESETS["convolutional"]["paper-64"]["latents"] == 32
 
 
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"kind": "vae", "shape": [3, 64, 64], "latent": 5}, "unknown key for a vae 'latent' .*'latents'"),
-        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key for a dae 'latents'"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "latent": 5},
+            "unknown key of kind convolutional 'latent' .*'latents'",
+        ),
+        ({"kind": "dae", "shape": [3, 64, 64], "latents": 5}, "unknown key of kind dae 'latents'"),
         (
             {"kind": "gan", "shape": [3, 64, 64]},
-            "unknown kind of model 'gan': choose from vae, layered",
+            "unknown kind of model 'gan': choose from convolutional, layered",
         ),
         ({"shape": [3, 64, 64]}, "unknown kind of model None"),
-        ({"kind": "vae", "preset": "paper64"}, "unknown preset for a vae 'paper64' .*'paper-64'"),
-        ({"kind": "vae", "preset": "paper"}, r"a vae needs a shape \[C, H, W\]"),
-        ({"kind": "vae", "shape": [3, 64, 64], "colour": "hvs"}, "unknown colour space 'hvs' .*'hsv'"),
-        ({"kind": "vae", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
+        (
+            {"kind": "convolutional", "preset": "paper64"},
+            "unknown preset of kind convolutional 'paper64' .*'paper-64'",
+        ),
+        ({"kind": "convolutional", "preset": "paper"}, r"kind convolutional needs a shape \[C, H, W\]"),
+        (
+            {"kind": "convolutional", "shape": [3, 64, 64], "colour": "hvs"},
+            "unknown colour space 'hvs' .*'hsv'",
+        ),
+        ({"kind": "convolutional", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
     ],
 )
 def test_what_is_wrong_is_named(spec, message):

@@ -61,7 +61,9 @@ def test_likelihoods_survive_extreme_logits():
 
 
 def test_a_bernoulli_is_refused_where_the_decoder_puts_out_the_image_itself():
-    model = models.build({"kind": "layered_vae", "shape": SHAPE, "where": 2, "layers": 2, "widths": [8]})
+    model = models.build(
+        {"kind": "layered", "shape": SHAPE, "mask_latents": 2, "components": 2, "widths": [8]}
+    )
     with pytest.raises(ValueError, match=r"LayeredDecoder is the image itself .*take Normal or Perceptual"):
         forward(model, images(2), Bernoulli(), noise())
     for likelihood in (Normal(), Perceptual(None, "pixels")):

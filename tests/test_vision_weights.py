@@ -13,7 +13,7 @@ from vision import weights
 from vision.models import build, resolve
 from vision.weights import WeightsError, load, rebuild, restore, save, write_atomically
 
-SPEC = resolve({"kind": "vae", "shape": [3, 16, 16], "latents": 3, "widths": [4, 8], "hidden": 8})
+SPEC = resolve({"kind": "convolutional", "shape": [3, 16, 16], "latents": 3, "widths": [4, 8], "hidden": 8})
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def test_an_entry_that_is_none_of_ours_is_refused_by_name(path, about):
         {"latents": -1},
         {"activation": None},
         {"colour": []},
-        {"kind": ["vae"]},
-        {"kind": "layered_vae"},
+        {"kind": ["convolutional"]},
+        {"kind": "layered"},
         {"latents": {"a": 1}},
     ],
 )
@@ -209,7 +209,7 @@ def test_a_pipe_is_refused_instead_of_waited_for(tmp_path):
 
 
 def test_a_module_is_planned_without_memory() -> None:
-    spec = {"kind": "layered_vae", "shape": [3, 32, 32], "layers": 3, "where": 4, "masks": "additive"}
+    spec = {"kind": "layered", "shape": [3, 32, 32], "components": 3, "mask_latents": 4, "masks": "additive"}
     planned, built = weights.without_memory(lambda: build(spec)), build(spec)
     assert all(parameter.is_meta for parameter in planned.parameters())
     assert not any(parameter.is_meta for parameter in built.parameters())
@@ -221,7 +221,7 @@ def test_planning_imports_nothing_of_torchs_compiler() -> None:
     code = """
 import sys
 from vision import models, weights
-spec = {"kind": "layered_vae", "shape": [3, 32, 32], "layers": 3, "where": 4, "masks": "additive"}
+spec = {"kind": "layered", "shape": [3, 32, 32], "components": 3, "mask_latents": 4, "masks": "additive"}
 weights.without_memory(lambda: models.build(spec))
 print([name for name in ("torch._dynamo", "sympy") if name in sys.modules])
 """

@@ -1,6 +1,6 @@
 """Vision models by name: a JSON-able specification in, a module out.
 
-    build({"kind": "vae", "preset": "paper", "shape": [3, 64, 64], "latents": 10})
+    build({"kind": "convolutional", "preset": "paper", "shape": [3, 64, 64], "latents": 10})
 
 A specification names its kind and any argument of that kind's constructor below; a preset fills in what is
 left open. `resolve` writes it out in full, which is what belongs beside the weights.
@@ -39,7 +39,7 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "where", "layers", "hidden", "code")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code")
 LISTS = ("shape", "widths")
 """Arguments that are a positive integer, and those that are a list of them."""
 
@@ -68,8 +68,8 @@ def vae(
 def layered_vae(
     shape: Sequence[int],
     *,
-    where: int = 12,
-    layers: int = 8,
+    mask_latents: int = 12,
+    components: int = 8,
     masks: str = "convolutional",
     widths: Sequence[int] = WIDTHS,
     hidden: int = 256,
@@ -77,18 +77,18 @@ def layered_vae(
     colour: str = "rgb",
     precision_limit: float | None = None,
 ) -> VAE:
-    """A VAE that paints in flat layers: the first `where` latents place them, the others colour them."""
+    """A VAE that paints in flat layers: the first `mask_latents` latents place them, the rest colour them."""
     size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
     channels, height, width = shape
-    placed = (layers, height, width)
+    placed = (components, height, width)
     kinds: dict[str, Callable[[], Decoder]] = {
-        "convolutional": lambda: ConvDecoder(placed, where, **size),
-        "additive": lambda: AdditiveMasks(placed, where),
+        "convolutional": lambda: ConvDecoder(placed, mask_latents, **size),
+        "additive": lambda: AdditiveMasks(placed, mask_latents),
     }
     decoder = LayeredDecoder(_choose(kinds, masks, "kind of masks")(), channels)
     encoder = ConvEncoder(shape, decoder.latents, precision_limit=precision_limit, **size)
     return VAE(
-        LayeredEncoder(encoder, where),
+        LayeredEncoder(encoder, mask_latents),
         decoder,
         _choose(COLOURS, colour, "colour space"),
     )
@@ -114,7 +114,11 @@ def dae(
     )
 
 
-KINDS: dict[str, Callable[..., VAE | DAE]] = {"vae": vae, "layered_vae": layered_vae, "dae": dae}
+KINDS: dict[str, Callable[..., VAE | DAE]] = {
+    "convolutional": vae,
+    "layered": layered_vae,
+    "dae": dae,
+}
 
 PAPER_VAE = {
     "latents": 32,
@@ -126,12 +130,12 @@ PAPER_VAE = {
 PAPER_DAE = {"code": 100, "widths": [32, 32, 64, 64], "bound": "linear", "activation": "elu"}
 
 PRESETS: dict[str, dict[str, dict[str, Any]]] = {
-    "vae": {
+    "convolutional": {
         "paper": PAPER_VAE,
         "paper-64": {**PAPER_VAE, "shape": [3, 64, 64]},
         "paper-80": {**PAPER_VAE, "shape": [3, 80, 80]},
     },
-    "layered_vae": {},
+    "layered": {},
     "dae": {
         "paper": PAPER_DAE,
         "paper-64": {**PAPER_DAE, "shape": [3, 64, 64]},
@@ -157,9 +161,9 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
     constructor = _choose(KINDS, kind, "kind of model")
     parameters = inspect.signature(constructor).parameters
     preset = given.pop("preset", None)
-    filled = {} if preset is None else _choose(PRESETS[kind], preset, f"preset for a {kind}")
+    filled = {} if preset is None else _choose(PRESETS[kind], preset, f"preset of kind {kind}")
     for key in given:
-        _choose(parameters, key, f"key for a {kind}")
+        _choose(parameters, key, f"key of kind {kind}")
     defaults = {
         name: parameter.default
         for name, parameter in parameters.items()
@@ -167,7 +171,7 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
     full = {"kind": kind, **defaults, **filled, **given}
     if "shape" not in full:
-        raise ValueError(f"the specification of a {kind} needs a shape [C, H, W]")
+        raise ValueError(f"the specification of kind {kind} needs a shape [C, H, W]")
     for key, value in full.items():
         _check_type(key, value, kind)
     return {key: list(value) if isinstance(value, tuple) else value for key, value in full.items()}
@@ -176,11 +180,11 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _check_type(key: str, value: Any, kind: str) -> None:
     """Raise ValueError where a size is not a positive integer, or a list not one of these."""
     if key in SIZES and not _is_count(value):
-        raise ValueError(f"{key} of a {kind} is a positive integer, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a positive integer, got {reprlib.repr(value)}")
     if key in LISTS and not (isinstance(value, Sequence) and all(map(_is_count, value))):
-        raise ValueError(f"{key} of a {kind} is a list of positive integers, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a list of positive integers, got {reprlib.repr(value)}")
     if key == "precision_limit" and not (value is None or isinstance(value, int | float)):
-        raise ValueError(f"{key} of a {kind} is a number or null, got {reprlib.repr(value)}")
+        raise ValueError(f"{key} of kind {kind} is a number or null, got {reprlib.repr(value)}")
 
 
 def _is_count(value: object) -> bool:

@@ -14,7 +14,8 @@ from torch import nn
 import scan.models
 import vision.models
 from pipelines.commands.speed import flop, timed
-from pipelines.config import Config, Learning, Precision, RoomsData, Splits
+from pipelines.config import Config, Precision, RoomsData, Splits
+from pipelines.config import Training as TrainingSettings
 from pipelines.devices import place
 from pipelines.errors import UsageError
 from pipelines.runs import datasets, splits
@@ -24,8 +25,8 @@ from pipelines.runs.randomness import generator
 from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as seeing
 from pipelines.training import schedules
-from pipelines.training.learning import optimiser
-from pipelines.training.starts import steps_of
+from pipelines.training.fitting import optimiser
+from pipelines.training.restarts import total_steps
 from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
 from scan.grounded_scan import GroundedSCAN
@@ -52,9 +53,9 @@ class Training(NamedTuple):
     stage: str
     module: nn.Module
     loss: StepLoss
-    settings: Learning
+    settings: TrainingSettings
     steps: int
-    """Of all starts together."""
+    """Of all restarts together."""
     precision: Resolved
     decay: float = 0.0
     """Of the weights."""
@@ -141,8 +142,8 @@ def cost(training: Training, device: torch.device, rates: Mapping[Resolved, floa
         rates: The floating-point operations a second of a matrix product, by precision.
     """
     training.module.train()
-    learner = optimiser(training.module, training.decay)
-    update = descend(learner, training.loss, schedules.learning_rate(training.settings))
+    adam = optimiser(training.module, training.decay)
+    update = descend(adam, training.loss, schedules.learning_rate(training.settings))
     steps = itertools.count()
 
     def step() -> None:
@@ -185,14 +186,14 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
 
 
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
-    settings = config.vision
+    settings, training = config.vision, config.vision.training
     frozen = None
-    if settings.reconstruction == "perceptual" and settings.layer != "pixels":
+    if seeing.needs_dae(settings):
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = datasets.resident(data.images, data.train, device)
     loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
-    return Training("vision", vae, loss, settings, steps_of(settings), _resolved(settings.precision))
+    return Training("vision", vae, loss, training, total_steps(training), _resolved(training.precision))
 
 
 def _on_codes(

@@ -146,8 +146,8 @@ def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int 
     large = images.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     grid = make_grid(large, columns=min(columns, len(images)), padding=2 * scale, background=WHITE)
     write_bytes(path, png(grid))
-    told = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
-    write_json(path.with_suffix(".json"), told)
+    record = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
+    write_json(path.with_suffix(".json"), record)
 
 
 def check_output(path: Path) -> Path:

@@ -42,12 +42,12 @@ def main(options: argparse.Namespace) -> None:
     for picture in pictures:
         if picture.note:
             print(f"note: {printable(picture.note)}", file=sys.stderr)
-    dice = None if options.seed is None else torch.Generator().manual_seed(options.seed)
-    found = model.img2sym(torch.stack([p.pixels for p in pictures]), dice, mean=dice is None)
+    generator = None if options.seed is None else torch.Generator().manual_seed(options.seed)
+    found = model.img2sym(torch.stack([p.pixels for p in pictures]), generator, mean=generator is None)
     names = [str(path) for path in options.images]
     if options.json:
-        told = zip(names, found.to_dicts(options.threshold), strict=True)
-        print(json.dumps([{"image": name, **record} for name, record in told], indent=1))
+        records = zip(names, found.to_dicts(options.threshold), strict=True)
+        print(json.dumps([{"image": name, **record} for name, record in records], indent=1))
         return
     concepts = found.concepts(threshold=options.threshold)
     aliases = model.vocabulary.aliases

@@ -130,7 +130,7 @@ def again(path: Path, names: list[str], options: argparse.Namespace, *, quiet: b
 
 COMMAND = Command(
     summary="train and evaluate a run, or go on with it",
-    example="scan run rooms-mini --set vision.steps=2000",
+    example="scan run rooms-mini --set vision.training.steps=2000",
     configure=configure,
     main=main,
     trailing="stages",

@@ -22,7 +22,7 @@ from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model, load_judge, load_vision
 from pipelines.runs.plan import shown
-from pipelines.runs.randomness import derive
+from pipelines.runs.randomness import derive_seed
 from scan.evaluation import reader
 from symbols import hierarchy, to_node_link
 
@@ -80,7 +80,7 @@ def _open(
         return Story(config, data, vision, None, album)
     model = load_concept_model(run, data, device, operators="operators" in done)
     judge = load_judge(run, data, device) if "judge" in done else None
-    dice = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
+    dice = torch.Generator(device).manual_seed(derive_seed(config.seed, "report samples"))
     by = Imagination(model, None if judge is None else reader(model, judge), dice)
     return Story(config, data, vision, by, album)
 
@@ -222,10 +222,11 @@ def _run(config: Config, run: RunFolder, done: Sequence[str]) -> str:
         receipt = read_json(run.stage(name) / "done.json")
         path = run.stage(name) / "metrics.json"
         measured = read_json(path) if path.exists() else {}
+        training = config.training(name)
         told[name] = {
             "seconds": receipt["seconds"],
             "own": receipt["own"],
-            "steps": config.model_dump()[name].get("steps") if "parameters" in measured else None,
+            "steps": training.steps if training is not None and "parameters" in measured else None,
             "loop_seconds": measured["seconds"] if "parameters" in measured else None,
             "device": measured.get("device"),
             "threads": measured.get("threads"),

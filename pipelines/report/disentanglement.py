@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from pipelines.runs.folder import versions
-from pipelines.runs.randomness import derive, generator
+from pipelines.runs.randomness import derive_seed, generator
 from vision.data import ImageSet
 from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
@@ -95,7 +95,7 @@ def encoded(
         raise MetricError("no factor of the images varies")
     v, kl = v[:, varies], np.concatenate(nats).mean(axis=0)
     return Encoded(
-        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive(seed, "disentanglement"), kl > ACTIVE),
+        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive_seed(seed, "disentanglement"), kl > ACTIVE),
         kl,
         tuple(name for name, keep in zip(images.names, varies, strict=True) if keep),
         tuple(name for name, keep in zip(images.names, varies, strict=True) if not keep),

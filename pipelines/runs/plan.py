@@ -35,7 +35,7 @@ CONCEPTS = ("vocabulary.attributes", "splits.train_symbols")
 def _dae(config: Config) -> Stage | None:
     if config.dae is None:
         return None
-    return Stage(("seed", "dae", "vision.colour"), IMAGES)
+    return Stage(("seed", "dae", "vision.network.colour"), IMAGES)
 
 
 def _vision(config: Config) -> Stage:
@@ -56,7 +56,7 @@ def _judge(config: Config) -> Stage:
 
 
 def _evaluate(config: Config) -> Stage:
-    settings = ("seed", "evaluate", "vision.precision")
+    settings = ("seed", "evaluate", "vision.training.precision")
     data = ("sha256", "vocabulary.attributes", "splits")
     return Stage(settings, data, reads=("vision", "symbols", "operators", "judge"))
 

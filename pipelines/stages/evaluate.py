@@ -24,11 +24,11 @@ from pipelines.report.summary import summary
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
-from pipelines.runs.folder import Made, RunFolder, versions
+from pipelines.runs.folder import RunFolder, StageResult, versions
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
-from pipelines.runs.randomness import derive, generator
+from pipelines.runs.randomness import derive_seed, generator
 from pipelines.stages.judge import judge_accuracy
 from pipelines.stages.real_images import describing, encoded, reconstruction_accuracy
 from pipelines.stages.realism import real, realism
@@ -62,13 +62,13 @@ STREAMS = {ANALYTIC: "exact_operators"}
 """Names from which seeds are derived where they are not those of the splits; they decide what is sampled."""
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
     model, judge = load_concept_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
-    read = in_precision(reader(model, judge), config.vision.precision)
+    read = in_precision(reader(model, judge), config.vision.training.precision)
     train_kl = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
     metrics_of: dict[str, dict[str, Any]] = {}
     tables, concept_scores = {}, {}
@@ -111,7 +111,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "versions": versions(),
         "device": str(device),
         "threads": torch.get_num_threads(),
-        "precision": config.vision.precision,
+        "precision": config.vision.training.precision,
         "seconds": _seconds(config, run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
@@ -122,12 +122,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     write_json(folder / "concepts.json", jsonable(concept_scores, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
-    return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+    return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 
 def seed_of(seed: int, split: str) -> int:
     """Return the seed of the images of a split in a run with a seed."""
-    return derive(seed, f"evaluate {STREAMS.get(split, split)}")
+    return derive_seed(seed, f"evaluate {STREAMS.get(split, split)}")
 
 
 def in_precision(read: Reader, precision: Precision) -> Reader:

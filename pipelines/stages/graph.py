@@ -17,7 +17,7 @@ from pipelines.errors import RunError, UsageError, nearest
 from pipelines.report import health
 from pipelines.runs import precision
 from pipelines.runs.files import fingerprint, read_json
-from pipelines.runs.folder import Inputs, Made, RunFolder, Status
+from pipelines.runs.folder import Inputs, RunFolder, StageResult, Status
 from pipelines.runs.plan import plan
 from scan.run_format import MODEL
 
@@ -183,9 +183,9 @@ def _altered(name: str, status: Status) -> str:
     )
 
 
-def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> Made:
+def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Do what a stage does: `run` of the module of its name."""
-    do: Callable[[Config, RunFolder, Machine], Made] = import_module(f"pipelines.stages.{name}").run
+    do: Callable[[Config, RunFolder, Machine], StageResult] = import_module(f"pipelines.stages.{name}").run
     return do(config, run, machine)
 
 
@@ -226,10 +226,10 @@ def execute(
             warning = ""
         began = time.monotonic()
         run.begin(name, made_from)
-        made = _make(name, config, run, machine)
-        seconds = made.earlier_seconds + time.monotonic() - began
-        run.finish(name, made_from, made.files, seconds)
+        result = _make(name, config, run, machine)
+        seconds = result.earlier_seconds + time.monotonic() - began
+        run.finish(name, made_from, result.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")
-        if name in health.LEARNED and "metrics.json" in made.files:
+        if name in health.LEARNED and "metrics.json" in result.files:
             for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
                 machine.say(f"{name}: warning: {line}")

@@ -18,11 +18,11 @@ from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_concept_model
-from pipelines.runs.randomness import derive, generator, noise
+from pipelines.runs.randomness import derive_seed, generator, step_generator
 from pipelines.stages.symbols import draw_examples
-from pipelines.training.learning import keep, learn
+from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.joint_model import SymbolModel
@@ -34,7 +34,7 @@ from vision.encoding import encode_with
 from vision.gaussian import Gaussian
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Train on triples whose results are taught concepts, each with one of its images."""
     settings, device = config.operators, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
@@ -43,13 +43,13 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
     q_x = encode_with(model.encode_image, pairs.pixels, device)
     spec = specification(settings)
-    torch.manual_seed(derive(config.seed, "operators weights"))
+    torch.manual_seed(derive_seed(config.seed, "operators weights"))
     operators = models.build(spec).to(device)
     loss = loss_of(config, operators, model, data, triples, q_x)
-    trained = learn(operators, loss, settings, run.stage("operators"), "operators", machine)
+    trained = fit(operators, loss, settings, run.stage("operators"), "operators", machine)
     shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
     metrics = {**trained.last, "triples": shares, "images": len(pairs.pixels)}
-    return keep(operators, spec, metrics, trained, run, "operators", machine)
+    return save_model(operators, spec, metrics, trained, run, "operators", machine)
 
 
 def specification(settings: Settings) -> dict[str, Any]:
@@ -79,12 +79,13 @@ def loss_of(
     results = data.splits.train_symbols
     counts = [config.symbols.examples] * len(results)
     examples = recombinations(model, data.vocabulary, triples, results, counts, device)
-    order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
+    batch_seed = derive_seed(config.seed, "operators batches")
+    noise_seed = derive_seed(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batches.plain(order, step, len(triples), settings.batch, device)
+        rows = batches.plain(batch_seed, step, len(triples), settings.batch, device)
         value = recombination_loss(
-            operators, examples, rows, q_x, settings.direction, noise(dice, step, device)
+            operators, examples, rows, q_x, settings.direction, step_generator(noise_seed, step, device)
         )
         return value, {"loss": value}
 
@@ -97,7 +98,7 @@ def draw_triples(data: Data, n: int, seed: int) -> tuple[Triple, ...]:
     Raises:
         RunError: When there are none.
     """
-    results, derived = data.splits.train_symbols, derive(seed, "operator triples")
+    results, derived = data.splits.train_symbols, derive_seed(seed, "operator triples")
     try:
         return triples_reaching(data.vocabulary, results, n, derived, held_out=data.unseen)
     except ShortageError as shortage:

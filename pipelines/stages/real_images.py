@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from pipelines.runs.datasets import Data
-from pipelines.runs.randomness import derive
+from pipelines.runs.randomness import derive_seed
 from pipelines.stages.judge import READING_BATCH
 from scan.concept_model import ConceptModel
 from scan.description import symbol_scores
@@ -48,28 +48,28 @@ def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
 @torch.no_grad()
 def describing(model: ConceptModel, data: Data, codes: dict[str, Gaussian], seed: int) -> dict[str, Any]:
     """img2sym on real images: of held-out combinations where there are any, else on the test images."""
-    told = {}
+    metrics = {}
     for name, rows in sets(data).items():
         probabilities = model.describe(codes[name]).probabilities.values()
         read = torch.stack([p.argmax(-1) for p in probabilities], dim=-1).numpy()
         right = read == data.images.factors[rows]
-        told[name] = {
+        metrics[name] = {
             "protocol": BEST,
             "accuracy": right.mean(),
             "accuracy_strict": right.all(axis=1).mean(),
             "per_attribute": dict(zip(data.vocabulary.names, right.mean(axis=0).tolist(), strict=True)),
             "images": len(rows),
-            "sampled": _sampled(model, data, rows, codes[name], derive(seed, f"describe {name}")),
+            "sampled": _sampled(model, data, rows, codes[name], derive_seed(seed, f"describe {name}")),
         }
-    first = next(iter(told))
-    return {**told.pop(first), "measured_on": first, **told}
+    first = next(iter(metrics))
+    return {**metrics.pop(first), "measured_on": first, **metrics}
 
 
 def _sampled(model: ConceptModel, data: Data, rows: np.ndarray, q: Gaussian, seed: int) -> dict[str, Any]:
     """img2sym by sampling, as the paper has it."""
-    dice = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(seed)
     repeated = q[torch.arange(len(q), device=model.device).repeat_interleave(DRAWS)]
-    description = model.describe(repeated, dice, mean=False)
+    description = model.describe(repeated, generator, mean=False)
     samples = description.samples(1, torch.Generator().manual_seed(seed)).unflatten(0, (len(q), DRAWS))
     scores = symbol_scores(samples.squeeze(2), true_symbols(data.vocabulary, data.images.factors[rows]))
     return {
