@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,18 @@ def test_sym2img_writes_the_images_of_the_library(
         shown = pixels[16 : 16 + 128 : 8, start : start + 128 : 8]
         expected = (x[column].permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
         assert np.array_equal(shown, expected)
+
+
+def test_sym2img_imports_no_library_that_it_does_not_need(finished_run: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pipelines.cli import main\n"
+        "assert main(sys.argv[1:]) == 0\n"
+        "slow = {'torchvision', 'matplotlib', 'sklearn', 'numba', 'jinja2'}\n"
+        "assert not slow & sys.modules.keys(), slow & sys.modules.keys()"
+    )
+    words = ["sym2img", str(finished_run), "hat", "-n", "2", "-o", str(tmp_path / "hats.png")]
+    ended = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_sym2img_names_its_picture_after_the_expression(

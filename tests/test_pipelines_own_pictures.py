@@ -12,7 +12,7 @@ from pipelines import cli
 from pipelines.commands import finished
 from pipelines.config import Config, config_files
 from pipelines.errors import UsageError, printable
-from pipelines.report.page import escape
+from pipelines.report.page import environment
 from pipelines.runs import datasets
 
 FOLDER = """
@@ -132,6 +132,7 @@ evaluate: {images_per_symbol: 2, diversity_images: 2}
 
 def test_what_no_terminal_should_show_is_escaped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert printable("a\x1b[2J\u202e\n\udcff b\xa0\u8d64") == "a\\x1b[2J\\u202e\\n\\udcff b\xa0\u8d64"
-    assert escape("a\x1b\n<\udcff") == "a\\x1b\n&lt;\\udcff"
+    shown = environment().from_string("{{ text }}").render(text="a\x1b\n<\udcff")
+    assert shown == "a\\x1b\n&lt;\\udcff"
     assert cli.main(["metrics", str(tmp_path / "a\x1b[2J.npz")]) == 2
     assert capsys.readouterr().err.endswith("a\\x1b[2J.npz: no such file\n")

@@ -1,27 +1,42 @@
 """The report: whole, self-contained, and also of a run that is not finished."""
 
 import base64
+import dataclasses
+import doctest
 import html.parser
 import io
 import json
+import os
 import re
 import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 from PIL import Image
 
 from pipelines import cli
-from pipelines.report import page
+from pipelines.config import Config, config_files
+from pipelines.devices import Machine, machine
+from pipelines.report import context, page, tables
+from pipelines.report.context import ReportContext
+from pipelines.report.sheets import Sheet
+from pipelines.runs.folder import RunFolder
+from symbols import Concept
 
 SECTIONS = [
     "data",
-    "seeing",
-    "imagining",
+    "vision",
+    "sym2img",
     "hierarchy",
     "held-out",
     "operators",
-    "describing",
+    "img2sym",
     "measures",
     "disentanglement",
     "training",
@@ -126,7 +141,7 @@ def test_new_and_taught_concepts_are_told_apart(finished_run: Path) -> None:
         (("evaluate", "judge", "operators"), {"measures", "disentanglement", "operators"}),
         (
             ("evaluate", "judge", "operators", "symbols"),
-            {"measures", "disentanglement", "operators", "imagining", "hierarchy", "held-out", "describing"},
+            {"measures", "disentanglement", "operators", "sym2img", "hierarchy", "held-out", "img2sym"},
         ),
     ],
 )
@@ -157,19 +172,84 @@ def test_it_is_written_once_and_again_when_it_was_removed(
     assert (run / "report.html").read_text() == (finished_run / "report.html").read_text()
 
 
-def test_text_is_escaped_wherever_it_goes() -> None:
-    bad = '<b>"&'
-    safe = "&lt;b&gt;&quot;&amp;"
-    for made in (
-        page.paragraph(bad),
-        page.heading(bad),
-        page.section("x", bad),
-        page.table((bad,), [[bad]], bad),
-        page.words((bad,), [[bad]]),
-        page.facts([(bad, bad, bad)]),
-        page.folded(bad, bad),
-        page.contents({"x": bad}),
-        page.page(bad, []),
-    ):
-        assert bad not in made
-        assert safe in made
+def test_a_model_of_the_user_s_own_is_named_so_in_the_table_of_times(
+    finished_run: Path, tmp_path: Path
+) -> None:
+    assert "your own model" not in (finished_run / "report.html").read_text()
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    for path in (run / "vision").iterdir():
+        if path.name != "model.safetensors":
+            path.unlink()
+    assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
+    assert "<td>your own model</td>" in (run / "report.html").read_text()
+
+
+def test_without_a_writable_home_nothing_is_said_of_caches(finished_run: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    (tmp_path / "file").touch()
+    unset = {"MPLCONFIGDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"}
+    environment = {name: value for name, value in os.environ.items() if name not in unset}
+    ended = subprocess.run(
+        [sys.executable, "-m", "pipelines", "report", run, "--fresh", "--quiet", "--device", "cpu"],
+        env={**environment, "HOME": str(tmp_path / "file" / "home")},
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "<section" in (run / "report.html").read_text(encoding="utf-8")
+
+
+HOSTILE = "<b>\"'&{{ 7 * 7 }}\x1b[2J\u202e"
+HARMLESS = r"&lt;b&gt;&#34;&#39;&amp;{{ 7 * 7 }}\x1b[2J\u202e"
+
+
+def hostile(value: Any) -> Any:
+    """The same value with every text in it replaced, the keys of inner mappings included."""
+    if isinstance(value, str | Concept):
+        return HOSTILE
+    if isinstance(value, Sheet):
+        return dataclasses.replace(value, title=HOSTILE, rows=hostile(value.rows))
+    if isinstance(value, Mapping):
+        return {f"{key} {HOSTILE}": hostile(entry) for key, entry in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(hostile, value))
+    if isinstance(value, tuple | list):
+        return type(value)(map(hostile, value))
+    return value
+
+
+def test_every_text_on_the_page_is_escaped(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(config: Config, run: RunFolder, machine: Machine) -> ReportContext:
+        found = context.read(config, run, machine)
+        assert found.metrics is not None
+        return found._replace(metrics={**found.metrics, "warnings": [HOSTILE]})
+
+    def values(section: Any, found: ReportContext) -> dict[str, Any]:
+        return {name: hostile(value) for name, value in section(found).items()}
+
+    monkeypatch.setattr(page, "read", read)
+    monkeypatch.setattr(
+        page, "SECTIONS", {name: partial(values, section) for name, section in page.SECTIONS.items()}
+    )
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    config = config_files.load(run / "config.yaml", []).model_copy(update={"name": HOSTILE})
+    text = page.compose(config, RunFolder(run), machine("cpu")).page
+    assert Reader(text).sections == SECTIONS
+    assert "b" not in Reader(text).tags
+    assert not re.search("<b>|\x1b|\u202e", re.sub(r"data:image/png;base64,[\w+/=]+", "", text))
+    assert text.startswith("<!DOCTYPE html>\n")
+    assert text.count(HARMLESS) > 200
+    assert f"<li>{HARMLESS}</li>" in text
+    assert f"<title>{HARMLESS}: see" in text
+
+
+def test_the_examples_of_the_tables_hold() -> None:
+    failed, tried = doctest.testmod(tables)
+    assert (failed, tried) == (0, 2)
+
+
+def test_a_value_that_the_template_lacks_is_an_error() -> None:
+    with pytest.raises(UndefinedError, match="'nothing' is undefined"):
+        page.environment().from_string("{{ nothing }}").render()

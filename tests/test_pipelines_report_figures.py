@@ -1,5 +1,6 @@
 """The figures: what a row and a column of a sheet really are."""
 
+import hashlib
 import io
 
 import numpy as np
@@ -9,8 +10,8 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pipelines.report import figures, plots
-from pipelines.report.figures import Imagination
-from pipelines.report.sheets import WRONG, Sheet, png, save, strips
+from pipelines.report.figures import Sampler
+from pipelines.report.sheets import WRONG, Sheet, make_grid, png, save, strips
 from pipelines.runs.datasets import Data, Splits
 from scan.concept_model import ConceptModel
 from scan.grounded_scan import GroundedSCAN
@@ -70,9 +71,9 @@ def read(z: Tensor) -> list[Tensor]:
 
 
 @pytest.fixture
-def by() -> Imagination:
+def sampler() -> Sampler:
     model = ConceptModel(GroundedSCAN(Glass(), Names()), First(), WORDS)  # type: ignore[arg-type]
-    return Imagination(model, read, torch.Generator().manual_seed(0))
+    return Sampler(model, read, torch.Generator().manual_seed(0))
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_traversal_rows_are_sorted_by_kl_and_move_one_latent_each() -> None:
 
 def test_kl_from_the_prior_is_that_of_the_images() -> None:
     images = torch.full((3, 1, 2, 2), 255, dtype=torch.uint8)
-    nats = figures.nats_from_prior(Glass(), images)
+    nats = figures.kl_per_latent(Glass(), images)
     assert nats.tolist() == pytest.approx([0.5 * (2.5**2 + np.exp(-9) + 9 - 1)] * 4, rel=1e-5)
 
 
@@ -120,25 +121,25 @@ def test_samples_are_training_images_and_say_what_they_show(data: Data) -> None:
             assert torch.equal(image, data.images.images[index])
 
 
-def test_imagined_rows_are_their_concepts_and_wrong_ones_are_marked(by: Imagination) -> None:
+def test_imagined_rows_are_their_concepts_and_wrong_ones_are_marked(sampler: Sampler) -> None:
     concepts = [WORDS.concept({"a": "z"}), WORDS.concept({"b": "p"})]
-    sheet = figures.imagined(by, concepts, "name", "title", columns=6)
+    sheet = figures.concept_images(sampler, concepts, "name", "title", columns=6)
     assert sheet.rows == ("a: z", "b: p")
     assert sheet.images[0, :, 0, 0, 0].tolist() == [204] * 6
     assert sheet.images[0, :, 0, 0, 1].unique().numel() > 1
     assert sheet.images[1, :, 0, 0, 1].tolist() == [51] * 6
     assert sheet.right(0) == "6 of 6"
-    fooled = by._replace(read=lambda z: [p.flip(-1) for p in read(z)])
-    assert figures.imagined(fooled, concepts, "name", "title", columns=6).right(0) == "0 of 6"
-    alone = figures.imagined(by._replace(read=None), concepts, "name", "title")
+    fooled = sampler._replace(read=lambda z: [p.flip(-1) for p in read(z)])
+    assert figures.concept_images(fooled, concepts, "name", "title", columns=6).right(0) == "0 of 6"
+    alone = figures.concept_images(sampler._replace(read=None), concepts, "name", "title")
     assert alone.wrong is None
     assert alone.right(0) == ""
 
 
-def test_a_recombination_shows_both_inputs_and_the_result(by: Imagination) -> None:
+def test_a_recombination_shows_both_inputs_and_the_result(sampler: Sampler) -> None:
     left, right = WORDS.concept({"a": "z"}), WORDS.concept({"b": "q"})
     triples = [Triple("AND", left, right, left & right), Triple("IGNORE", left & right, right, left)]
-    sheet = figures.recombined(by, triples, "name", "title", inputs=2, columns=3)
+    sheet = figures.recombinations(sampler, triples, "name", "title", inputs=2, columns=3)
     assert sheet.parts == (2, 2, 3)
     assert sheet.rows[0] == "(a: z) AND (b: q) = a: z, b: q"
     pixels = sheet.images[0].flatten(1)
@@ -149,11 +150,11 @@ def test_a_recombination_shows_both_inputs_and_the_result(by: Imagination) -> No
     assert len(strips(sheet, 0)) == 3
 
 
-def test_descriptions_are_right_where_they_are(by: Imagination, data: Data) -> None:
-    words = figures.described(by.model, data, np.arange(4))
+def test_descriptions_are_right_where_they_are(sampler: Sampler, data: Data) -> None:
+    words = figures.predictions(sampler.model, data, np.arange(4))
     assert [[w.right for w in said] for said in words] == [[True, True]] * 3 + [[False, True]]
-    assert (words[3][0].said, words[3][0].truth) == ("x", "z")
-    sheet = figures.described_sheet(data, np.arange(4), words, "title")
+    assert (words[3][0].value, words[3][0].truth) == ("x", "z")
+    sheet = figures.descriptions(data, np.arange(4), words, "title")
     assert sheet.about["descriptions"][3]["a"]["right"] is False
 
 
@@ -175,6 +176,42 @@ def test_a_saved_sheet_is_its_images_in_order(tmp_path) -> None:  # type: ignore
     with Image.open(tmp_path / "s.png") as image:
         pixels = np.array(image)
     assert pixels[2::6, 2::6, 0].tolist() == [[0, 40, 80], [120, 160, 200]]
+
+
+@pytest.mark.parametrize(("n", "columns", "rows"), [(2, 1, 2), (2, 8, 1), (4, 2, 2), (7, 3, 3), (9, 8, 2)])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("padding", [0, 1, 3])
+def test_a_grid_has_every_image_in_its_place_and_else_background(
+    n: int, columns: int, rows: int, channels: int, padding: int
+) -> None:
+    images = torch.randint(0, 200, (n, channels, 4, 5), dtype=torch.uint8)
+    across = min(n, columns)
+    expected = torch.full((3, rows * (4 + padding) + padding, across * (5 + padding) + padding), 255)
+    for i, image in enumerate(images):
+        top = padding + i // across * (4 + padding)
+        left = padding + i % across * (5 + padding)
+        expected[:, top : top + 4, left : left + 5] = image
+    grid = make_grid(images, columns=columns, padding=padding, background=255)
+    assert grid.dtype == torch.uint8
+    assert grid.tolist() == expected.tolist()
+    real = make_grid(images.float() / 255, columns=columns, padding=padding, background=1.0)
+    assert torch.equal(real, expected.float() / 255)
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "digest"),
+    [
+        ((7, 3, 4, 5), {"columns": 3}, "5c11dc9273bdf11f"),
+        ((8, 1, 5, 4), {"columns": 4, "padding": 1, "background": 255}, "21735584d4f7cd04"),
+        ((3, 3, 2, 2), {"columns": 8, "padding": 0}, "1f1869f4eb8bf3f1"),
+        ((1, 1, 3, 2), {}, "59db165e73172759"),
+    ],
+)
+def test_a_grid_is_that_of_torchvision(shape: tuple[int, ...], options: dict[str, int], digest: str) -> None:
+    """The digests are of `torchvision.utils.make_grid(images, nrow, padding, pad_value)`, version 0.28."""
+    images = (torch.arange(np.prod(shape)) * 37 % 251).to(torch.uint8).view(shape)
+    pixels = make_grid(images, **options).contiguous().numpy()
+    assert hashlib.sha256(pixels.tobytes()).hexdigest().startswith(digest)
 
 
 def drawn(content: bytes) -> np.ndarray:

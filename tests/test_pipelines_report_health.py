@@ -81,7 +81,7 @@ def test_warnings_are_at_the_top_of_the_report_and_in_the_metrics(finished_run: 
     told = json.loads((finished_run / "evaluate" / "metrics.json").read_text())["warnings"]
     assert any(line.startswith("the judge reads real images badly") for line in told)
     text = (finished_run / "report.html").read_text()
-    assert text.index("the judge reads real images badly") < text.index("<nav>")
+    assert text.index("the judge reads real images badly") < text.index("<p>") < text.index("<nav>")
     run = shutil.copytree(finished_run, tmp_path / "run")
     shutil.rmtree(run / "evaluate")
     assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0

@@ -40,7 +40,7 @@ def test_one_line_says_which_characters_no_font_has(
 ) -> None:
     monkeypatch.setattr(lettering, "_installed", list)
     lettering.fonts_for.cache_clear()
-    lettering._tell.cache_clear()
+    lettering._log_missing.cache_clear()
     with caplog.at_level(logging.WARNING):
         first, _ = confusion([OF_NO_FONT, "b"]), confusion(["b", OF_NO_FONT])
     lettering.fonts_for.cache_clear()

@@ -17,19 +17,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Write a sheet of samples, and print the factors, their values and the counts."""
-    import io
     import json
 
     import numpy as np
-    from PIL import Image
 
     from pipelines.config import config_files
     from pipelines.errors import UsageError, printable
+    from pipelines.report.sheets import make_grid, png
     from pipelines.runs import datasets
     from pipelines.runs.files import write_bytes
     from pipelines.runs.randomness import generator
     from symbols import counts
-    from vision.torchvision_gate import make_grid
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
@@ -39,9 +37,7 @@ def main(options: argparse.Namespace) -> None:
     shown = generator(config.seed, "sheet").permutation(len(image_set))[: options.n]
     grid = make_grid(image_set.subset(np.sort(shown)).images)
     output = options.output or Path(f"{config.name}.png")
-    buffer = io.BytesIO()
-    Image.fromarray(grid.permute(1, 2, 0).numpy()).save(buffer, "PNG")
-    write_bytes(output, buffer.getvalue())
+    write_bytes(output, png(grid))
     factors = {
         name: dict(zip(values, np.bincount(column, minlength=len(values)).tolist(), strict=True))
         for name, values, column in zip(

@@ -55,7 +55,7 @@ def findings() -> list[Finding]:
         )
         for name, version in versions().items()
     ]
-    return [*found, *_machine(), _torchvision(), *_names(), _disk()]
+    return [*found, *_machine(), *_names(), _disk()]
 
 
 def _machine() -> list[Finding]:
@@ -100,27 +100,6 @@ def _precision() -> Finding:
     here = machine("auto")
     what = f"bf16 arithmetic on this {'GPU' if here.device.type == 'cuda' else 'CPU'}"
     return Finding("precision auto", f"{precision.of_machine(here)} ({what if here.bf16 else f'no {what}'})")
-
-
-def _torchvision() -> Finding:
-    import warnings
-
-    from vision import torchvision_gate
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            torchvision = torchvision_gate.load()
-    except (ImportError, RuntimeError) as error:
-        reason = " ".join(str(error).split())
-        return Finding("torchvision import", "fails", f"{reason}; install through constraints.txt")
-    fits = torchvision.extension._has_ops()
-    return Finding(
-        "torchvision import",
-        "whole"
-        if fits
-        else "without its compiled part, which does not fit this torch; nothing here needs it",
-    )
 
 
 def _names() -> list[Finding]:

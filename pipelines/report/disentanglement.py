@@ -1,14 +1,15 @@
 """Disentanglement of a run's visual model: its codes of images whose factors are known, and their scores.
 
 A code is the mean of q(z|x). Rendered sets give fresh images of all combinations, others a draw of their own
-images, whether they were trained on or not: the model never saw a factor. Beside the model stand, on the same
-points, a perfect code (the factors' indices themselves) and a random one (standard normal, as wide as the
-model's), since neither scores 1 or 0 in every metric. Where latents are averaged over, those that do not
-differ from the prior are left out: the posterior says which, its codes do not.
+images, those of the training set included: the model is trained without factors. The same metrics are taken
+of a perfect code (the factors' indices themselves) and a random one (standard normal, of as many latents),
+since neither scores 1 or 0 in every metric. Metrics that average over latents leave out those whose posterior
+is the prior, by their KL.
 """
 
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,25 +37,25 @@ POINTS = 3_000
 """To fit on, and half as many to test, in an evaluation."""
 DCI_WORK = 3_000 * 51 * 32
 """Points x values of all factors x latents that DCI takes some seconds for; with more, fewer points."""
-FEWEST = 500
+MIN_POINTS = 500
 BINS = 20
-AT_ONCE = 2_000
+BATCH = 2_000
 MATRICES = "disentanglement.json"
 """The file of the matrices, beside metrics.json."""
 
 
 class Encoded(NamedTuple):
-    """What a visual model says of images."""
+    """Codes of images, and their factors."""
 
     parts: Parts
-    nats: np.ndarray
-    """(D,): mean KL of each latent from the prior."""
+    kl: np.ndarray
+    """(D,): mean KL of each latent from the prior, in nats."""
     names: tuple[str, ...]
     """The factors that vary; the columns of `parts`."""
     left_out: tuple[str, ...]
     """Factors with a single value among the first points to fit on, or to test on."""
     images: str
-    """Which images, in words."""
+    """Which images, as text."""
 
 
 def encoded(
@@ -66,39 +67,50 @@ def encoded(
     *,
     quiet: bool = True,
 ) -> Encoded:
-    """Encode `points` images to fit on and half as many to test; no more than two thirds of a stored set.
+    """Encode images whose factors are known: fresh ones of a rendered set, else a draw of the set's own.
+
+    Args:
+        encoder: The image encoder; a code is the mean of its posterior.
+        images: The set, of the model's shape.
+        points: Images to fit on, and half as many to test; of a stored set at most two thirds, and a third.
+        seed: Of the draw.
+        device: Where the model is.
+        quiet: Without a progress bar.
 
     Raises:
         MetricError: When the images are too few, or no factor of them varies.
     """
     rng = generator(seed, "disentanglement images")
-    codes, factors, nats = [], [], []
+    codes, factors, divergences = [], [], []
     total = points + points // 2
     order = None if images.render else rng.permutation(len(images))[:total]
     total = total if order is None else len(order)
     hidden = True if quiet else None
     with tqdm(total=total, desc="encoding", unit="image", delay=1, leave=False, disable=hidden) as bar:
-        for start in range(0, total, AT_ONCE):
-            n = min(AT_ONCE, total - start)
+        for start in range(0, total, BATCH):
+            n = min(BATCH, total - start)
             some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
             q = encode_with(encoder, some.images, device)
             codes.append(q.mean.double().cpu().numpy())
             factors.append(some.factors)
-            nats.append(kl_from_prior(q).double().cpu().numpy())
+            divergences.append(kl_from_prior(q).double().cpu().numpy())
             bar.update(n)
     if total < 6:
         raise MetricError(f"{total} images are too few")
     z, v, fit = np.concatenate(codes), np.concatenate(factors), total * 2 // 3
-    head = v[: min(fit, FEWEST)], v[fit : fit + FEWEST // 2]  # so that it does in the parts for DCI, too
+    head = (
+        v[: min(fit, MIN_POINTS)],
+        v[fit : fit + MIN_POINTS // 2],
+    )  # so that it does in the parts for DCI, too
     varies = np.logical_and(*((part != part[0]).any(axis=0) for part in head))
     if not varies.any():
         raise MetricError("no factor of the images varies")
-    v, kl = v[:, varies], np.concatenate(nats).mean(axis=0)
+    v, kl = v[:, varies], np.concatenate(divergences).mean(axis=0)
     return Encoded(
         Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive_seed(seed, "disentanglement"), kl > ACTIVE),
         kl,
-        tuple(name for name, keep in zip(images.names, varies, strict=True) if keep),
-        tuple(name for name, keep in zip(images.names, varies, strict=True) if not keep),
+        tuple(compress(images.names, varies)),
+        tuple(compress(images.names, ~varies)),
         "fresh images of all combinations" if order is None else "images of the data set",
     )
 
@@ -106,21 +118,21 @@ def encoded(
 def disentanglement(
     encoder: ImageEncoder, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The entry of `metrics.json`, and the matrices behind it; where nothing can be scored both say why.
+    """The entry of `metrics.json`, and its matrices; where nothing can be scored both have `not_measured`.
 
     A rendered set no larger than the points asked for is taken to be a trial: as many images as it has.
     """
     try:
-        found = encoded(encoder, images, min(points, max(len(images) * 2 // 3, FEWEST)), seed, device)
+        found = encoded(encoder, images, min(points, max(len(images) * 2 // 3, MIN_POINTS)), seed, device)
         if len(found.names) < 2:
             raise MetricError("the metrics compare factors: at least 2 that vary are needed")
-        return _told(found)
+        return _measured(found)
     except MetricError as error:
         why = {"not_measured": str(error)}
         return {**why, "matrices": MATRICES}, why
 
 
-def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
+def _measured(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
     parts = found.parts
     rng = np.random.default_rng(parts.seed)
     noise = [rng.standard_normal(part.shape) for part in (parts.codes, parts.codes_test)]
@@ -130,18 +142,18 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         active=None,
     )
     random = parts._replace(codes=noise[0], codes_test=noise[1], active=None)
-    few = _dci_points(parts)
-    scores, matrices = scored(parts, few)
-    told = {
+    dci_points = _dci_points(parts)
+    scores, matrices = _scores(parts, dci_points)
+    metrics = {
         **scores,
-        "perfect": scored(perfect, few)[0],
-        "random": scored(random, few)[0],
+        "perfect": _scores(perfect, dci_points)[0],
+        "random": _scores(random, dci_points)[0],
         "codes": {"model": "mean of q(z|x)", "perfect": "factor indices", "random": "standard normal"},
         "images": found.images,
         "points": len(parts.codes),
         "points_test": len(parts.codes_test),
         "latents": parts.codes.shape[1],
-        "latents_active": int((found.nats > ACTIVE).sum()),
+        "latents_active": int((found.kl > ACTIVE).sum()),
         "factors": {n: len(np.unique(c)) for n, c in zip(found.names, parts.factors.T, strict=True)},
         "factors_left_out": list(found.left_out),
         "bins": BINS,
@@ -149,10 +161,10 @@ def _told(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         "versions": {**versions(), "numba": version("numba")},
         "matrices": MATRICES,
     }
-    return told, {"factors": list(found.names), "kl_per_latent": found.nats.tolist(), **matrices}
+    return metrics, {"factors": list(found.names), "kl_per_latent": found.kl.tolist(), **matrices}
 
 
-def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any]]:
+def _scores(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any]]:
     """The scores of a code, and the matrices (D, K) that they are read from."""
     codes, factors, codes_test, factors_test, seed, active = parts
     predicted = sap_matrix(codes, factors, codes_test, factors_test)
@@ -181,9 +193,9 @@ def scored(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, Any
 def _dci_points(parts: Parts) -> int:
     values = sum(len(np.unique(column)) for column in parts.factors.T)
     affordable = DCI_WORK // (values * parts.codes.shape[1])
-    return min(len(parts.codes), max(affordable, FEWEST))
+    return min(len(parts.codes), max(affordable, MIN_POINTS))
 
 
 def by_kl(matrices: Mapping[str, Any]) -> Sequence[int]:
-    """The latents of the matrices, the most informed first."""
+    """The latents of the matrices, by decreasing KL from the prior."""
     return np.argsort(-np.array(matrices["kl_per_latent"]), kind="stable").tolist()

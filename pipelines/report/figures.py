@@ -1,4 +1,4 @@
-"""The pictures of a run, as sheets: what went in, what the models make of it, what they imagine."""
+"""The image sheets of a run: training images, reconstructions, traversals, concepts, descriptions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ REACH = 2.5
 
 
 def samples(data: Data, rng: np.random.Generator, rows: int = 3, columns: int = 12) -> Sheet:
-    """Images that were trained on, and in the JSON file what is in each."""
+    """Training images, and in the JSON file the factors of each."""
     chosen = np.resize(rng.permutation(data.train)[: rows * columns], rows * columns)
     words = [str(data.vocabulary.describe(row)) for row in data.images.factors[chosen]]
     return Sheet(
@@ -51,7 +51,7 @@ def reconstructions(vision: VisionModel, data: Data, indices: np.ndarray, name: 
 
 
 @torch.no_grad()
-def nats_from_prior(vision: VisionModel, images: Tensor) -> Tensor:
+def kl_per_latent(vision: VisionModel, images: Tensor) -> Tensor:
     """KL of each latent from the prior (D,), mean over uint8 images (N, C, H, W)."""
     return kl_from_prior(encode(vision, images, _device(vision))).mean(0).cpu()
 
@@ -63,20 +63,18 @@ def code(vision: VisionModel, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def traversals(
-    vision: VisionModel, nats: Tensor, start: Tensor, *, columns: int = 11, most: int = 24
-) -> Sheet:
+def traversals(vision: VisionModel, kl: Tensor, start: Tensor, *, columns: int = 11, most: int = 24) -> Sheet:
     """One latent a row, moved over the prior from a code; the rows sorted by KL.
 
     Args:
         vision: The visual model.
-        nats: KL of each latent from the prior (D,).
+        kl: KL of each latent from the prior (D,), in nats.
         start: The code to start from (D,).
         columns: Values of each latent.
         most: Rows at most.
     """
-    order = nats.argsort(descending=True, stable=True)[:most]
-    order = order[: max(1, int((nats[order] > ACTIVE).sum()))]
+    order = kl.argsort(descending=True, stable=True)[:most]
+    order = order[: max(1, int((kl[order] > ACTIVE).sum()))]
     values = torch.linspace(-REACH, REACH, columns)
     z = start.repeat(len(order), columns, 1)
     z[torch.arange(len(order)), :, order] = values.to(z)
@@ -85,26 +83,28 @@ def traversals(
         "traversals",
         "Latent traversals, sorted by KL from the prior",
         made.unflatten(0, (len(order), columns)),
-        tuple(f"z{k}: {nats[k]:.2f} nats" for k in order.tolist()),
+        tuple(f"z{k}: {kl[k]:.2f} nats" for k in order.tolist()),
         tuple(f"{value:+.1f}" for value in values.tolist()),
-        about={"latents": order.tolist(), "nats": [round(v, 4) for v in nats[order].tolist()]},
+        about={"latents": order.tolist(), "nats": [round(v, 4) for v in kl[order].tolist()]},
     )
 
 
-class Imagination(NamedTuple):
-    """What a run imagines with, and who reads it."""
+class Sampler(NamedTuple):
+    """What images of concepts are drawn with, and read by."""
 
     model: ConceptModel
     read: Reader | None
-    """None where there is no judge: nothing is marked then."""
+    """The judge; None where there is none: no image is marked then."""
     generator: torch.Generator
 
 
 @torch.no_grad()
-def imagined(by: Imagination, concepts: Sequence[Concept], name: str, title: str, columns: int = 10) -> Sheet:
-    """Images of concepts, one a row."""
-    q = by.model.ground_concepts(concepts)
-    images, wrong = _sample(by, q, concepts, columns)
+def concept_images(
+    sampler: Sampler, concepts: Sequence[Concept], name: str, title: str, columns: int = 10
+) -> Sheet:
+    """Images of concepts, one concept a row."""
+    q = sampler.model.ground_concepts(concepts)
+    images, wrong = _sample(sampler, q, concepts, columns)
     return Sheet(
         name,
         title,
@@ -116,18 +116,18 @@ def imagined(by: Imagination, concepts: Sequence[Concept], name: str, title: str
 
 
 @torch.no_grad()
-def recombined(
-    by: Imagination, triples: Sequence[Triple], name: str, title: str, inputs: int = 3, columns: int = 5
+def recombinations(
+    sampler: Sampler, triples: Sequence[Triple], name: str, title: str, inputs: int = 3, columns: int = 5
 ) -> Sheet:
-    """One recombination a row: images of the two inputs, and of what the operator makes of them."""
-    model = by.model
+    """One recombination a row: images of the two inputs, and of the operator's result."""
+    model = sampler.model
     sides = [t.left for t in triples], [t.right for t in triples], [t.result for t in triples]
     left, right = model.ground_concepts(sides[0]), model.ground_concepts(sides[1])
     results = [model.recombine(t.op, left[i : i + 1], right[i : i + 1]) for i, t in enumerate(triples)]
     made = Gaussian(torch.cat([q.mean for q in results]), torch.cat([q.logvar for q in results]))
-    first, _ = _sample(by, left, sides[0], inputs)
-    second, _ = _sample(by, right, sides[1], inputs)
-    result, wrong = _sample(by, made, sides[2], columns)
+    first, _ = _sample(sampler, left, sides[0], inputs)
+    second, _ = _sample(sampler, right, sides[1], inputs)
+    result, wrong = _sample(sampler, made, sides[2], columns)
     if wrong is not None:
         wrong = np.concatenate((np.zeros((len(triples), 2 * inputs), dtype=bool), wrong), axis=1)
     return Sheet(
@@ -135,69 +135,68 @@ def recombined(
         title,
         torch.cat((first, second, result), dim=1),
         tuple(f"({t.left}) {t.op} ({t.right}) = {t.result}" for t in triples),
-        tuple(
-            f"{part} {c + 1}"
-            for part, n in (("first", inputs), ("second", inputs), ("result", columns))
-            for c in range(n)
-        ),
+        (*_numbered("first", inputs), *_numbered("second", inputs), *_numbered("result", columns)),
         wrong,
         (inputs, inputs, columns),
     )
 
 
-class Word(NamedTuple):
-    """What img2sym says of one attribute."""
+def _numbered(part: str, n: int) -> list[str]:
+    return [f"{part} {column + 1}" for column in range(n)]
+
+
+class Prediction(NamedTuple):
+    """The most likely value of one attribute, by img2sym."""
 
     attribute: str
-    said: str
+    value: str
     probability: float
     truth: str
 
     @property
     def right(self) -> bool:
-        """Whether it is so."""
-        return self.said == self.truth
+        """Whether it is the true value."""
+        return self.value == self.truth
 
 
 @torch.no_grad()
-def described(model: ConceptModel, data: Data, indices: np.ndarray) -> list[list[Word]]:
-    """What img2sym says of images, attribute by attribute."""
+def predictions(model: ConceptModel, data: Data, indices: np.ndarray) -> list[list[Prediction]]:
+    """The predictions of img2sym for images, one list an image, in the order of the attributes."""
     images = data.images.images[torch.from_numpy(indices)]
     probabilities = model.img2sym(images).probabilities
-    told: list[list[Word]] = [[] for _ in indices]
+    found: list[list[Prediction]] = [[] for _ in indices]
     for a, attribute in enumerate(data.vocabulary.attributes):
         names = ("no", "yes") if attribute.binary else attribute.values
         p = probabilities[attribute.name]
-        for words, row, truth in zip(told, p, data.images.factors[indices, a].tolist(), strict=True):
+        for of_image, row, truth in zip(found, p, data.images.factors[indices, a].tolist(), strict=True):
             best = int(row.argmax())
-            words.append(Word(attribute.name, names[best], float(row[best]), names[truth]))
-    return told
+            of_image.append(Prediction(attribute.name, names[best], float(row[best]), names[truth]))
+    return found
 
 
-def described_sheet(data: Data, indices: np.ndarray, words: Sequence[Sequence[Word]], title: str) -> Sheet:
-    """The images of `described` in one row, their descriptions in the JSON file."""
-    told = [{w.attribute: {**w._asdict(), "right": w.right} for w in said} for said in words]
-    return Sheet(
-        "img2sym",
-        title,
-        data.images.images[torch.from_numpy(indices)].unsqueeze(0),
-        ("image",),
-        tuple(", ".join(f"{w.attribute}: {w.said}" for w in said) for said in words),
-        about={"descriptions": told},
-    )
+def descriptions(
+    data: Data, indices: np.ndarray, predicted: Sequence[Sequence[Prediction]], title: str
+) -> Sheet:
+    """Images in one row, named by their `predictions`, which the JSON file has in full."""
+    names, about = [], []
+    for of_image in predicted:
+        names.append(", ".join(f"{p.attribute}: {p.value}" for p in of_image))
+        about.append({p.attribute: {**p._asdict(), "right": p.right} for p in of_image})
+    images = data.images.images[torch.from_numpy(indices)].unsqueeze(0)
+    return Sheet("img2sym", title, images, ("image",), tuple(names), about={"descriptions": about})
 
 
 def _sample(
-    by: Imagination, q: Gaussian, concepts: Sequence[Concept], n: int
+    sampler: Sampler, q: Gaussian, concepts: Sequence[Concept], n: int
 ) -> tuple[Tensor, np.ndarray | None]:
-    """n images of each Gaussian, uint8 (S, n, C, H, W), and which of them are read otherwise, (S, n)."""
+    """Images uint8 (S, n, C, H, W) of each Gaussian, and bool (S, n): which are read otherwise than asked."""
     rows = torch.arange(len(q), device=q.mean.device).repeat_interleave(n)
-    z = q[rows].sample(by.generator)
-    images = to_bytes(by.model.decode_image(z)).cpu().unflatten(0, (len(q), n))
-    if by.read is None:
+    z = q[rows].sample(sampler.generator)
+    images = to_bytes(sampler.model.decode_image(z)).cpu().unflatten(0, (len(q), n))
+    if sampler.read is None:
         return images, None
-    read = torch.stack([p.argmax(-1) for p in by.read(z)], dim=-1).cpu().numpy()
-    asked = np.repeat(target_values(by.model.vocabulary, concepts), n, axis=0)
+    read = torch.stack([p.argmax(-1) for p in sampler.read(z)], dim=-1).cpu().numpy()
+    asked = np.repeat(target_values(sampler.model.vocabulary, concepts), n, axis=0)
     return images, ((asked >= 0) & (asked != read)).any(axis=1).reshape(len(q), n)
 
 

@@ -1,8 +1,7 @@
-"""Signs that a run went wrong although every stage finished, each as one line with what to try.
+"""Warnings about a run whose stages all finished: one line each, with the settings to change.
 
-Every function takes what a stage measured and returns sentences, none where all is well. A stage's are said
-as soon as it is done; all of them stand at the top of the report and under "warnings" in the evaluation's
-metrics.json.
+Every function takes the metrics of a stage and returns its warnings. They are logged when the stage is done;
+all of them come first in the report, and are "warnings" in the evaluation's metrics.json.
 """
 
 import math
@@ -12,21 +11,21 @@ from typing import Any
 from pipelines.runs.files import read_json
 from pipelines.runs.folder import RunFolder
 
-CERTAIN = 16.0
-"""Nats of one latent that float32 cannot hold: ln 2^24 is 16.6."""
-READS = 0.9
-"""Share of real images that the judge should read right, in every attribute."""
-PLAIN = 0.01
+MAX_KL = 16.0
+"""KL of one latent, in nats, above which float32 cannot hold its codes: ln 2^24 is 16.6."""
+MIN_JUDGE_ACCURACY = 0.9
+"""Accuracy of the judge on real images, in every attribute."""
+MAX_PLAIN = 0.01
 """Share of images of a single colour above which a file is taken to be damaged."""
-UNSPECIFIC = 0.1
+MAX_UNSPECIFIC = 0.1
 """Share of the taught concepts without a specific latent above which the symbols are not grounded."""
-VARIED = 0.1
-"""Variance among imagined images, relative to real ones, below which they are nearly one picture."""
+MIN_VARIANCE = 0.1
+"""Variance among imagined images, relative to real ones, below which they are nearly all alike."""
 EXPLODES = "lower vision.training.lr, raise vision.objective.beta or set vision.network.precision_limit"
 
 
 def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The sentences of a run, stage -> its metrics, each once, in the order of the stages."""
+    """The warnings of a run, from stage -> its metrics; each once, in the order of the stages."""
     found = of_images(measured.get("vision", {}).get("pixels"))
     found += [line for stage, check in CHECKS.items() if stage in measured for line in check(measured[stage])]
     return list(dict.fromkeys(found))
@@ -46,7 +45,7 @@ def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
         return [
             "the images are all alike (they differ by less than half a grey level): look at the data file"
         ]
-    if pixels["plain"] > PLAIN:
+    if pixels["plain"] > MAX_PLAIN:
         share = f"{100 * pixels['plain']:.0f} %"
         return [f"{share} of the images are of a single colour: look at the data file (scan data)"]
     return []
@@ -57,7 +56,7 @@ def of_codes(codes: Mapping[str, Any] | None) -> list[str]:
     if codes is None or "kl_per_latent" not in codes:
         return []
     most = max((_number(nats) for nats in codes["kl_per_latent"]), default=0.0)
-    if most > CERTAIN or not math.isfinite(_number(codes["kl"])):
+    if most > MAX_KL or not math.isfinite(_number(codes["kl"])):
         return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {EXPLODES}"]
     if not codes["active_latents"]:
         return [
@@ -71,7 +70,7 @@ def of_training(kl: float | None, codes: Mapping[str, Any] | None) -> list[str]:
     """Of the KL that the training ended with, in nats: before the codes are standardised it may explode."""
     if kl is None or codes is None or "kl_per_latent" not in codes:
         return []
-    if _number(kl) > CERTAIN * len(codes["kl_per_latent"]):
+    if _number(kl) > MAX_KL * len(codes["kl_per_latent"]):
         return [f"the KL of the visual model ended at {_number(kl):.3g} nats: {EXPLODES}"]
     return []
 
@@ -79,7 +78,7 @@ def of_training(kl: float | None, codes: Mapping[str, Any] | None) -> list[str]:
 def of_symbols(metrics: Mapping[str, Any]) -> list[str]:
     """Of the symbol network: the taught concepts, and those without a latent that they specify."""
     without, concepts = metrics.get("concepts_without_specific_latents"), metrics.get("concepts")
-    if not concepts or without is None or without <= UNSPECIFIC * concepts:
+    if not concepts or without is None or without <= MAX_UNSPECIFIC * concepts:
         return []
     return [
         f"{without} of {concepts} taught concepts specify no latent (their q(z|y) is the prior): "
@@ -89,7 +88,11 @@ def of_symbols(metrics: Mapping[str, Any]) -> list[str]:
 
 def of_judge(metrics: Mapping[str, Any]) -> list[str]:
     """Of the judge: the share of real images that it reads right, per attribute."""
-    poor = {name: share for name, share in metrics["per_attribute"].items() if _number(share, 0.0) < READS}
+    poor = {
+        name: share
+        for name, share in metrics["per_attribute"].items()
+        if _number(share, 0.0) < MIN_JUDGE_ACCURACY
+    }
     if not poor:
         return []
     listed = ", ".join(f"{name} ({_number(share, 0.0):.2f})" for name, share in poor.items())
@@ -100,14 +103,14 @@ def of_judge(metrics: Mapping[str, Any]) -> list[str]:
 
 
 def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
-    """Of the evaluation: what a stage that measured nothing (a model of the user's own) left to be seen."""
+    """Of the evaluation, which also measures what a stage with a model of the user's own did not."""
     imagined = metrics.get("realism", {}).get("test_symbols", {}).get("variance_ratio")
     found = [
         *of_codes(metrics["vision"].get("test_images")),
         *of_symbols(metrics.get("symbols", {})),
         *of_judge(metrics["judge"]),
     ]
-    if imagined is not None and imagined < VARIED:
+    if imagined is not None and imagined < MIN_VARIANCE:
         found.append(
             f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
             "look at the reconstructions, and raise vision.training.steps or lower vision.objective.beta"
@@ -123,11 +126,11 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
 }
 """What each stage's metrics are checked by."""
 LEARNED = ("vision", "symbols", "judge")
-"""The stages whose warnings are said when they end; the evaluation says all in its summary."""
+"""The stages whose warnings are logged when they end; the evaluation's summary has them all."""
 
 
 def measured(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """What the stages in `LEARNED` measured; one with a model of the user's own did not."""
+    """The metrics of the stages in `LEARNED` that are done and have some; the user's own models have none."""
     paths = {name: run.stage(name) / "metrics.json" for name in LEARNED}
     return {
         name: read_json(path)

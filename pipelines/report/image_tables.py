@@ -3,92 +3,65 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipelines.report import page
-from pipelines.report.tables import SPLITS, spaced
+from pipelines.report.tables import SPLITS, Table, spaced
 
 
-def reading(metrics: Mapping[str, Any]) -> str:
+def reading(metrics: Mapping[str, Any]) -> Table:
     """Per attribute on real images: img2sym, the judge on reconstructions, the judge itself."""
-    described, judge, seen = metrics["img2sym"], metrics["judge"], metrics["vision"]
-    columns: list[tuple[str, Mapping[str, Any]]] = [
-        (f"img2sym, {spaced(described['measured_on'])}", described["per_attribute"])
-    ]
+    described, judge = metrics["img2sym"], metrics["judge"]
+    columns = {f"img2sym, {spaced(described['measured_on'])}": described["per_attribute"]}
     if "test_images" in described:
-        columns.append(("img2sym, test images", described["test_images"]["per_attribute"]))
-    columns += [
-        (f"reconstructions, {spaced(name)}", measured["per_attribute"]) for name, measured in seen.items()
-    ]
-    on = spaced(judge["measured_on"])
-    columns += [
-        (f"judge, {on} images".replace("images images", "images"), judge["per_attribute"]),
-        ("judge, blurred", judge["per_attribute_blurred"]),
-    ]
-    rows = [[name, *(values[name] for _, values in columns)] for name in judge["per_attribute"]]
-    means = [sum(values.values()) / len(values) for _, values in columns]
-    return page.table(
-        ("share right", *(title for title, _ in columns)), [*rows, ["mean", *means]], "On real images."
-    )
+        columns["img2sym, test images"] = described["test_images"]["per_attribute"]
+    for name, measured in metrics["vision"].items():
+        columns[f"reconstructions, {spaced(name)}"] = measured["per_attribute"]
+    judged_on = spaced(judge["measured_on"]).removesuffix(" images")
+    columns[f"judge, {judged_on} images"] = judge["per_attribute"]
+    columns["judge, blurred"] = judge["per_attribute_blurred"]
+    rows = [[name, *(values[name] for values in columns.values())] for name in judge["per_attribute"]]
+    means = [sum(values.values()) / len(values) for values in columns.values()]
+    return Table(("share right", *columns), [*rows, ["mean", *means]], "On real images.")
 
 
-def describing(metrics: Mapping[str, Any]) -> str:
+def describing(metrics: Mapping[str, Any]) -> list[Table]:
     """img2sym by both protocols, one row each and set of images."""
     first = metrics["img2sym"]
-    if "sampled" not in first:  # evaluated by an earlier version
-        return ""
-    sets = {first["measured_on"]: first, **{name: told for name, told in first.items() if _is_set(told)}}
-    best = [[spaced(name), told["accuracy"], told["accuracy_strict"]] for name, told in sets.items()]
-    sampled = [
-        [spaced(name), *(told["sampled"][key] for key in ("exact_match", "precision", "recall"))]
-        for name, told in sets.items()
+    others = ("held_out_combinations", "test_images", "held_out_pairs")
+    sets = {first["measured_on"]: first, **{name: first[name] for name in others if name in first}}
+    best, sampled = [], []
+    for name, measured in sets.items():
+        samples = measured["sampled"]
+        best.append([spaced(name), measured["accuracy"], measured["accuracy_strict"]])
+        sampled.append([spaced(name), samples["exact_match"], samples["precision"], samples["recall"]])
+    protocol = f"{first['sampled']['protocol']}; {first['sampled']['samples_per_image']} an image"
+    return [
+        Table(("most likely values", "per attribute", "all right"), best, f"Protocol: {first['protocol']}."),
+        Table(("sampled symbols", "exact match", "precision", "recall"), sampled, f"Protocol: {protocol}."),
     ]
-    return page.table(
-        ("most likely values", "per attribute", "all right"), best, f"Protocol: {first['protocol']}."
-    ) + page.table(
-        ("sampled symbols", "exact match", "precision", "recall"),
-        sampled,
-        f"Protocol: {first['sampled']['protocol']}; {first['sampled']['samples_per_image']} an image.",
+
+
+def realism(metrics: Mapping[str, Any]) -> list[Table]:
+    """Per split, imagined images compared with real ones in what the judge does not read."""
+    return [_realism(SPLITS[name], measured) for name, measured in metrics["realism"].items()]
+
+
+def _realism(title: str, measured: Mapping[str, Any]) -> Table:
+    rows: list[list[object]] = []
+    for attribute, distances in (measured["off_palette"] or {}).items():
+        rows.append([f"{attribute}: distance from the data's colours", *distances.values()])
+    pairs = {
+        "distance from the nearest training image": "nearest_real_distance",
+        "judge's confidence, open attributes": "judge_confidence",
+    }
+    rows += [[words, measured[key], measured[f"{key}_of_real"], None] for words, key in pairs.items()]
+    rows += [
+        ["variance that has no name, share kept", measured["nuisance_spread"], 1.0, None],
+        ["the same, of reconstructions", measured["nuisance_spread_of_reconstructions"], 1.0, None],
+    ]
+    caption = (
+        f"{title}: {measured['images']} images. Distances are medians, in units of 0 to 255. Colours "
+        "are those of attributes that a concept leaves open; random: colours drawn uniformly. "
+        f"The last two rows: {measured['nuisance_concepts']} concepts of "
+        f"{measured['nuisance_level']} attributes, variance among the images of each, pixel by pixel, as a "
+        "share of that among real ones."
     )
-
-
-def _is_set(told: object) -> bool:
-    return isinstance(told, Mapping) and "sampled" in told
-
-
-def realism(metrics: Mapping[str, Any]) -> str:
-    """How like real images imagined ones are: what the judge's diversity cannot tell."""
-    measured = metrics.get("realism", {})
-    parts = []
-    for name, told in measured.items():
-        rows: list[list[object]] = [
-            [f"{attribute}: distance from the data's colours", *far.values()]
-            for attribute, far in (told["off_palette"] or {}).items()
-        ]
-        rows += [
-            [
-                "distance from the nearest training image",
-                told["nearest_real_distance"],
-                told["nearest_real_distance_of_real"],
-                None,
-            ],
-            [
-                "judge's confidence, open attributes",
-                told["judge_confidence"],
-                told["judge_confidence_of_real"],
-                None,
-            ],
-            ["variance that has no name, share kept", told["nuisance_spread"], 1.0, None],
-            [
-                "the same, of reconstructions",
-                told["nuisance_spread_of_reconstructions"],
-                1.0,
-                None,
-            ],
-        ]
-        caption = (
-            f"{SPLITS[name]}: {told['images']} images. Distances are medians, in units of 0 to 255. Colours "
-            "are those of attributes that a concept leaves open; random: colours drawn uniformly. The "
-            f"last two rows: {told['nuisance_concepts']} concepts of {told['nuisance_level']} attributes, "
-            "variance among the images of each, pixel by pixel, as a share of that among real ones."
-        )
-        parts.append(page.table(("realism", "imagined", "real images", "random"), rows, caption))
-    return "".join(parts)
+    return Table(("realism", "imagined", "real images", "random"), rows, caption)

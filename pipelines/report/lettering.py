@@ -1,4 +1,4 @@
-"""The words in figures: drawn as they are, in fonts that have their characters.
+"""Text in figures: no mathematical notation, and fonts that have its characters.
 
 A name such as "$x$" is text and not mathematics (`PLAIN`). What matplotlib's own font lacks is drawn with an
 installed one that has it; where none has, boxes stand in its place and one line in the log says so.
@@ -23,7 +23,7 @@ SHOWN = 5
 
 
 def save(figure: Figure, target: Any, **options: Any) -> None:
-    """`figure.savefig(target, **options)` with fonts for all its words."""
+    """`figure.savefig(target, **options)` with fonts for all its characters."""
     texts = [text for text in figure.findobj(Text) if text.get_text()]
     families, missing = fonts_for(frozenset("".join(text.get_text() for text in texts)))
     for text in texts:
@@ -31,7 +31,7 @@ def save(figure: Figure, target: Any, **options: Any) -> None:
         if _drawn(text.get_text()) - _has(own, text.get_text()):
             text.set_fontweight("normal")  # a bold face has fewer characters
             text.set_fontfamily([*text.get_fontfamily(), *families])
-    _tell(missing)
+    _log_missing(missing)
     with warnings.catch_warnings():
         if missing:
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
@@ -87,7 +87,7 @@ def _characters(path: str) -> frozenset[int]:
 
 
 @functools.cache
-def _tell(missing: str) -> None:
+def _log_missing(missing: str) -> None:
     """Once for the same characters."""
     if not missing:
         return

@@ -1,9 +1,7 @@
-"""The tables of the report: from what the stages measured to HTML."""
+"""The tables of the report, from the metrics.json of the evaluation."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from pipelines.report import page
+from typing import Any, NamedTuple
 
 SPLITS = {
     "train_symbols": "train symbols",
@@ -36,142 +34,146 @@ CODES = {
 EXACT = "exact operators (yardstick)"
 
 
-def main_numbers(metrics: Mapping[str, Any]) -> str:
-    """The numbers that matter most, large."""
-    splits = metrics["splits"]
+class Table(NamedTuple):
+    """Columns and rows; cells are shown by `number`."""
+
+    head: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    caption: str = ""
+    text: bool = False
+    """Whether all cells are text that may be long; otherwise only the first of a row is text."""
+
+
+def number(value: object) -> str:
+    """A cell: three decimals for a float, a dash for None.
+
+    >>> number(0.5), number(None), number(1234567)
+    ('0.500', '–', '1,234,567')
+    """
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 100 else f"{value:,.1f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def percent(share: float) -> str:
+    """A share of 1 in per cent, with a decimal from 99 on.
+
+    >>> percent(0.5), percent(0.995)
+    ('50\xa0%', '99.5\xa0%')
+    """
+    return f"{100 * share:.{0 if share < 0.99 else 1}f}\N{NO-BREAK SPACE}%"
+
+
+def main_numbers(metrics: Mapping[str, Any]) -> list[tuple[str, float, str]]:
+    """The numbers that the page shows large: what, value, remark."""
+    splits, described = metrics["splits"], metrics["img2sym"]
     found = [
-        (f"{title}, accuracy", page.number(splits[name]["accuracy_top1"]), _spread(splits[name]))
-        for name, title in SPLITS.items()
-        if name in splits and name in HEADLINES
+        (f"{SPLITS[name]}, accuracy", splits[name]["accuracy_top1"], _diversity(splits[name]))
+        for name in HEADLINES
     ]
     if "held_out" in splits:
-        found.append(
-            ("held-out, all attributes right", page.number(splits["held_out"]["accuracy_strict"]), "")
-        )
+        found.append(("held-out, all attributes right", splits["held_out"]["accuracy_strict"], ""))
     if "held_out_pairs" in splits:
-        found.append(
-            ("held-out pairs, both right", page.number(splits["held_out_pairs"]["accuracy_strict"]), "")
-        )
-    described = metrics["img2sym"]
-    exact = described.get("sampled", {}).get("exact_match")
-    remark = "" if exact is None else f"sampled symbols, all right: {page.number(exact)}"
-    found.append(("img2sym, per attribute", page.number(described["accuracy"]), remark))
-    return page.facts(found)
+        found.append(("held-out pairs, both right", splits["held_out_pairs"]["accuracy_strict"], ""))
+    remark = f"sampled symbols, all right: {number(described['sampled']['exact_match'])}"
+    found.append(("img2sym, per attribute", described["accuracy"], remark))
+    return found
 
 
-def purposes(metrics: Mapping[str, Any]) -> str:
+def purposes(metrics: Mapping[str, Any]) -> Table:
     """What each list of concepts is for."""
     rows = [[title, PURPOSES[name]] for name, title in SPLITS.items() if name in metrics["splits"]]
-    return page.words(("concepts", "what they are for"), rows)
+    return Table(("concepts", "what they are for"), rows, text=True)
 
 
-def _spread(split: Mapping[str, Any]) -> str:
+def _diversity(split: Mapping[str, Any]) -> str:
     if split["diversity_nats"] is None:
         return ""
     return f"diversity {split['diversity_nats'] - split['diversity_uniform_nats']:.2f} nats above its floor"
 
 
-def accuracy(metrics: Mapping[str, Any]) -> str:
+def accuracy(metrics: Mapping[str, Any]) -> Table:
     """One row a split: accuracies, diversities and their floor."""
-    head = (
-        "split",
-        "concepts",
-        "top-1",
-        "top-3",
-        "strict",
-        "diversity",
-        "its floor",
-        "soft",
-        "training data",
-    )
-    keys = (
-        "concepts",
-        "accuracy_top1",
-        "accuracy_top3",
-        "accuracy_strict",
-        "diversity_nats",
-        "diversity_uniform_nats",
-        "diversity_soft_nats",
-        "diversity_data_nats",
-    )
-    rows = [[title, *(split[key] for key in keys)] for title, split in _splits(metrics)]
+    keys = {
+        "concepts": "concepts",
+        "top-1": "accuracy_top1",
+        "top-3": "accuracy_top3",
+        "strict": "accuracy_strict",
+        "diversity": "diversity_nats",
+        "its floor": "diversity_uniform_nats",
+        "soft": "diversity_soft_nats",
+        "training data": "diversity_data_nats",
+    }
+    rows = [[title, *(split[key] for key in keys.values())] for title, split in _splits(metrics)]
     samples = metrics["samples"]
     caption = (
         f"Accuracy on {samples['accuracy']} images a concept; diversity in nats per open attribute on "
         f"{samples['diversity']} (lower is more diverse, and not below the floor of a perfect sampler)."
     )
-    return page.table(head, rows, caption)
+    return Table(("split", *keys), rows, caption)
 
 
-def levels(metrics: Mapping[str, Any]) -> str:
+def levels(metrics: Mapping[str, Any]) -> Table:
     """Accuracy by how many attributes a concept mentions."""
     splits = _splits(metrics)
     every = sorted({int(level) for _, split in splits for level in split["accuracy_per_level"]})
     rows = [[title, *(split["accuracy_per_level"].get(str(n)) for n in every)] for title, split in splits]
-    return page.table(
+    return Table(
         ("top-1 accuracy", *(f"{n} attribute{'s' if n > 1 else ''}" for n in every)),
         rows,
         "By the level of the hierarchy: how many attributes the concept mentions.",
     )
 
 
-def operators(metrics: Mapping[str, Any]) -> str:
-    """Accuracy by operator, learned and exact."""
-    learned = metrics["splits"]["test_operators"]["accuracy_per_operator"]
-    exact = metrics["yardsticks"]["analytic_operators"]["accuracy_per_operator"]
-    rows = [[name, learned[name], exact[name]] for name in learned]
-    by_operator = page.table(("top-1 accuracy", "learned", "exact"), rows)
-    found = [metrics["splits"]["test_operators"], metrics["yardsticks"]["analytic_operators"]]
-    if "concepts_operands_taught" not in found[0]:  # evaluated by an earlier version
-        return by_operator
-    kinds = {"both operands are taught concepts": "taught", "one or none is": "other"}
-    split = [
-        [title, found[0][f"concepts_operands_{kind}"], *(f[f"accuracy_operands_{kind}"] for f in found)]
-        for title, kind in kinds.items()
+def operators(metrics: Mapping[str, Any]) -> list[Table]:
+    """Accuracy of learned and exact operators: by operator, and by whether the operands were taught."""
+    learned, exact = metrics["splits"]["test_operators"], metrics["yardsticks"]["analytic_operators"]
+    rows = [
+        [name, value, exact["accuracy_per_operator"][name]]
+        for name, value in learned["accuracy_per_operator"].items()
     ]
-    return by_operator + page.table(("top-1 accuracy", "triples", "learned", "exact"), split)
+    kinds = {"both operands are taught concepts": "taught", "one or none is": "other"}
+    by_operands = []
+    for title, kind in kinds.items():
+        key = f"accuracy_operands_{kind}"
+        by_operands.append([title, learned[f"concepts_operands_{kind}"], learned[key], exact[key]])
+    return [
+        Table(("top-1 accuracy", "learned", "exact"), rows),
+        Table(("top-1 accuracy", "triples", "learned", "exact"), by_operands),
+    ]
 
 
-def pairs(metrics: Mapping[str, Any]) -> str:
-    """Held-out pairs: the two attributes that never came together, and the whole."""
-    found = [(title, split) for title, split in _splits(metrics) if "accuracy_pair" in split]
-    if not found:
-        return ""
+def pairs(metrics: Mapping[str, Any]) -> list[Table]:
+    """Held-out pairs: accuracy in the two attributes that never came together, and in all."""
     keys = ("concepts", "accuracy_pair", "accuracy_pair_strict", "accuracy_strict")
+    found = [(title, split) for title, split in _splits(metrics) if "accuracy_pair" in split]
+    rows = [[title, *(split[key] for key in keys)] for title, split in found]
     head = ("held-out pairs", "concepts", "its attributes", "both right", "all asked for right")
-    return page.table(head, [[title, *(split[key] for key in keys)] for title, split in found])
+    return [Table(head, rows)] if rows else []
 
 
-def attributes(metrics: Mapping[str, Any]) -> str:
-    """One row an attribute: accuracy in each split, and how diverse it is where it is left open."""
+def attributes(metrics: Mapping[str, Any]) -> list[Table]:
+    """One row an attribute: accuracy in each split, and its diversity where concepts leave it open."""
     splits = [(title, split) for title, split in _splits(metrics) if title != EXACT]
-    names = list(splits[0][1]["per_attribute"])
-    right = page.table(
-        ("top-1 accuracy", *(title for title, _ in splits)),
-        [[name, *(s["per_attribute"][name]["accuracy_top1"] for _, s in splits)] for name in names],
-    )
-    varied = [(title, split) for title, split in splits if split["diversity_nats"] is not None]
-    spread = page.table(
-        ("diversity, nats", *(title for title, _ in varied), "floor"),
-        [
-            [
-                name,
-                *(s["per_attribute"][name]["diversity_nats"] for _, s in varied),
-                splits[0][1]["per_attribute"][name]["diversity_uniform_nats"],
-            ]
-            for name in names
-        ],
-    )
-    return right + spread
+    diverse = [(title, split) for title, split in splits if split["diversity_nats"] is not None]
+    accuracies, diversities = [], []
+    for name, first in splits[0][1]["per_attribute"].items():
+        accuracies.append([name, *(split["per_attribute"][name]["accuracy_top1"] for _, split in splits)])
+        nats = (split["per_attribute"][name]["diversity_nats"] for _, split in diverse)
+        diversities.append([name, *nats, first["diversity_uniform_nats"]])
+    return [
+        Table(("top-1 accuracy", *(title for title, _ in splits)), accuracies),
+        Table(("diversity, nats", *(title for title, _ in diverse), "floor"), diversities),
+    ]
 
 
-def disentanglement(codes: Mapping[str, Any]) -> str:
+def disentanglement(codes: Mapping[str, Any]) -> Table:
     """One row a metric: the model's code, a perfect one and a random one on the same points."""
     learned = codes["dci"]
-    rows = [
-        [title, *(_inner(codes[who] if who else codes, key) for who in ("", "perfect", "random"))]
-        for key, title in CODES.items()
-    ]
+    compared = (codes, codes["perfect"], codes["random"])
+    rows = [[title, *(_score(code, key) for code in compared)] for key, title in CODES.items()]
     few = f"; DCI by {spaced(learned['estimator'])} on {learned['points']:,} and {learned['points_test']:,}"
     left_out = codes["factors_left_out"]
     caption = (
@@ -180,46 +182,32 @@ def disentanglement(codes: Mapping[str, Any]) -> str:
         f"seed {codes['seed']}. Perfect: the factors' indices as a code. Random: normal noise."
         + (f" Left out, a single value: {', '.join(left_out)}." if left_out else "")
     )
-    return page.table(("higher is better", "this model", "perfect", "random"), rows, caption)
+    return Table(("higher is better", "this model", "perfect", "random"), rows, caption)
 
 
-def _inner(scores: Mapping[str, Any], key: str) -> float:
+def _score(scores: Mapping[str, Any], key: str) -> float:
     name, _, part = key.partition(".")
     return scores[name][part] if part else scores[name]
 
 
-def hardest(concepts: Sequence[Mapping[str, Any]], most: int = 10) -> str:
-    """The concepts that came out worst."""
-    worst = sorted(concepts, key=lambda one: one["accuracy_top1"])[:most]
-    rows = [
-        [
-            ", ".join(f"{name}: {value}" for name, value in one["concept"].items()),
-            one["accuracy_top1"],
-            one["accuracy_strict"],
-        ]
-        for one in worst
-    ]
-    return page.table(("concept", "top-1", "strict"), rows)
-
-
-def timings(stages: Mapping[str, Mapping[str, Any]]) -> str:
-    """One row a stage: seconds, and what it ran on. `stages` has its receipt merged with its metrics."""
+def hardest(concepts: Sequence[Mapping[str, Any]], most: int = 10) -> Table:
+    """The concepts of the lowest accuracy."""
     rows = []
-    for name, told in stages.items():
-        steps, seconds = told.get("steps"), told["seconds"]
-        speed = round(steps / told["loop_seconds"], 1) if steps and told.get("loop_seconds") else None
-        own = "your own model" if told.get("own") else ""
-        rows.append([name, f"{seconds:,.1f}", steps, speed, told.get("device", own), told.get("threads")])
-    total = sum(told["seconds"] for told in stages.values())
-    head = ("stage", "seconds", "steps", "steps a second", "device", "threads")
-    return page.table(head, [*rows, ["all", f"{total:,.1f}", None, None, None, None]])
+    for entry in sorted(concepts, key=lambda entry: entry["accuracy_top1"])[:most]:
+        words = ", ".join(f"{name}: {value}" for name, value in entry["concept"].items())
+        rows.append([words, entry["accuracy_top1"], entry["accuracy_strict"]])
+    return Table(("concept", "top-1", "strict"), rows)
 
 
 def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    found = [(title, metrics["splits"][name]) for name, title in SPLITS.items() if name in metrics["splits"]]
-    exact = (EXACT, metrics["yardsticks"]["analytic_operators"])
-    place = next(i for i, (title, _) in enumerate(found) if title == SPLITS["test_operators"]) + 1
-    return [*found[:place], exact, *found[place:]]
+    """Title and measures of each split, the exact operators after the learned ones."""
+    found = []
+    for name, title in SPLITS.items():
+        if name in metrics["splits"]:
+            found.append((title, metrics["splits"][name]))
+        if name == "test_operators":
+            found.append((EXACT, metrics["yardsticks"]["analytic_operators"]))
+    return found
 
 
 def spaced(name: str) -> str:

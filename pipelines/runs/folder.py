@@ -68,7 +68,7 @@ def config_of(path: Path) -> Path:
 
 def versions() -> dict[str, str]:
     """The versions that a result depends on."""
-    packages = ("scan-concepts", "torch", "torchvision", "numpy", "networkx", "scikit-learn")
+    packages = ("scan-concepts", "torch", "numpy", "networkx", "scikit-learn")
     found = {"python": platform.python_version()}
     for name in packages:
         try:

@@ -2,7 +2,7 @@
 
 from pipelines.config import Config
 from pipelines.devices import Machine
-from pipelines.report.compose import compose
+from pipelines.report.page import compose
 from pipelines.runs.files import write_bytes
 from pipelines.runs.folder import RunFolder, StageResult
 
