@@ -20,6 +20,6 @@ y = (np.eye(3)[factors[:, :2]] * said).reshape(-1, words.size)
 named = scan.fit(q_x, y, words, steps=400, lr=0.1)
 operators = scan.fit_operators(named, q_x, y, words, held_out=[blue_box], steps=300)
 stripes = SimpleNamespace(shape=(1, 1, 3), latents=3, decode=lambda z: z[:, None, None].sigmoid())
-model = scan.ConceptModel(stripes, named, operators, words)  # where it has `encode` too, `img2sym` works
-print(model.ground(blue_box).mean, model.describe("(wall: blue) AND (shape: box)").best())
+model = scan.ConceptModel(scan.GroundedSCAN(stripes, named), operators, words)  # `img2sym` needs `encode` too
+print(model.describe(model.ground("(wall: blue) AND (shape: box)")).best())
 print(model.sym2img(blue_box, n=2))

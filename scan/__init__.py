@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from scan.concept_model import ConceptModel
-    from scan.description import Description, Said
+    from scan.description import Description, Prediction
     from scan.fitting import fit, fit_operators
-    from scan.grounding import SCAN, closed_form, grounding_loss
+    from scan.grounded_scan import GroundedSCAN
+    from scan.grounding import SCAN, grounding_loss, optimal_posterior
+    from scan.joint_model import JointModel, SymbolModel
     from scan.judge import Judge, augment, judge_loss
     from scan.loading import load
     from scan.operators import Operators, operator_loss
@@ -33,14 +35,17 @@ _MODULES = {
     "Description": "description",
     "ExpertSymbolDecoder": "symbol_networks",
     "ExpertSymbolEncoder": "symbol_networks",
+    "GroundedSCAN": "grounded_scan",
+    "JointModel": "joint_model",
     "Judge": "judge",
     "MLPSymbolEncoder": "symbol_networks",
     "Operators": "operators",
     "RunError": "run_format",
-    "Said": "description",
+    "Prediction": "description",
     "SymbolDecoder": "symbol_networks",
+    "SymbolModel": "joint_model",
     "augment": "judge",
-    "closed_form": "grounding",
+    "optimal_posterior": "grounding",
     "fit": "fitting",
     "fit_operators": "fitting",
     "grounding_loss": "grounding",
@@ -62,18 +67,21 @@ __all__ = [
     "Description",
     "ExpertSymbolDecoder",
     "ExpertSymbolEncoder",
+    "GroundedSCAN",
+    "JointModel",
     "Judge",
     "MLPSymbolEncoder",
     "Operators",
+    "Prediction",
     "RunError",
-    "Said",
     "SymbolDecoder",
+    "SymbolModel",
     "augment",
-    "closed_form",
     "fit",
     "fit_operators",
     "grounding_loss",
     "judge_loss",
     "load",
     "operator_loss",
+    "optimal_posterior",
 ]

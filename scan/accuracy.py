@@ -1,15 +1,15 @@
 """Accuracy and diversity of images generated from symbols, as read by a judge.
 
 For S concepts with n images each, a judge gives probabilities f_a (S, n, V_a) for every attribute a with V_a
-values, and `wanted` (S, A) says which value the concept asks for, -1 where it leaves the attribute open.
+values, and `targets` (S, A) says which value the concept asks for, -1 where it leaves the attribute open.
 
 - Accuracy: does the model understand the symbol? The fraction of specified attributes that are read as asked.
-- Diversity: did it learn an abstraction? Whatever is left open should vary like the flat prior U_a:
+- Diversity: did it learn an abstraction? Whatever is left open should vary like the uniform distribution U_a:
 
       sum over open a of KL(p_a || U_a) = ln V_a - H(p_a) ,    p_a the judge's readings over the n images.
 
-  0 nats is a perfectly even spread, ln V_a a constant. Even a perfect sampler shows a positive value on n
-  images; that floor is `floor_nats`, and is always to be given beside the measured value.
+  0 nats is a perfectly even spread, ln V_a a constant. A perfectly uniform sampler, too, shows a positive
+  value on n images: `expected_kl_to_uniform`, which is always to be given beside the measured value.
 
 Protocol after Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, section
 5, with KL(p || U) because the reverse is infinite as soon as one value was not drawn.
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.floating]
-Wanted = NDArray[np.integer]
+Targets = NDArray[np.integer]
 
 MANY_VALUES = 8
 """Attributes with more values than this (colours) are also scored by their top 3."""
@@ -47,7 +47,7 @@ class Accuracy(NamedTuple):
 
 
 class Diversity(NamedTuple):
-    """KL from the flat prior in nats, >= 0, lower is more diverse; nan where nothing was left open.
+    """KL to the uniform distribution in nats, >= 0, lower is more diverse; nan where nothing was left open.
 
     `hard` counts the judge's best values, `soft` averages its probabilities. The scalars are means over the
     concepts with at least one open attribute.
@@ -56,26 +56,26 @@ class Diversity(NamedTuple):
     hard: float
     """Mean over a concept's open attributes."""
     soft: float
-    floor: float
-    """What a perfect uniform sampler would show as `hard` on as many images."""
+    uniform: float
+    """The `hard` to be expected of a perfectly uniform sampler on as many images."""
     hard_sum: float
     """Sum over a concept's open attributes."""
     soft_sum: float
-    floor_sum: float
+    uniform_sum: float
     hard_per_attribute: Floats
     """(A,): mean over the concepts that leave the attribute open."""
     soft_per_attribute: Floats
-    floor_per_attribute: Floats
+    uniform_per_attribute: Floats
 
 
 def accuracy(
-    probabilities: Sequence[Floats], wanted: Wanted, *, top: int = 3, many: int = MANY_VALUES
+    probabilities: Sequence[Floats], targets: Targets, *, top: int = 3, many: int = MANY_VALUES
 ) -> Accuracy:
     """Return how often the judge reads what the concepts ask for.
 
     Args:
         probabilities: For each of A attributes, the judge's probabilities (S, n, V_a).
-        wanted: (S, A) integers, the value asked for or -1.
+        targets: (S, A) integers, the value asked for or -1.
         top: How many best values count in `top3`, for attributes of more than `many` values; the others count
             their single best value there too.
         many: See `top`.
@@ -87,9 +87,9 @@ def accuracy(
     >>> accuracy([p], np.array([[0]])).top1
     0.5
     """
-    probabilities = _checked(probabilities, wanted)
-    specified = wanted >= 0  # (S, A)
-    ranks = [_rank(p, wanted[:, a]) for a, p in enumerate(probabilities)]  # each (S, n)
+    probabilities = _checked(probabilities, targets)
+    specified = targets >= 0  # (S, A)
+    ranks = [_rank(p, targets[:, a]) for a, p in enumerate(probabilities)]  # each (S, n)
     first = np.stack([rank < 1 for rank in ranks], -1)  # (S, n, A)
     near = np.stack(
         [rank < (top if p.shape[-1] > many else 1) for rank, p in zip(ranks, probabilities, strict=True)], -1
@@ -105,51 +105,60 @@ def accuracy(
     )
 
 
-def diversity(probabilities: Sequence[Floats], wanted: Wanted) -> Diversity:
-    """Return how far the open attributes are from the flat prior.
+def diversity(probabilities: Sequence[Floats], targets: Targets) -> Diversity:
+    """Return how far the open attributes are from uniform.
 
     Args:
         probabilities: For each of A attributes, the judge's probabilities (S, n, V_a).
-        wanted: (S, A) integers, -1 where a concept leaves an attribute open.
+        targets: (S, A) integers, -1 where a concept leaves an attribute open.
 
     Raises:
         ValueError: for shapes that do not fit together and values out of range.
     """
-    probabilities = _checked(probabilities, wanted)
-    left_open = wanted < 0
+    probabilities = _checked(probabilities, targets)
+    left_open = targets < 0
     images = probabilities[0].shape[1]
     counts = [np.eye(p.shape[-1])[p.argmax(-1)] for p in probabilities]  # each (S, n, V_a), one-hot
-    hard = np.stack([from_flat(c.mean(1)) for c in counts], -1)  # (S, A)
-    soft = np.stack([from_flat(p.mean(1)) for p in probabilities], -1)
-    floor = np.array([[floor_nats(p.shape[-1], images) for p in probabilities]]).repeat(len(wanted), 0)
-    nats = (hard, soft, floor)
+    hard = np.stack([kl_to_uniform(c.mean(1)) for c in counts], -1)  # (S, A)
+    soft = np.stack([kl_to_uniform(p.mean(1)) for p in probabilities], -1)
+    expected = np.array([[expected_kl_to_uniform(p.shape[-1], images) for p in probabilities]])
+    uniform = expected.repeat(len(targets), 0)
+    measures = (hard, soft, uniform)
     some = left_open.any(1)
-    mean, mean_soft, mean_floor = (_mean(_row_mean(x, left_open)) for x in nats)
-    total, total_soft, total_floor = (_mean((x * left_open).sum(1)[some]) for x in nats)
-    each, each_soft, each_floor = (_row_mean(x.T, left_open.T) for x in nats)
-    return Diversity(mean, mean_soft, mean_floor, total, total_soft, total_floor, each, each_soft, each_floor)
+    mean, mean_soft, mean_uniform = (_mean(_row_mean(nats, left_open)) for nats in measures)
+    total, total_soft, total_uniform = (_mean((nats * left_open).sum(1)[some]) for nats in measures)
+    each, each_soft, each_uniform = (_row_mean(nats.T, left_open.T) for nats in measures)
+    means, sums = (mean, mean_soft, mean_uniform), (total, total_soft, total_uniform)
+    return Diversity(*means, *sums, each, each_soft, each_uniform)
 
 
-def from_flat(p: Floats) -> Floats:
-    """Return KL(p || uniform) = ln V - H(p) in nats, over the last axis of p (..., V), which sums to 1.
+def kl_to_uniform(p: Floats) -> Floats:
+    """Return KL(p || uniform) = ln V - H(p) in nats, (...), of probabilities p (..., V) that sum to 1.
 
-    >>> from_flat(np.array([[0.5, 0.5], [1.0, 0.0]])).round(4).tolist()
+    >>> kl_to_uniform(np.array([[0.5, 0.5], [1.0, 0.0]])).round(4).tolist()
     [0.0, 0.6931]
     """
     logs = np.log(p, out=np.zeros_like(p), where=p > 0)
     return np.maximum(math.log(p.shape[-1]) + (p * logs).sum(-1), 0.0)
 
 
-def floor_nats(values: int, images: int) -> float:
-    """Return the expected KL from flat, in nats, of `images` draws of a perfectly uniform sampler.
+def expected_kl_to_uniform(values: int, images: int) -> float:
+    """Return the expected KL(frequencies || uniform), in nats, of draws from the uniform distribution itself.
 
     Exact: V E[(X/n) ln(X/n)] + ln V with X binomial (n, 1/V). About (V - 1) / (2n) for large n.
 
-    >>> round(floor_nats(16, 200), 3), round(floor_nats(3, 100), 3)
+    Args:
+        values: V, at least 1.
+        images: The number of draws n, at least 1.
+
+    Raises:
+        ValueError: For fewer values or images.
+
+    >>> round(expected_kl_to_uniform(16, 200), 3), round(expected_kl_to_uniform(3, 100), 3)
     (0.038, 0.01)
     """
     if values < 1 or images < 1:
-        raise ValueError(f"a floor needs at least one value and one image, got {values} and {images}")
+        raise ValueError(f"expected at least one value and one image, got {values} and {images}")
     if values == 1:
         return 0.0
     x = np.arange(1, images + 1)
@@ -160,23 +169,34 @@ def floor_nats(values: int, images: int) -> float:
     return math.log(values) + values * float((np.exp(log_weight) * share * np.log(share)).sum())
 
 
-def confusion(probabilities: Sequence[Floats], wanted: Wanted) -> list[NDArray[np.int64]]:
-    """Return for each attribute a table (V_a, V_a): images by the value asked for (row) and read (column)."""
-    probabilities = _checked(probabilities, wanted)
+def confusion(probabilities: Sequence[Floats], targets: Targets) -> list[NDArray[np.int64]]:
+    """Count images by the value asked for and the value read.
+
+    Args:
+        probabilities: For each of A attributes, the judge's probabilities (S, n, V_a).
+        targets: (S, A) integers, -1 where a concept leaves an attribute open; these images are not counted.
+
+    Returns:
+        For each attribute a table (V_a, V_a) of counts: rows are values asked for, columns values read.
+
+    Raises:
+        ValueError: for shapes that do not fit together and values out of range.
+    """
+    probabilities = _checked(probabilities, targets)
     tables = []
     for a, p in enumerate(probabilities):
         values = p.shape[-1]
-        asked = np.broadcast_to(wanted[:, [a]], p.shape[:2])
+        asked = np.broadcast_to(targets[:, [a]], p.shape[:2])
         chosen = asked >= 0
         cells = asked[chosen] * values + p.argmax(-1)[chosen]
         tables.append(np.bincount(cells, minlength=values**2).reshape(values, values))
     return tables
 
 
-def _rank(p: Floats, wanted: Wanted) -> NDArray[np.int64]:
-    """How many values the judge prefers to the wanted one, (S, n); ties go to the value of lower index."""
+def _rank(p: Floats, targets: Targets) -> NDArray[np.int64]:
+    """How many values the judge prefers to the target, (S, n); ties go to the value of lower index."""
     best_first = np.argsort(-p, axis=-1, kind="stable")
-    return (best_first == wanted[:, None, None]).argmax(-1)
+    return (best_first == targets[:, None, None]).argmax(-1)
 
 
 def _row_mean(x: Floats, chosen: NDArray[np.bool_]) -> Floats:
@@ -190,18 +210,18 @@ def _mean(x: Floats) -> float:
     return float(known.mean()) if known.size else math.nan
 
 
-def _checked(probabilities: Sequence[Floats], wanted: Wanted) -> list[Floats]:
-    """The probabilities as float64, when they fit `wanted`."""
+def _checked(probabilities: Sequence[Floats], targets: Targets) -> list[Floats]:
+    """The probabilities as float64, when they fit the targets."""
     arrays: list[Floats] = [np.asarray(p, dtype=np.float64) for p in probabilities]
-    if wanted.ndim != 2 or wanted.shape[1] != len(arrays):
+    if targets.ndim != 2 or targets.shape[1] != len(arrays):
         raise ValueError(
-            f"{len(arrays)} attributes need wanted values of shape (S, {len(arrays)}), got {wanted.shape}"
+            f"{len(arrays)} attributes need targets of shape (S, {len(arrays)}), got {targets.shape}"
         )
     for a, p in enumerate(arrays):
-        if p.ndim != 3 or p.shape[:2] != (len(wanted), arrays[0].shape[1]) or p.shape[1] < 1:
+        if p.ndim != 3 or p.shape[:2] != (len(targets), arrays[0].shape[1]) or p.shape[1] < 1:
             raise ValueError(
-                f"attribute {a}: expected probabilities (S, n, V) with S = {len(wanted)}, got {p.shape}"
+                f"attribute {a}: expected probabilities (S, n, V) with S = {len(targets)}, got {p.shape}"
             )
-        if wanted[:, a].max(initial=-1) >= p.shape[2] or wanted[:, a].min(initial=-1) < -1:
-            raise ValueError(f"attribute {a}: wanted values must lie in -1..{p.shape[2] - 1}")
+        if targets[:, a].max(initial=-1) >= p.shape[2] or targets[:, a].min(initial=-1) < -1:
+            raise ValueError(f"attribute {a}: targets must lie in -1..{p.shape[2] - 1}")
     return arrays

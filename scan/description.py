@@ -1,4 +1,4 @@
-"""What symbols say about images: the answer of img2sym.
+"""Images described in symbols: the result of img2sym.
 
 The symbol decoder gives a logit for each of K symbols. Within a block of mutually exclusive values the
 logits are normalised by a softmax; a free binary attribute keeps its sigmoid. `samples` draws from the
@@ -20,8 +20,8 @@ from torch import Tensor
 from symbols import Concept, Vocabulary
 
 
-class Said(NamedTuple):
-    """A symbol or a concept that holds for an image, with its probability in [0, 1]."""
+class Prediction(NamedTuple):
+    """A symbol or a concept that is predicted for an image, with its probability in [0, 1]."""
 
     name: str
     concept: Concept
@@ -55,7 +55,7 @@ class Description:
 
     @cached_property
     def symbol_probabilities(self) -> Tensor:
-        """How likely each symbol is, (N, K): within its block, or alone if binary."""
+        """The probability of each symbol, (N, K): a softmax within its block, a sigmoid if binary."""
         parts = [
             self._block(a.name).sigmoid() if a.binary else self._block(a.name).softmax(-1)
             for a in self.vocabulary.attributes
@@ -76,21 +76,21 @@ class Description:
         factors = torch.stack([p.argmax(-1) for p in self.probabilities.values()], -1)
         return tuple(self.vocabulary.describe(row) for row in factors.cpu().numpy())
 
-    def listed(self, threshold: float = 0.5) -> tuple[tuple[Said, ...], ...]:
+    def symbols(self, threshold: float = 0.5) -> tuple[tuple[Prediction, ...], ...]:
         """For each image, the symbols whose probability reaches the threshold, the most likely first."""
         return _reaching(self._unigrams, self.symbol_probabilities, threshold)
 
-    def holding(
+    def concepts(
         self, concepts: Iterable[Concept] | None = None, threshold: float = 0.5
-    ) -> tuple[tuple[Said, ...], ...]:
-        """For each image, the concepts that hold, the most likely first.
+    ) -> tuple[tuple[Prediction, ...], ...]:
+        """For each image, the concepts whose probability reaches the threshold, the most likely first.
 
-        A concept is as likely as the least likely of its values. Where the vocabulary has an alias for it,
-        that is its name.
+        The probability of a concept is the smallest of those of its values. Its name is an alias of the
+        vocabulary where there is one.
 
         Args:
             concepts: The concepts to try; by default every single symbol and every alias.
-            threshold: The probability that a concept has to reach.
+            threshold: A probability in [0, 1].
         """
         aliases = self.vocabulary.aliases
         if concepts is None:
@@ -107,22 +107,32 @@ class Description:
         return _reaching(named, torch.stack(columns, -1), threshold)
 
     def samples(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """n draws of y for each image, every symbol an independent Bernoulli variable: bool (N, n, K)."""
+        """Return n draws of y for each image, bool (N, n, K), every symbol an independent Bernoulli variable.
+
+        Args:
+            n: Draws of each image.
+            generator: Source of the draws, on the device of the logits.
+        """
         p = self.logits.sigmoid().unsqueeze(1).expand(-1, n, -1)
         return torch.bernoulli(p, generator=generator).bool()
 
     def to_dicts(self, threshold: float = 0.5) -> list[dict[str, Any]]:
-        """A JSON-able record of each image: its best description, what is listed and holds, probabilities."""
-        said = zip(self.best(), self.listed(threshold), self.holding(threshold=threshold), strict=True)
-        return [
-            {
+        """Return a JSON-able record of each image.
+
+        It has the best description, the symbols and the concepts whose probability reaches the threshold, and
+        the probability of every value.
+        """
+        predicted = zip(self.best(), self.symbols(threshold), self.concepts(threshold=threshold), strict=True)
+        records = []
+        for i, (best, symbols, concepts) in enumerate(predicted):
+            record = {
                 "description": dict(best.items()),
-                "symbols": {one.name: round(one.probability, 4) for one in listed},
-                "concepts": {one.name: round(one.probability, 4) for one in holding},
+                "symbols": {one.name: round(one.probability, 4) for one in symbols},
+                "concepts": {one.name: round(one.probability, 4) for one in concepts},
                 "probabilities": self._by_value(i),
             }
-            for i, (best, listed, holding) in enumerate(said)
-        ]
+            records.append(record)
+        return records
 
     def __str__(self) -> str:
         """One line per image: the best description, each value with its probability."""
@@ -163,25 +173,30 @@ class SymbolScores(NamedTuple):
 
 
 def symbol_scores(samples: Tensor, truth: Tensor) -> SymbolScores:
-    """Score n samples of the symbols of N images, bool (N, n, K), against the true ones, bool (N, K).
+    """Return how n samples of the symbols of N images agree with the true symbols.
+
+    Args:
+        samples: bool (N, n, K).
+        truth: bool (N, K).
 
     >>> truth = torch.tensor([[True, False, True]])
     >>> symbol_scores(torch.tensor([[[True, True, False], [True, False, True]]]), truth)
     SymbolScores(exact=0.5, precision=0.75, recall=0.75)
     """
-    wanted = truth.unsqueeze(1).expand_as(samples)
-    both = (samples & wanted).sum().item()
-    said, true = samples.sum().item(), wanted.sum().item()
-    exact = (samples == wanted).all(-1).float().mean().item()
-    return SymbolScores(exact, both / said if said else math.nan, both / true if true else math.nan)
+    targets = truth.unsqueeze(1).expand_as(samples)
+    both = (samples & targets).sum().item()
+    sampled, true = samples.sum().item(), targets.sum().item()
+    exact = (samples == targets).all(-1).float().mean().item()
+    return SymbolScores(exact, both / sampled if sampled else math.nan, both / true if true else math.nan)
 
 
 def _reaching(
     named: Sequence[tuple[str, Concept]], probabilities: Tensor, threshold: float
-) -> tuple[tuple[Said, ...], ...]:
+) -> tuple[tuple[Prediction, ...], ...]:
     """For each image the named concepts whose probability (N, M) reaches the threshold, the best first."""
     ordered, places = probabilities.sort(dim=-1, descending=True, stable=True)
-    return tuple(
-        tuple(Said(named[i][0], named[i][1], p) for i, p in zip(row, values, strict=True) if p >= threshold)
-        for row, values in zip(places.tolist(), ordered.tolist(), strict=True)
-    )
+    found = []
+    for row, values in zip(places.tolist(), ordered.tolist(), strict=True):
+        ranked = [(named[i], p) for i, p in zip(row, values, strict=True) if p >= threshold]
+        found.append(tuple(Prediction(name, concept, p) for (name, concept), p in ranked))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Measure what a concept model imagines: from Gaussians over latents to accuracy, diversity and confusions.
+"""Measure the images of a concept model: from Gaussians over latents to accuracy, diversity and confusions.
 
 All concepts of a split are sampled, decoded and read by the judge in large batches; nothing loops over
 images. A concept that leaves attributes open gets more images than one that does not, for its diversity;
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, from_flat
-from scan.concept_model import ConceptModel
-from scan.exact import specific
+from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, kl_to_uniform
+from scan.analytic_operators import specific
+from scan.joint_model import JointModel
 from scan.judge import Judge
 from symbols import Concept, Triple, Vocabulary
 from vision.gaussian import Gaussian
@@ -54,8 +54,13 @@ class Scores(NamedTuple):
     sizes: Sizes
 
 
-def reader(model: ConceptModel, judge: Judge) -> Reader:
-    """Decode and read: what the judge sees is what sym2img shows, straight from the decoder."""
+def reader(model: JointModel, judge: Judge) -> Reader:
+    """Return a function that decodes latents and gives the judge's probabilities of the images.
+
+    Args:
+        model: Whose images are read, as they come from the decoder.
+        judge: The classifier, on the model's device.
+    """
 
     def read(z: Tensor) -> Sequence[Tensor]:
         x = model.decode_image(z)
@@ -66,7 +71,14 @@ def reader(model: ConceptModel, judge: Judge) -> Reader:
 
 @torch.no_grad()
 def readings(q: Gaussian, n: int, read: Reader, generator: torch.Generator | None = None) -> list[np.ndarray]:
-    """Read n images of each of S Gaussians (S, D): probabilities (S, n, V_a) for each attribute."""
+    """Return the judge's probabilities (S, n, V_a) of each attribute for n images of each of S Gaussians.
+
+    Args:
+        q: The grounded concepts, over (S, D).
+        n: Images of each.
+        read: Decoder and judge.
+        generator: Source of the latents, on the device of `q`.
+    """
     rows = torch.arange(len(q), device=q.mean.device).repeat_interleave(n)
     z = q[rows].sample(generator)
     parts = [[p.float().cpu() for p in read(part)] for part in z.split(DECODING_BATCH)]
@@ -74,18 +86,23 @@ def readings(q: Gaussian, n: int, read: Reader, generator: torch.Generator | Non
 
 
 def score(
-    q: Gaussian, wanted: np.ndarray, read: Reader, sizes: Sizes, generator: torch.Generator | None = None
+    q: Gaussian, targets: np.ndarray, read: Reader, sizes: Sizes, generator: torch.Generator | None = None
 ) -> Scores:
-    """Score what S Gaussians (S, D) decode to against the concepts that they should be.
+    """Score the images of S Gaussians against the values that their concepts ask for.
 
     Args:
-        q: The grounded concepts.
-        wanted: (S, A) values asked for, -1 where a concept leaves an attribute open.
+        q: The grounded concepts, over (S, D).
+        targets: (S, A) values asked for, -1 where a concept leaves an attribute open.
         read: Decoder and judge.
         sizes: Images of each concept.
         generator: Source of the latents, on the device of `q`.
+
+    Raises:
+        ValueError: For another number of Gaussians than of targets.
     """
-    left_open = (wanted < 0).any(axis=1)
+    if len(q) != len(targets):
+        raise ValueError(f"expected a Gaussian for each of {len(targets)} concepts, got {len(q)}")
+    left_open = (targets < 0).any(axis=1)
     more = max(sizes.accuracy, sizes.diversity)
     groups = [(np.flatnonzero(left_open), more), (np.flatnonzero(~left_open), sizes.accuracy)]
     parts = [
@@ -96,46 +113,48 @@ def score(
         np.concatenate([p[:, : sizes.accuracy] for p in column])[order]
         for column in zip(*(read for _, read in parts), strict=True)
     ]
-    specified = wanted >= 0
-    right = np.stack([p.argmax(-1) for p in few], axis=-1) == wanted[:, None]  # (S, n, A)
+    specified = targets >= 0
+    right = np.stack([p.argmax(-1) for p in few], axis=-1) == targets[:, None]  # (S, n, A)
     levels = specified.sum(axis=1)
     top1 = (right.mean(axis=1) * specified).sum(axis=1) / np.maximum(levels, 1)
     return Scores(
-        accuracy(few, wanted),
-        diversity(parts[0][1], wanted[left_open]) if left_open.any() else None,
+        accuracy(few, targets),
+        diversity(parts[0][1], targets[left_open]) if left_open.any() else None,
         {int(level): float(top1[levels == level].mean()) for level in np.unique(levels[levels > 0])},
         top1,
         (right | ~specified[:, None]).all(axis=-1).mean(axis=1),
         right,
-        confusion(few, wanted),
+        confusion(few, targets),
         Sizes(sizes.accuracy, more),
     )
 
 
-def tell(scores: Scores, names: Sequence[str], flat: np.ndarray, wanted: np.ndarray) -> dict[str, Any]:
-    """The scores of a split as `metrics.json` has them.
+def split_metrics(
+    scores: Scores, names: Sequence[str], train_kl: np.ndarray, targets: np.ndarray
+) -> dict[str, Any]:
+    """Return the scores of a split as `metrics.json` has them.
 
     Args:
         scores: What `score` returned.
         names: The A attributes.
-        flat: (A,) nats from flat of each attribute among the images that were trained on: what a model that
-            learned the frequencies of an uneven data set shows.
-        wanted: (S, A) as in `score`.
+        train_kl: (A,) KL to uniform in nats of each attribute among the training images: the diversity of a
+            model that reproduces the frequencies of an uneven data set (`frequencies`).
+        targets: (S, A) as in `score`.
     """
     one, spread = scores.accuracy, scores.diversity
     return {
-        "concepts": len(wanted),
+        "concepts": len(targets),
         "accuracy_top1": one.top1,
         "accuracy_top3": one.top3,
         "accuracy_strict": one.strict,
         "accuracy_per_level": scores.per_level,
         "diversity_nats": spread and spread.hard,
         "diversity_soft_nats": spread and spread.soft,
-        "diversity_floor_nats": spread and spread.floor,
-        "diversity_data_nats": _data_nats(flat, wanted),
+        "diversity_uniform_nats": spread and spread.uniform,
+        "diversity_data_nats": _data_nats(train_kl, targets),
         "diversity_sum_nats": spread and spread.hard_sum,
         "diversity_sum_soft_nats": spread and spread.soft_sum,
-        "diversity_sum_floor_nats": spread and spread.floor_sum,
+        "diversity_sum_uniform_nats": spread and spread.uniform_sum,
         "images_per_concept": scores.sizes.accuracy,
         "images_per_open_concept": scores.sizes.diversity if spread else None,
         "per_attribute": {
@@ -145,16 +164,16 @@ def tell(scores: Scores, names: Sequence[str], flat: np.ndarray, wanted: np.ndar
                 "concepts": int(one.concepts_per_attribute[a]),
                 "diversity_nats": spread and spread.hard_per_attribute[a],
                 "diversity_soft_nats": spread and spread.soft_per_attribute[a],
-                "diversity_floor_nats": spread and spread.floor_per_attribute[a],
-                "diversity_data_nats": flat[a],
+                "diversity_uniform_nats": spread and spread.uniform_per_attribute[a],
+                "diversity_data_nats": train_kl[a],
             }
             for a, name in enumerate(names)
         },
     }
 
 
-def tell_pairs(scores: Scores, pairs: np.ndarray) -> dict[str, float]:
-    """How often two attributes of each of S concepts are right, whatever the others are.
+def pair_metrics(scores: Scores, pairs: np.ndarray) -> dict[str, float]:
+    """Return how often two attributes of each of S concepts are right, whatever the others are, in [0, 1].
 
     Args:
         scores: What `score` returned.
@@ -167,22 +186,35 @@ def tell_pairs(scores: Scores, pairs: np.ndarray) -> dict[str, float]:
     }
 
 
-def tell_operands(scores: Scores, triples: Sequence[Triple], taught: Sequence[Concept]) -> dict[str, Any]:
-    """Top-1 accuracy of recombinations by whether both operands are among the taught concepts.
+def operand_metrics(scores: Scores, triples: Sequence[Triple], taught: Sequence[Concept]) -> dict[str, Any]:
+    """Return the top-1 accuracy of recombinations by whether both operands are among the taught concepts.
 
-    A mean over no triple is None.
+    Args:
+        scores: What `score` returned for the results of S triples.
+        triples: The S triples.
+        taught: The concepts that symbols were grounded with.
+
+    Returns:
+        Means in [0, 1] and counts; a mean over no triple is None.
     """
     known = set(taught)
     both = np.array([t.left in known and t.right in known for t in triples], dtype=bool)
-    told: dict[str, Any] = {}
+    metrics: dict[str, Any] = {}
     for name, rows in (("taught", both), ("other", ~both)):
-        told[f"accuracy_operands_{name}"] = float(scores.top1[rows].mean()) if rows.any() else None
-        told[f"concepts_operands_{name}"] = int(rows.sum())
-    return told
+        metrics[f"accuracy_operands_{name}"] = float(scores.top1[rows].mean()) if rows.any() else None
+        metrics[f"concepts_operands_{name}"] = int(rows.sum())
+    return metrics
 
 
 def specificity(q: Gaussian) -> dict[str, Any]:
-    """How many latents the Gaussians (S, D) of S concepts specify: those that differ from the prior."""
+    """Return how many latents concepts specify, those with a KL from the prior above `ACTIVE` nats.
+
+    Args:
+        q: The Gaussians of S concepts, over (S, D).
+
+    Returns:
+        The number of concepts, the mean number of specific latents, the number of concepts without any.
+    """
     latents = specific(q).sum(dim=-1).float()
     return {
         "concepts": len(q),
@@ -191,27 +223,32 @@ def specificity(q: Gaussian) -> dict[str, Any]:
     }
 
 
-def _data_nats(flat: np.ndarray, wanted: np.ndarray) -> float | None:
-    left_open = wanted < 0
+def _data_nats(train_kl: np.ndarray, targets: np.ndarray) -> float | None:
+    left_open = targets < 0
     some = left_open.any(axis=1)
     if not some.any():
         return None
-    return float(((left_open * flat).sum(axis=1)[some] / left_open.sum(axis=1)[some]).mean())
+    return float(((left_open * train_kl).sum(axis=1)[some] / left_open.sum(axis=1)[some]).mean())
 
 
 def frequencies(factors: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """Nats from flat (A,) of each attribute over images with factors (N, A)."""
+    """Return the KL to uniform in nats, (A,), of the values of each attribute over a set of images.
+
+    Args:
+        factors: The value of each attribute in each image, (N, A) integers.
+        sizes: The number of values V_a of each attribute.
+    """
     columns = zip(factors.T, sizes, strict=True)
-    return np.array([float(from_flat(np.bincount(c, minlength=v) / len(c))) for c, v in columns])
+    return np.array([float(kl_to_uniform(np.bincount(c, minlength=v) / len(c))) for c, v in columns])
 
 
-def wanted(vocabulary: Vocabulary, concepts: Sequence[Concept]) -> np.ndarray:
-    """The values that concepts ask for, (S, A), -1 where they leave an attribute open."""
+def target_values(vocabulary: Vocabulary, concepts: Sequence[Concept]) -> np.ndarray:
+    """Return the values that S concepts ask for, (S, A) integers, -1 where they leave an attribute open."""
     return np.stack([vocabulary.factors(concept) for concept in concepts])
 
 
 def tabulate(scores: Scores, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The confusion tables of a split: for each attribute its values, and counts[asked][read]."""
+    """Return the confusion tables of a split: for each attribute its values, and counts[asked][read]."""
     return {
         a.name: {"values": ["absent", "present"] if a.binary else list(a.values), "counts": table.tolist()}
         for a, table in zip(vocabulary.attributes, scores.confusion, strict=True)

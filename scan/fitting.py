@@ -5,18 +5,20 @@
 
 The codes q_x = q(z|x) may come from any encoder. SCAN takes N(0, 1) for a latent that a concept leaves open:
 over all images, each latent should have mean 0 and variance 1 or so (`VAE.standardise`). Both trainings are
-those of a run, by AdamW whose rate falls to 0 along half a cosine. The global random state is left alone.
+those of a run, by AdamW. The global random state is left alone.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from scan import models
-from scan.grounding import SCAN, Direction, expert_penalty, k_hot, training_loss
+from scan.grounding import SCAN, Direction, k_hot, training_loss
+from scan.grounding import expert_penalty as penalty_schedule
+from scan.joint_model import SymbolModel
 from scan.operators import Operators, draw_triples, recombination_loss, recombinations
 from symbols import Concept, Unseen, Vocabulary
 from vision.data import batches
@@ -28,6 +30,26 @@ Symbols = Sequence[Concept] | Tensor | np.ndarray
 """What N images were named: N concepts, or k-hot symbols (N, K)."""
 
 
+class Training(NamedTuple):
+    """How a kind of symbol networks is trained."""
+
+    steps: int
+    """Gradient steps."""
+    batch: int
+    """Images in a step."""
+    lr: float
+    """The learning rate at first."""
+    decay: Literal["constant", "cosine"]
+    """Whether the rate stays, or falls to 0 along half a cosine."""
+
+
+TRAININGS = {
+    "experts": Training(4_000, 64, 1e-2, "cosine"),
+    "mlp": Training(60_000, 16, 1e-4, "constant"),
+}
+"""The defaults of `fit` for each kind of symbol networks; for "mlp", lr and batch of SCAN's public ports."""
+
+
 def fit(
     q_x: Gaussian,
     symbols: Symbols,
@@ -35,14 +57,14 @@ def fit(
     *,
     encoder: Literal["experts", "mlp"] = "experts",
     hidden: Sequence[int] = (100,),
-    steps: int = 4_000,
-    batch: int = 64,
-    lr: float = 1e-2,
+    steps: int | None = None,
+    batch: int | None = None,
+    lr: float | None = None,
     weight_decay: float = 0.0,
     beta: float = 1.0,
     grounding: float = 10.0,
     direction: Direction = "forward",
-    penalty: float = 0.0,
+    expert_penalty: float = 0.0,
     seed: int = 0,
 ) -> SCAN:
     """Return SCAN, grounded in the codes of named images, frozen and on their device.
@@ -51,55 +73,58 @@ def fit(
         q_x: Codes of N images, over (N, D).
         symbols: What each image was named: N concepts, or k-hot symbols (N, K).
         vocabulary: The K words.
-        encoder: Kind of the symbol encoder and decoder (`scan.symbol_networks`). The other defaults are for
-            experts; "mlp" learns by steps=60_000, batch=16, lr=1e-4, and badly by the rate of experts.
+        encoder: Kind of the symbol encoder and decoder (`scan.symbol_networks`).
         hidden: Widths of the hidden layers of "mlp".
-        steps: The number of gradient steps.
-        batch: Images in a step.
-        lr: The learning rate at first.
+        steps: The number of gradient steps; by default 4,000 for "experts" and 60,000 for "mlp".
+        batch: Images in a step; by default 64 for "experts" and 16 for "mlp".
+        lr: The learning rate; by default 1e-2 for "experts", whose rate falls to 0 along half a cosine, and
+            1e-4 for "mlp", whose rate is constant.
         weight_decay: That of AdamW.
         beta: Weight of the KL from the prior.
         grounding: Weight of the grounding KL, the paper's lambda.
         direction: "forward" is the method, KL(q_x || q_y); "reverse" is SCAN_R.
-        penalty: Weight of the expert penalty, in nats over all images (`scan.grounding.expert_penalty`).
-            A few nats help where a concept has few images, which agree in other latents by chance.
+        expert_penalty: Weight of the expert penalty, in nats over all images
+            (`scan.grounding.expert_penalty`). A few nats help where a concept has few images, which agree in
+            other latents by chance.
         seed: The same seed gives the same model.
 
     Raises:
         ValueError: For codes and symbols of different numbers, symbols that the vocabulary does not have,
-            codes that are not finite, a penalty without experts, and steps or a batch below 1.
+            codes that are not finite, an unknown encoder, a penalty without experts, and steps or a batch
+            below 1.
     """
-    _check_positive(steps=steps, batch=batch)
-    if penalty and encoder != "experts":
+    if expert_penalty and encoder != "experts":
         raise ValueError(f"a penalty of experts needs the encoder 'experts', not {encoder!r}")
+    models.check_encoder(encoder)
+    training = _training(encoder, steps, batch, lr)
     codes = _checked(q_x)
     concepts, named = _concepts(symbols, vocabulary, len(codes))
     device, latents = codes.mean.device, codes.mean.shape[1]
     y = k_hot(vocabulary, concepts, device)[torch.from_numpy(named)]
     model = _built(lambda: models.scan(vocabulary.size, latents, encoder=encoder, hidden=hidden), seed)
     model.to(device)
-    weight = expert_penalty(penalty, grounding, len(y), steps)
+    penalty = penalty_schedule(expert_penalty, grounding, len(y), training.steps)
     generator = torch.Generator(device).manual_seed(seed)
 
     def loss(step: int) -> Tensor:
-        rows = batches.plain(seed, step, len(y), batch, device)
+        rows = batches.plain(seed, step, len(y), training.batch, device)
         return training_loss(
             model,
             y[rows],
             codes[rows],
-            penalty=weight(step),
+            penalty=penalty(step),
             beta=beta,
             grounding=grounding,
             direction=direction,
             generator=generator,
         )[0]
 
-    _minimise(loss, model, steps, lr, weight_decay)
+    _minimise(loss, model, training, weight_decay)
     return model
 
 
 def fit_operators(
-    scan: SCAN,
+    model: SymbolModel,
     q_x: Gaussian,
     symbols: Symbols,
     vocabulary: Vocabulary,
@@ -119,7 +144,7 @@ def fit_operators(
     concepts of the vocabulary.
 
     Args:
-        scan: SCAN, on the device of the codes.
+        model: SCAN, or any other `SymbolModel`, on the device of the codes and over the same D latents.
         q_x: Codes of N images, over (N, D).
         symbols: What each image was named: N concepts, or k-hot symbols (N, K).
         vocabulary: The K words.
@@ -134,17 +159,21 @@ def fit_operators(
 
     Raises:
         ShortageError: When no triple reaches a named concept; a ValueError.
-        ValueError: As `fit` does, for a vocabulary of one attribute, and for a named concept that is
-            held out.
+        ValueError: As `fit` does, for codes of another number of latents than the model's, for a vocabulary
+            of one attribute, and for a named concept that is held out.
     """
     _check_positive(triples=triples, steps=steps, batch=batch)
+    training = Training(steps, batch, lr, "cosine")
     codes = _checked(q_x)
     concepts, named = _concepts(symbols, vocabulary, len(codes))
     device = codes.mean.device
     results = [concept for concept in concepts if concept.level]
     drawn = draw_triples(vocabulary, results, triples, seed, held_out=held_out)
     counts = np.bincount(named, minlength=len(concepts)).tolist()
-    examples = recombinations(scan, vocabulary, drawn, concepts, counts, device)
+    examples = recombinations(model, vocabulary, drawn, concepts, counts, device)
+    found, expected = codes.mean.shape[1], examples.q_left.mean.shape[1]
+    if found != expected:
+        raise ValueError(f"expected codes over (N, {expected}), the latents of the model, got (N, {found})")
     grouped = codes[torch.from_numpy(np.argsort(named, kind="stable")).to(device)]
     operators = _built(lambda: Operators(hidden), seed).to(device)
     generator = torch.Generator(device).manual_seed(seed)
@@ -153,8 +182,21 @@ def fit_operators(
         rows = batches.plain(seed, step, len(drawn), batch, device)
         return recombination_loss(operators, examples, rows, grouped, direction, generator)
 
-    _minimise(loss, operators, steps, lr)
+    _minimise(loss, operators, training)
     return operators
+
+
+def _training(encoder: str, steps: int | None, batch: int | None, lr: float | None) -> Training:
+    """What was asked for, and the defaults of the encoder for what was not."""
+    default = TRAININGS[encoder]
+    training = Training(
+        steps=default.steps if steps is None else steps,
+        batch=default.batch if batch is None else batch,
+        lr=default.lr if lr is None else lr,
+        decay=default.decay,
+    )
+    _check_positive(steps=training.steps, batch=training.batch)
+    return training
 
 
 def _check_positive(**sizes: int) -> None:
@@ -193,14 +235,15 @@ def _built(build: Callable[[], M], seed: int) -> M:
 
 
 def _minimise(
-    loss: Callable[[int], Tensor], module: nn.Module, steps: int, lr: float, weight_decay: float = 0.0
+    loss: Callable[[int], Tensor], module: nn.Module, training: Training, weight_decay: float = 0.0
 ) -> None:
     """Minimise a loss of the step, then freeze the module."""
-    optimiser = torch.optim.AdamW(module.parameters(), lr=lr, weight_decay=weight_decay, fused=True)
-    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
-    for step in range(steps):
+    optimiser = torch.optim.AdamW(module.parameters(), lr=training.lr, weight_decay=weight_decay, fused=True)
+    decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, training.steps)
+    for step in range(training.steps):
         optimiser.zero_grad()
         loss(step).backward()
         optimiser.step()
-        decay.step()
+        if training.decay == "cosine":
+            decay.step()
     module.eval().requires_grad_(False)

@@ -49,10 +49,15 @@ class SCAN(nn.Module):
 
 
 def k_hot(vocabulary: Vocabulary, concepts: Sequence[Concept], device: torch.device | None = None) -> Tensor:
-    """The symbols y (S, K) of S concepts, float32.
+    """Return the k-hot symbols y (S, K) of S concepts, float32.
 
-    They are copied, not shared with numpy: a matrix product over memory that numpy has aligned differs in its
-    last bits from one over torch's own, by chance from one call to the next.
+    They are copied, not shared with numpy: the last bits of a matrix product depend on the alignment of its
+    memory, and numpy's differs from call to call.
+
+    Args:
+        vocabulary: The K words.
+        concepts: S concepts of the vocabulary.
+        device: Where y is needed; the CPU by default.
     """
     return torch.tensor(np.stack([vocabulary.encode(concept) for concept in concepts]), device=device)
 
@@ -72,8 +77,22 @@ class Terms(NamedTuple):
     """The same for each latent, (D,)."""
 
 
-def between(q_x: Gaussian, q: Gaussian, direction: Direction) -> Tensor:
-    """Return KL(q_x || q) ("forward") or KL(q || q_x) ("reverse") per latent, (B, D)."""
+def directed_kl(q_x: Gaussian, q: Gaussian, direction: Direction) -> Tensor:
+    """Return KL(q_x || q) ("forward") or KL(q || q_x) ("reverse") in nats per latent, (B, D).
+
+    Args:
+        q_x: Posteriors of images, over (B, D).
+        q: Posteriors of symbols, or recombined ones, over (B, D).
+        direction: Which of the two stands first.
+
+    Raises:
+        ValueError: For Gaussians of different numbers of rows or latents.
+    """
+    if q_x.mean.shape != q.mean.shape:
+        raise ValueError(
+            f"expected two Gaussians over the same (B, D), got {tuple(q_x.mean.shape)} of images "
+            f"and {tuple(q.mean.shape)}"
+        )
     return kl(q_x, q) if direction == "forward" else kl(q, q_x)
 
 
@@ -99,24 +118,27 @@ def grounding_loss(
         grounding: Weight of the grounding KL, the paper's lambda.
         direction: "forward" is the method, KL(q_x || q_y); "reverse" is SCAN_R, KL(q_y || q_x).
         generator: Source of the noise in z_y.
+
+    Raises:
+        ValueError: For q_x of another number of rows than y, or of latents than the model.
     """
     q_y = scan.encode_symbol(y)
     logits = scan.decode_symbol(q_y.sample(generator))
     reconstruction = F.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(-1).mean()
     prior = kl_from_prior(q_y).sum(-1).mean()
-    per_latent = between(q_x, q_y, direction).mean(0)
+    per_latent = directed_kl(q_x, q_y, direction).mean(0)
     grounded = per_latent.sum()
     loss = reconstruction + beta * prior + grounding * grounded
     return Terms(loss, reconstruction, prior, grounded, per_latent)
 
 
 def expert_penalty(weight: float, grounding: float, pairs: int, steps: int) -> Schedule:
-    """Return the weight of the expert penalty, `Experts.opinions`, at each step of a training.
+    """Return the weight of `Experts.active_experts` in the loss at each step of a training.
 
     It rises linearly from 0 to its full size at half of the steps.
 
     Args:
-        weight: Nats that an expert with a narrow latent costs, over all training pairs.
+        weight: Nats per active expert, over all training pairs; >= 0.
         grounding: Weight of the grounding KL, by which a nat counts in the loss.
         pairs: M, the number of training pairs; the loss is a mean over them.
         steps: The length of the training.
@@ -135,11 +157,18 @@ def training_loss(
     direction: Direction = "forward",
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return `grounding_loss` plus the expert penalty, a scalar, and its named terms.
+    """Return `grounding_loss` plus the expert penalty, a scalar in nats, and its named terms.
 
     Args:
-        penalty: Weight of `Experts.opinions` at this step (`expert_penalty`); it needs an encoder of experts.
-        scan, y, q_x, beta, grounding, direction, generator: As in `grounding_loss`.
+        scan: The model in training.
+        y: k-hot symbols (B, K), float.
+        q_x: Posteriors q(z_x|x) of one image for each symbol, over (B, D).
+        penalty: Weight of `Experts.active_experts` at this step (`expert_penalty`); above 0 it needs an
+            encoder of experts.
+        beta: As in `grounding_loss`, like the following.
+        grounding: Weight of the grounding KL.
+        direction: Direction of the grounding KL.
+        generator: Source of the noise in z_y.
     """
     terms = grounding_loss(
         scan, y, q_x, beta=beta, grounding=grounding, direction=direction, generator=generator
@@ -147,7 +176,7 @@ def training_loss(
     loss = terms.loss
     if penalty:
         assert isinstance(scan.encoder, ExpertSymbolEncoder), "only experts can be penalised"
-        loss = loss + penalty * scan.encoder.experts.opinions()
+        loss = loss + penalty * scan.encoder.experts.active_experts()
     return loss, {
         "loss": loss,
         "reconstruction": terms.reconstruction,
@@ -156,13 +185,13 @@ def training_loss(
     }
 
 
-def closed_form(
+def optimal_posterior(
     q_x: Gaussian, *, beta: float = 1.0, grounding: float = 10.0, direction: Direction = "forward"
 ) -> Gaussian:
-    """Return the best q_y (1, D) for one symbol: the optimum of equation 4 without its term log p(y|z_y).
+    """Return the optimal q_y (1, D) of one symbol, the optimum of equation 4 without its term log p(y|z_y).
 
     It minimises beta KL(q_y || prior) + grounding KL(q_x || q_y), the latter averaged over the symbol's
-    examples, whose codes are q_x (N, D). With l = grounding, m = E[mu_x] and v = E[sigma_x^2] + Var[mu_x],
+    examples. With l = grounding, m = E[mu_x] and v = E[sigma_x^2] + Var[mu_x],
     the forward optimum satisfies
 
         mu = l m / (l + beta s^2) ,    beta s^4 + (l - beta) s^2 - l (v + (m - mu)^2) = 0 ,
@@ -172,7 +201,11 @@ def closed_form(
         1/s^2 = (l E[1/sigma_x^2] + beta) / (l + beta) ,
         mu = l E[mu_x/sigma_x^2] / (l E[1/sigma_x^2] + beta) .
 
-    `grounding` must be positive.
+    Args:
+        q_x: Posteriors of the N images that the symbol was shown with, over (N, D).
+        beta: Weight of the KL from the prior, >= 0.
+        grounding: Weight of the grounding KL, > 0.
+        direction: "forward" is KL(q_x || q_y), "reverse" KL(q_y || q_x).
     """
     if direction == "reverse":
         precision = grounding * (1 / q_x.variance).mean(0, keepdim=True) + beta
@@ -182,7 +215,7 @@ def closed_form(
     v = q_x.variance.mean(0, keepdim=True) + q_x.mean.var(0, keepdim=True, correction=0)
     mean = m
     gap = grounding - beta
-    for _ in range(100):  # A contraction; each turn gains about a digit with the paper's weights.
+    for _ in range(100):  # A contraction: about one more digit a turn with the paper's weights.
         second = v + (m - mean) ** 2
         root = (gap**2 + 4 * beta * grounding * second).sqrt()
         # Two forms of the same positive root: neither subtracts near-equal numbers or divides by beta = 0.

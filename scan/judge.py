@@ -1,8 +1,8 @@
 """The judge: a classifier that reads the attributes of generated images.
 
-It is trained on real images only, and so has to see through what a decoder does to an image: `augment`
-blurs, shifts and disturbs its training images, gently enough that neighbouring colours stay apart. Its
-accuracy on clean images is part of every result that rests on it.
+It is trained on real images only, and applied to the output of a decoder: `augment` therefore blurs and
+shifts its training images and adds noise, little enough that neighbouring colours remain distinct. Its
+accuracy on clean images is reported with every result that depends on it.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ CONTRAST = 0.05
 BRIGHTNESS = 0.02
 NOISE = 0.03
 MIDDLE, SPREAD = 0.5, 0.25
-"""About the mean and the standard deviation of pixels, so that the network sees values around 0."""
+"""Approximate mean and standard deviation of pixels, by which the input is normalised."""
 
 
 class Judge(nn.Module):
@@ -67,7 +67,7 @@ def judge_loss(logits: Sequence[Tensor], factors: Tensor) -> Tensor:
 
 
 def augment(x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Return images as a decoder might have blurred them: each with its own blur, shift, contrast and noise.
+    """Return images (B, C, H, W) in [0, 1], each with its own blur, shift, contrast, brightness and noise.
 
     The blur is a Gaussian whose standard deviation reaches a twentieth of the shorter side; squaring a
     uniform number favours the sharper half. Shifts reach a sixteenth of a side, the border is repeated.

@@ -14,7 +14,9 @@ from torch import nn
 import scan.models
 import vision.models
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN
+from scan.joint_model import JointModel
 from scan.operators import Operators
 from scan.run_format import MODEL, RunError, check_model, finished, read
 from symbols import Vocabulary
@@ -38,11 +40,23 @@ def load(run: str | PathLike[str]) -> ConceptModel:
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run folder")
     vocabulary = _vocabulary(folder / "data.json")
-    seeing, naming = load_model(folder / "vision", VAE), load_model(folder / "symbols", SCAN)
+    model = load_joint_model(folder)
     operators = load_model(folder / "operators", Operators) if finished(folder / "operators") else None
-    model = ConceptModel(seeing, naming, operators, vocabulary)
-    _check_sizes(folder, model)
-    return model.eval().requires_grad_(False)
+    _check_sizes(folder, model, vocabulary)
+    return ConceptModel(model, operators, vocabulary).eval().requires_grad_(False)
+
+
+def load_joint_model(folder: Path) -> JointModel:
+    """Return the joint model of images and symbols of a run, frozen, in evaluation mode and on the CPU.
+
+    It is SCAN over the visual model that it is grounded in; no other function depends on that.
+
+    Raises:
+        RunError: As `load_model` does, for any of its parts.
+    """
+    visual = load_model(folder / "vision", VAE)
+    symbolic = load_model(folder / "symbols", SCAN)
+    return GroundedSCAN(visual, symbolic).eval().requires_grad_(False)
 
 
 def load_model(stage: Path, kind: type[M]) -> M:
@@ -84,9 +98,9 @@ def _vocabulary(path: Path) -> Vocabulary:
         raise RunError(f"{path}: has no usable vocabulary ({error})") from error
 
 
-def _check_sizes(folder: Path, model: ConceptModel) -> None:
-    """The three models must have the same latents and words."""
-    words, latents = model.vocabulary.size, model.vision.latents
+def _check_sizes(folder: Path, model: JointModel, vocabulary: Vocabulary) -> None:
+    """The models of the stages must have the same latents and words."""
+    words, latents = vocabulary.size, model.latents
     path = folder / "symbols" / MODEL
     spec = weights.load(path)[1]
     if spec.get("symbols") != words:

@@ -8,7 +8,6 @@ weights:
     {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3]}
 """
 
-import difflib
 import inspect
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +19,7 @@ from scan.grounding import SCAN
 from scan.judge import Judge
 from scan.operators import Operators
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
+from symbols.names import did_you_mean
 
 
 def scan(
@@ -35,7 +35,7 @@ def scan(
     The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons.
     """
     decoder = encoder if decoder is None else decoder
-    _check_known(encoder, ENCODERS, "symbol encoder")
+    check_encoder(encoder)
     _check_known(decoder, DECODERS, "symbol decoder")
     return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
 
@@ -75,11 +75,19 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
     return KINDS[kind](**arguments)
 
 
+def check_encoder(name: object) -> None:
+    """Refuse what is not the name of a symbol encoder.
+
+    Raises:
+        ValueError: With the nearest valid name.
+    """
+    _check_known(name, ENCODERS, "symbol encoder")
+
+
 def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
     if not isinstance(name, str) or name not in known:
         shown = reprlib.repr(name)
-        near = difflib.get_close_matches(shown.strip("'"), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f": expected one of {', '.join(known)}"
+        hint = did_you_mean(shown.strip("'"), known) or f": expected one of {', '.join(known)}"
         raise ValueError(f"unknown {what} {shown}{hint}")
 
 

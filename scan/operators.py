@@ -16,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scan.grounding import SCAN, Direction, between, k_hot
+from scan.grounding import Direction, directed_kl, k_hot
+from scan.joint_model import SymbolModel
 from scan.symbol_networks import bounded, mlp
 from symbols import OPERATORS, Concept, ShortageError, Triple, Unseen, Vocabulary, operator_triples
 from vision.gaussian import Gaussian
@@ -48,8 +49,11 @@ def operator_loss(q_x: Gaussian, q_r: Gaussian, direction: Direction = "forward"
         q_x: Codes (B, D) of images that match the result of each recombination.
         q_r: What the operators made of the two inputs, over (B, D).
         direction: "forward" is the method, "reverse" the ablation SCAN_R.
+
+    Raises:
+        ValueError: For Gaussians of different numbers of rows or latents.
     """
-    return between(q_x, q_r, direction).sum(-1).mean()
+    return directed_kl(q_x, q_r, direction).sum(-1).mean()
 
 
 class Recombinations(NamedTuple):
@@ -70,7 +74,7 @@ class Recombinations(NamedTuple):
 
 
 def recombinations(
-    scan: SCAN,
+    model: SymbolModel,
     vocabulary: Vocabulary,
     triples: Sequence[Triple],
     results: Sequence[Concept],
@@ -80,12 +84,12 @@ def recombinations(
     """Return what `recombination_loss` needs of T triples.
 
     Args:
-        scan: The trained SCAN, which encodes the inputs.
+        model: The trained concept model, which encodes the inputs.
         vocabulary: The K words.
         triples: Operator, two inputs, and a result, which is one of `results`.
         results: S concepts, in the order of their image codes.
         counts: How many image codes each of them has, (S,).
-        device: Where scan and the codes are.
+        device: Where the model and the codes are.
     """
     place = {concept: number for number, concept in enumerate(results)}
     count = torch.tensor(counts)
@@ -93,8 +97,8 @@ def recombinations(
     reached = torch.tensor([place[triple.result] for triple in triples])
     op = torch.tensor([OPERATORS.index(triple.op) for triple in triples], device=device)
     with torch.no_grad():
-        q_left = scan.encode_symbol(k_hot(vocabulary, [triple.left for triple in triples], device))
-        q_right = scan.encode_symbol(k_hot(vocabulary, [triple.right for triple in triples], device))
+        q_left = model.encode_symbol(k_hot(vocabulary, [triple.left for triple in triples], device))
+        q_right = model.encode_symbol(k_hot(vocabulary, [triple.right for triple in triples], device))
     return Recombinations(
         op, q_left, q_right, first[reached].to(device), count[reached].to(device), max(counts)
     )

@@ -1,13 +1,14 @@
-"""How like real images imagined ones are, where a judge cannot tell.
+"""How similar generated images are to real ones, in what a judge does not measure.
 
-A judge gives every image to one of the values that it knows, so a colour between two of the data's counts as
-one of them, and what has no name is not read at all. Three measures stand beside accuracy and diversity:
+A judge assigns every image to one of the values that it was trained on, so a colour between two of the data's
+counts as one of them, and factors without a symbol are not measured. Three measures complement accuracy and
+diversity:
 
 - `ColourProbe` and `palette_distance`: how far a colour in an image is from the nearest that the data has.
 - `nearest_distance`: how far an image is from the nearest real one, in pixels.
 - `spread`: how much images of the same concept vary, pixel by pixel.
 
-None has a scale of its own: each is to be given beside the same measure of real images.
+Their scale depends on the data: each is to be reported with the same measure of real images.
 """
 
 from __future__ import annotations
@@ -53,11 +54,11 @@ def colour_probe(x: Tensor, colours: Tensor, *, ridge: float = RIDGE) -> ColourP
         colours: RGB in 0..255 of A parts of each image, (N, A, 3).
         ridge: Penalty of the squared weights, per image.
     """
-    flat, wanted = pixels(x).double(), colours.flatten(1).double()
-    origin, mean = flat.mean(0), wanted.mean(0)
+    flat, targets = pixels(x).double(), colours.flatten(1).double()
+    origin, mean = flat.mean(0), targets.mean(0)
     centred = flat - origin
     gram = centred.T @ centred + ridge * len(x) * torch.eye(flat.shape[1], dtype=flat.dtype, device=x.device)
-    return ColourProbe(torch.linalg.solve(gram, centred.T @ (wanted - mean)), origin, mean)
+    return ColourProbe(torch.linalg.solve(gram, centred.T @ (targets - mean)), origin, mean)
 
 
 def pixels(x: Tensor) -> Tensor:
@@ -103,27 +104,31 @@ def variance_within(x: Tensor, kept: Tensor | None = None) -> Tensor:
 
 
 class Spread(NamedTuple):
-    """How images vary within a concept, relative to real images of it; nan where real ones do not vary."""
+    """The variance of images within concepts, relative to real images; nan where real images do not vary."""
 
     kept: float
-    """In [0, 1]: of the variance of real images, the share that is there pixel by pixel. A pixel that varies
-    more than in real images, as an unsteady colour does, does not make up for one that varies less."""
+    """sum over pixels of min(variance of generated, of real images) / sum of the real ones, in [0, 1]."""
     ratio: float
-    """Of the variances, summed over the pixels."""
+    """sum over pixels of the variance of generated images / sum of that of real ones, >= 0."""
     concepts: int
-    """The concepts that both have at least two images of."""
+    """The number of concepts with at least two generated and two real images."""
 
 
-def spread(made: Tensor, real: Tensor) -> Spread:
-    """Compare variances within S concepts (S, P), as `variance_within` gives them; means over concepts.
+def spread(generated: Tensor, real: Tensor) -> Spread:
+    """Return the variance within concepts relative to that of real images, averaged over concepts.
+
+    Args:
+        generated: Variances within S concepts of P values of generated images, (S, P) (`variance_within`).
+        real: The same of real images.
 
     >>> spread(torch.tensor([[1.0, 3.0]]), torch.tensor([[2.0, 2.0]]))
     Spread(kept=0.75, ratio=1.0, concepts=1)
     """
-    known = ~(made.isnan() | real.isnan()).any(1)
-    of_made, of_real = made[known].sum(0), real[known].sum(0)
+    known = ~(generated.isnan() | real.isnan()).any(1)
+    of_generated, of_real = generated[known].sum(0), real[known].sum(0)
     total = of_real.sum().item()
     n = int(known.sum())
     if not total > 0:
         return Spread(math.nan, math.nan, n)
-    return Spread(torch.minimum(of_made, of_real).sum().item() / total, of_made.sum().item() / total, n)
+    kept = torch.minimum(of_generated, of_real).sum().item() / total
+    return Spread(kept, of_generated.sum().item() / total, n)

@@ -11,7 +11,7 @@ import reprlib
 from pathlib import Path
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 """The version of run folders that this program writes and reads, `format` in data.json and done.json."""
 
 MODEL = "model.safetensors"

@@ -1,21 +1,21 @@
 """Networks between k-hot symbols and latents: q(z_y|y) and p(y|z_y).
 
 Two of each. The multilayer perceptrons are the paper's: one hidden layer of ReLU units. The experts give
-every symbol v a Gaussian N(m_v, 1/tau_v) on each latent, with tau_v >= 0 and tau_v = 0 where it has nothing
-to say:
+every symbol v a Gaussian N(m_v, 1/tau_v) on each latent, with a precision tau_v >= 0 that is near 0 on
+latents that the symbol does not specify:
 
 - `ExpertSymbolEncoder` multiplies the experts of the mentioned symbols with the prior N(0, 1),
 
       1/s^2 = 1 + sum_v y_v tau_v ,    mu = s^2 sum_v y_v tau_v m_v .
 
   The natural parameters are linear in y, so a combination never seen in training is the sum of parts that
-  were. Opinions have a price (`Experts.opinions`): what ten images of a concept happen to have in common is
-  then no part of its meaning.
-- `ExpertSymbolDecoder` asks each symbol's expert how well it accounts for z, as Bayes' rule does:
+  were. The expert penalty is proportional to the number of active experts (`Experts.active_experts`): it
+  removes the precision on latents in which the few images of a concept agree by chance.
+- `ExpertSymbolDecoder` is Bayes' rule for Gaussian experts, with a bias b_v:
 
       logit p(y_v = 1|z) = b_v - 1/2 sum_k tau_vk (z_k - m_vk)^2 .
 
-  What other symbols say of z does not enter, so it cannot learn the training combinations by heart.
+  The logit of a symbol depends on its own experts alone, so the decoder cannot memorise combinations.
 
 The decoder has experts of its own: log p(y|z_y) would otherwise pull those of the encoder away from the
 images.
@@ -34,8 +34,8 @@ from torch import Tensor, nn
 from vision.gaussian import Gaussian
 
 LOGVAR_LIMIT = 10.0
-SAY = 0.5
-"""The precision, against the prior's of 1, that counts as half an opinion."""
+HALF_ACTIVE = 0.5
+"""Precision tau, relative to the prior's of 1, at which an expert counts as half active."""
 
 
 def bounded(logvar: Tensor, limit: float = LOGVAR_LIMIT) -> Tensor:
@@ -92,9 +92,9 @@ class SymbolDecoder(nn.Module):
 
 
 class Experts(nn.Module):
-    """A Gaussian expert for each of K symbols on each of D latents, all wide and centred at first.
+    """A Gaussian expert for each of K symbols on each of D latents, at first N(0, 1/precision).
 
-    Both parameters start at 0, which is also where weight decay leads: to symbols that say next to nothing.
+    Both parameters start at 0, which is also where weight decay leads: to experts of low precision.
 
     Args:
         symbols: K.
@@ -114,17 +114,16 @@ class Experts(nn.Module):
         """tau (K, D), positive, at most 8,000 times the prior's for the default start."""
         return self.start * bounded(self.growth, 12.0).exp()
 
-    def opinions(self) -> Tensor:
-        """How many latents the experts have an opinion on, over all symbols: sum_vk tau / (tau + 1/2), a
-        scalar.
+    def active_experts(self) -> Tensor:
+        """Return the number of active experts, smoothly counted: sum_vk tau_vk / (tau_vk + 1/2), a scalar.
 
-        A smooth count: none for tau = 0, one for a precision well above the prior's share. An opinion is two
-        numbers, a mean and a precision, and two numbers are worth having if they gain ln n nats on n images
-        (the criterion of Schwarz, "Estimating the Dimension of a Model", 1978). An expert that still says
-        little would not pay even for what it is about to learn, so the price is for later in training.
+        An expert of precision 0 counts 0, one of a precision well above `HALF_ACTIVE` counts 1. It has two
+        parameters, a mean and a precision, which are worth ln n nats on n images (the criterion of Schwarz,
+        "Estimating the Dimension of a Model", 1978). The gradient is largest at small precisions and would
+        stop experts from growing, hence the penalty rises during training (`scan.grounding.expert_penalty`).
         """
         precision = self.precision
-        return (precision / (precision + SAY)).sum()
+        return (precision / (precision + HALF_ACTIVE)).sum()
 
 
 class ExpertSymbolEncoder(nn.Module):

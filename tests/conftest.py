@@ -17,9 +17,11 @@ TINY = """
 name: tiny
 data: {kind: rooms, size: 16, images: 600, aliases: {dub: {shape: ice lolly, wall: white}}}
 splits: {held_out: 100, test_images: 50, train_symbols: 30, test_symbols: 12, test_operators: 12}
-vision: {steps: 20, batch: 32, lr: 1.0e-2, latents: 5, hidden: 16, widths: [8, 8], precision: fp32,
-         beta: {kind: constant, value: 0.1}}
-symbols: {steps: 20, opinion: 2}
+vision:
+  network: {kind: convolutional, latents: 5, hidden: 16, widths: [8, 8]}
+  objective: {kind: beta_vae, beta: 0.1}
+  training: {steps: 20, batch: 32, lr: 1.0e-2, precision: fp32}
+symbols: {steps: 20, expert_penalty: 2}
 operators: {steps: 20, triples: 60, hidden: [8]}
 judge: {steps: 20, batch: 32, warmup: 2, images: 300, precision: fp32}
 evaluate: {images_per_symbol: 4, diversity_images: 10}

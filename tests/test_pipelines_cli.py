@@ -12,9 +12,10 @@ import torch
 from tiny_set import write_npz
 
 from pipelines import cli
+from pipelines.config import Config
 from pipelines.errors import InterruptedRun
+from pipelines.runs import plan
 from pipelines.runs.folder import RunFolder
-from pipelines.stages import graph
 from scan.run_format import FORMAT
 
 TINY = """
@@ -22,7 +23,9 @@ name: tiny
 data: {kind: npz, path: SET}
 splits: {held_out: 5, test_images: 10, train_symbols: 20,
          test_symbols: 5, validation_symbols: 5, test_operators: 5}
-vision: {steps: 2, batch: 4, latents: 2, hidden: 4, widths: [4], precision: fp32}
+vision:
+  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}
+  training: {steps: 2, batch: 4, precision: fp32}
 symbols: {steps: 2, examples: 1, hidden: [4]}
 operators: {steps: 2, triples: 20, hidden: [4]}
 """
@@ -52,7 +55,7 @@ def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # leaves torch's threads as they are
     torch.set_num_threads(1)
     trained = ("dae", "vision", "symbols", "operators")  # what these tests state, they state of these stages
-    monkeypatch.setattr(graph, "STAGES", {name: graph.STAGES[name] for name in trained})
+    monkeypatch.setattr(plan, "STAGES", {name: plan.STAGES[name] for name in trained})
     return Shell(tmp_path, capsys)
 
 
@@ -98,7 +101,7 @@ def test_a_run_is_made_once_and_then_up_to_date(shell: Shell) -> None:
 def test_a_changed_setting_makes_its_stage_and_the_later_ones_again(shell: Shell) -> None:
     shell("--quiet")
     before = {stage: shell.digest(stage) for stage in ("vision", "symbols", "operators")}
-    code, said = shell("--set", "symbols.steps=3", "--set", "vision.checkpoint_seconds=1")
+    code, said = shell("--set", "symbols.steps=3", "--set", "vision.training.checkpoint_seconds=1")
     assert code == 0
     assert said[0] == "vision: up to date"
     assert "symbols: made again, since symbols.steps 2 -> 3" in said
@@ -124,9 +127,9 @@ def test_stages_run_alone_when_what_they_build_on_is_there(shell: Shell) -> None
     assert shell("vision", "--quiet") == (0, [])
     assert shell("--quiet", "symbols") == (0, [])
     assert not (shell.run_dir / "operators").exists()
-    code, said = shell("symbols", "--set", "vision.steps=3")
+    code, said = shell("symbols", "--set", "vision.training.steps=3")
     assert code == 2
-    assert "vision, which was made with other settings (vision.steps 2 -> 3)" in said[-1]
+    assert "vision, which was made with other settings (vision.training.steps 2 -> 3)" in said[-1]
     assert shell("symbols") == (0, ["symbols: up to date"])
 
 
@@ -194,9 +197,9 @@ def test_fresh_starts_over_also_from_another_format(shell: Shell) -> None:
         ),
         (["run", "TMP/rooms.yaml", "dae"], 2, "scan: error: no stage 'dae' in this run"),
         (
-            ["run", "TMP/rooms.yaml", "--set", "vision.lr=no"],
+            ["run", "TMP/rooms.yaml", "--set", "vision.training.lr=no"],
             2,
-            "scan: error: --set vision.lr=no: vision.lr: expected",
+            "scan: error: --set vision.training.lr=no: vision.training.lr: expected",
         ),
         (
             ["run", "TMP/npz.yaml", "--run-dir", "TMP/r"],
@@ -268,7 +271,7 @@ def test_every_setting_of_a_section_is_an_input_of_its_stage(shell: Shell) -> No
     for name in ("vision", "symbols", "operators"):
         done = json.loads((shell.run_dir / name / "done.json").read_text())["inputs"]
         settings = {key.split(".")[1] for key in done if key.startswith(f"{name}.")}
-        fields = graph.Config.model_fields[name].annotation.model_fields  # type: ignore[union-attr]
+        fields = Config.model_fields[name].annotation.model_fields  # type: ignore[union-attr]
         assert settings == fields.keys() - {"checkpoint_seconds"}
         assert "seed" in done
         assert "data.splits.held_out.sha256" in done

@@ -110,20 +110,20 @@ def test_arrays_that_are_no_images_and_factors(
 @pytest.mark.parametrize(
     ("assignment", "message"),
     [
-        ("vision.scale=1e300", "vision.scale: input should be less than or equal to"),
+        ("symbols.grounding=1e300", "symbols.grounding: input should be less than or equal to"),
         (
-            "vision.beta={kind: geometric, start: 1e308, end: 1e-308}",
-            "vision.beta.start: input should be less than or equal to",
+            "vision.objective.beta={kind: geometric, start: 1e308, end: 1e-308}",
+            "vision.objective.beta.start: input should be less than or equal to",
         ),
-        ("vision.lr=1e-400", "vision.lr: input should be greater than 0"),
-        ("vision.steps=1e400", "vision.steps: expected a whole number, got 1e400"),
-        (f"vision.lr={'9' * 9000}", "vision.lr: input should be a finite number"),
+        ("vision.training.lr=1e-400", "vision.training.lr: input should be greater than 0"),
+        ("vision.training.steps=1e400", "vision.training.steps: expected a whole number, got 1e400"),
+        (f"vision.training.lr={'9' * 9000}", "vision.training.lr: input should be a finite number"),
         (f"seed={'9' * 9000}", "seed: expected a whole number"),
         (f"{'x' * 9000}=3", "unknown key; there are name, seed, data"),
         (f"data.path={'x' * 9000}", "File name too long"),
         (f"data.names={'x' * 9000}", "set.npz: its names cannot be read from"),
         ("data.path=/dev/zero", "/dev/zero: not a regular file"),
-        ("vision.steps=" + "[" * 9000, "is not a YAML value (line 1: more than 20 levels"),
+        ("vision.training.steps=" + "[" * 9000, "is not a YAML value (line 1: more than 20 levels"),
         ("name=\ud800", "not text in UTF-8"),
     ],
 )

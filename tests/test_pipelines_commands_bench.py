@@ -21,7 +21,9 @@ BATCH, LATENTS, HIDDEN, WIDTH, SYMBOLS = 4, 2, 5, 3, 3 + 4 + 5
 TINY = f"""
 name: tiny
 data: {{kind: npz, path: SET}}
-vision: {{steps: 30, batch: {BATCH}, latents: {LATENTS}, hidden: {HIDDEN}, widths: [{WIDTH}]}}
+vision:
+  network: {{kind: convolutional, latents: {LATENTS}, hidden: {HIDDEN}, widths: [{WIDTH}]}}
+  training: {{steps: 30, batch: {BATCH}}}
 symbols: {{steps: 20, batch: {BATCH}, examples: 1, hidden: [{HIDDEN}], encoder: mlp}}
 operators: {{steps: 10, batch: {BATCH}, triples: 20, hidden: [{HIDDEN}]}}
 judge: {{steps: 40, batch: {BATCH}, warmup: 1}}
@@ -84,7 +86,7 @@ def test_the_operations_of_a_step_are_those_counted_by_hand(tiny: Path) -> None:
 
 def test_a_penalty_with_a_second_pass_through_the_decoder_is_counted(tiny: Path) -> None:
     plain = costs(tiny)["vision"].gflop_per_step
-    more = costs(tiny, "vision.sparsity=1")["vision"].gflop_per_step - plain
+    more = costs(tiny, "vision.penalties.jacobian_l1=1")["vision"].gflop_per_step - plain
     features = WIDTH * 4 * 4
     decoder = (
         3 * 2 * BATCH * 4 * 4 * WIDTH * 3 * 4 * 4 + dense(LATENTS, HIDDEN, 3) + dense(HIDDEN, features, 3)
@@ -114,14 +116,22 @@ def test_the_time_of_a_step_is_that_of_loss_gradient_and_update(
 
 def test_a_dae_is_measured_and_frozen_for_the_vision_model(tiny: Path) -> None:
     found = costs(
-        tiny, "dae.steps=7", "dae.batch=4", "dae.widths=[3]", "dae.code=4", "vision.reconstruction=perceptual"
+        tiny,
+        "dae.steps=7",
+        "dae.batch=4",
+        "dae.widths=[3]",
+        "dae.code=4",
+        "vision.likelihood.kind=perceptual",
     )
     assert list(found) == ["dae", "vision", "symbols", "operators", "judge"]
     assert found["dae"].steps == 7
 
 
 def test_all_starts_of_a_vision_model_count(tiny: Path) -> None:
-    assert costs(tiny, "vision.starts=4", "vision.start_steps=5")["vision"].steps == 4 * 5 + 2 * 5 + 20
+    assert (
+        costs(tiny, "vision.training.restarts=4", "vision.training.restart_steps=5")["vision"].steps
+        == 4 * 5 + 2 * 5 + 20
+    )
 
 
 def test_json_holds_every_number_with_its_unit(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,7 +177,7 @@ def test_it_tells_the_machine_and_a_row_for_each_network_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tiny.parent)
     before = sorted(Path().rglob("*"))
-    code, said, _ = bench(capsys, str(tiny), str(tiny), "--set", "vision.batch=8")
+    code, said, _ = bench(capsys, str(tiny), str(tiny), "--set", "vision.training.batch=8")
     assert code == 0
     lines = said.splitlines()
     starts = ("processor: ", "vector extensions: ", f"torch {torch.__version__}, ", "precision auto: ")
@@ -187,7 +197,7 @@ def test_a_rendered_set_is_measured_on_few_images(tmp_path: Path) -> None:
     path = tmp_path / "many.yaml"
     path.write_text(
         "name: many\ndata: {kind: rooms, size: 16, images: 1000000}\nsplits: {held_out: 4000}\n"
-        "vision: {widths: [4]}\njudge: {batch: 8}\n"
+        "vision: {network: {kind: convolutional, widths: [4]}}\njudge: {batch: 8}\n"
     )
     few = benchmark.few_images(config(path))
     assert few.data.images == benchmark.IMAGES  # type: ignore[union-attr]
@@ -199,11 +209,11 @@ def test_a_rendered_set_is_measured_on_few_images(tmp_path: Path) -> None:
     ("words", "message"),
     [
         (["rooom"], "did you mean rooms?"),
-        (["--set", "vision.stepps=1"], "vision.steps"),
+        (["--set", "vision.training.stepps=1"], "vision.training.steps"),
         (["--seconds", "0"], "--seconds 0: expected more than 0"),
         (["--seconds", "1e9"], "at most 600"),
         (["sprites"], "--set data.path=PATH"),
-        (["--set", "vision.widths=[4,4,4,4,4,4]"], "vision: 6 halving layers"),
+        (["--set", "vision.network.widths=[4,4,4,4,4,4]"], "vision: 6 halving layers"),
     ],
 )
 def test_a_wrong_request_is_one_line(

@@ -246,13 +246,14 @@ def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
     pixels = torch.zeros(60, *vae.shape, dtype=torch.uint8)
     factors = np.stack([np.arange(60) % 3, np.zeros(60, dtype=np.int64)], axis=1)
     images = ImageSet(pixels, factors, ("a", "b"), (("x", "y", "z"), ("only",)))
-    told, matrices = disentanglement.disentanglement(vae, images, 0, device)
+    told, matrices = disentanglement.disentanglement(vae.encode, images, 0, device)
     assert "at least 2 that vary" in told["not_measured"]
     assert matrices == {"not_measured": told["not_measured"]}
     both = ImageSet(
         pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
     )
-    assert disentanglement.disentanglement(vae, both, 0, device)[0]["dci"]["estimator"] == "gradient_boosting"
+    measured, _ = disentanglement.disentanglement(vae.encode, both, 0, device)
+    assert measured["dci"]["estimator"] == "gradient_boosting"
 
 
 def csv_of(

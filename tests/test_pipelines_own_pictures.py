@@ -111,7 +111,9 @@ def test_a_run_of_odd_names_from_a_relative_path(
 name: t
 data: {kind: npz, path: set.npz}
 splits: {held_out: 2, test_images: 10, train_symbols: 10, test_symbols: 4, test_operators: 4}
-vision: {steps: 2, batch: 4, latents: 2, hidden: 4, widths: [4], precision: fp32}
+vision:
+  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}
+  training: {steps: 2, batch: 4, precision: fp32}
 symbols: {steps: 2, examples: 1, hidden: [4]}
 operators: {steps: 2, triples: 20, hidden: [4]}
 judge: {steps: 2, batch: 4, warmup: 1, precision: fp32}

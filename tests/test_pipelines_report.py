@@ -97,7 +97,7 @@ def test_it_says_what_was_measured(text: str, finished_run: Path) -> None:
     metrics = json.loads((finished_run / "evaluate" / "metrics.json").read_text())
     for split in metrics["splits"].values():
         assert f"{split['accuracy_top1']:.3f}" in text
-    assert f"{metrics['splits']['test_symbols']['diversity_floor_nats']:.3f}" in text
+    assert f"{metrics['splits']['test_symbols']['diversity_uniform_nats']:.3f}" in text
     assert "exact operators" in text
     for words in ("wall: ", "IN COMMON", "held-out combinations", "steps a second", "torch"):
         assert words in text

@@ -26,7 +26,7 @@ def images(factors: np.ndarray) -> ImageSet:
 def posterior(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two latents that hold a factor each, and four whose posterior is the prior but for a trembling mean."""
 
-    def encode(vae: Any, pixels: torch.Tensor, device: torch.device) -> Gaussian:
+    def encode(encoder: Any, pixels: torch.Tensor, device: torch.device) -> Gaussian:
         noise = torch.randn(len(pixels), 6, generator=torch.Generator().manual_seed(len(pixels)))
         held = np.random.default_rng(0).permutation(900)
         factors = torch.as_tensor(FACTORS[held][: len(pixels)]).float()
@@ -34,7 +34,7 @@ def posterior(monkeypatch: pytest.MonkeyPatch) -> None:
         logvar = torch.cat([torch.full((len(pixels), 2), -4.0), torch.zeros(len(pixels), 4)], dim=1)
         return Gaussian(mean, logvar)
 
-    monkeypatch.setattr(disentanglement, "encode", encode)
+    monkeypatch.setattr(disentanglement, "encode_with", encode)
     monkeypatch.setattr(disentanglement, "generator", lambda seed, what: np.random.default_rng(0))
 
 

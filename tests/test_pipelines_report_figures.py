@@ -14,6 +14,7 @@ from pipelines.report.figures import Sampler
 from pipelines.report.sheets import WRONG, Sheet, make_grid, png, save, strips
 from pipelines.runs.datasets import Data, Splits
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from symbols import Attribute, Concept, Triple, Vocabulary, hierarchy
 from vision.data import ImageSet
 from vision.gaussian import Gaussian
@@ -71,7 +72,7 @@ def read(z: Tensor) -> list[Tensor]:
 
 @pytest.fixture
 def sampler() -> Sampler:
-    model = ConceptModel(Glass(), Names(), First(), WORDS)  # type: ignore[arg-type]
+    model = ConceptModel(GroundedSCAN(Glass(), Names()), First(), WORDS)  # type: ignore[arg-type]
     return Sampler(model, read, torch.Generator().manual_seed(0))
 
 

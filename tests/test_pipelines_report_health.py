@@ -104,7 +104,9 @@ def test_black_images_are_said_before_and_after_training(
 name: black
 data: {{kind: npz, path: {tmp_path / "black.npz"}}}
 splits: {{held_out: 2, test_images: 20, train_symbols: 8, test_symbols: 2, test_operators: 2}}
-vision: {{steps: 2, batch: 8, latents: 3, hidden: 8, widths: [4], precision: fp32}}
+vision:
+  network: {{kind: convolutional, latents: 3, hidden: 8, widths: [4]}}
+  training: {{steps: 2, batch: 8, precision: fp32}}
 """
     )
     run = tmp_path / "run"

@@ -19,9 +19,11 @@ data: {kind: npz, path: SET}
 splits: {held_out: 5, test_images: 20, train_symbols: 20,
          test_symbols: 10, validation_symbols: 10, test_operators: 10}
 dae: {steps: 150, batch: 8, code: 8, widths: [8, 8], checkpoint_seconds: 0.03}
-vision: {steps: 150, batch: 8, latents: 4, hidden: 16, widths: [8, 8], reconstruction: perceptual,
-         layer: bottleneck, checkpoint_seconds: 0.03, starts: 3, start_steps: 40}
-symbols: {steps: 400, batch: 16, opinion: 2, examples: 3, checkpoint_seconds: 0.03}
+vision:
+  network: {kind: convolutional, latents: 4, hidden: 16, widths: [8, 8]}
+  likelihood: {kind: perceptual, features: bottleneck}
+  training: {steps: 150, batch: 8, checkpoint_seconds: 0.03, restarts: 3, restart_steps: 40}
+symbols: {steps: 400, batch: 16, expert_penalty: 2, examples: 3, checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
 """
@@ -73,7 +75,7 @@ class Run:
         return process
 
     def logged(self, stage: str) -> int:
-        """Steps that the logs of a stage tell of, those of all its starts together while it tries them."""
+        """Steps that the logs of a stage tell of, those of all its restarts together while it tries them."""
         lines = []
         for log in (self.folder / stage).rglob("log.jsonl"):
             try:

@@ -11,17 +11,12 @@ import torch
 from pipelines import cli
 from pipelines.commands.finished import write_grid
 from pipelines.errors import RunError, UsageError
-from pipelines.runs import contents as run_contents
 from pipelines.runs.folder import RunFolder
-from pipelines.stages import graph
+from scan.run_format import FORMAT
 
-SHORT = [f"{stage}.steps=1" for stage in ("vision", "symbols", "operators", "judge")]
+SHORT = [f"{section}.steps=1" for section in ("vision.training", "symbols", "operators", "judge")]
 """Settings with which a run that is not refused ends soon."""
-DATA = {"format": 3, "asked": {}, "splits": {}}
-
-
-def test_every_stage_is_known_as_a_folder_of_a_run() -> None:
-    assert tuple(graph.STAGES) == run_contents.STAGES
+DATA = {"format": FORMAT, "asked": {}, "splits": {}}
 
 
 def everything(folder: Path) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from pipelines.runs.files import read_json, sha256, write_bytes, write_json
 from pipelines.runs.folder import RunFolder, differences
 from scan.run_format import FORMAT
 
-INPUTS = {"vision.steps": 3, "vision.widths": [8, 8], "dae/model.safetensors": "abc"}
+INPUTS = {"vision.training.steps": 3, "vision.network.widths": [8, 8], "dae/model.safetensors": "abc"}
 
 
 def finished(run: RunFolder) -> Path:
@@ -48,20 +48,25 @@ def test_going_on_keeps_the_state_and_new_inputs_drop_it(tmp_path: Path) -> None
         write_bytes(state, b"half-way")
         run.begin("vision", INPUTS)
         assert state.read_bytes() == b"half-way"
-        status = run.status("vision", {**INPUTS, "vision.steps": 4})
-        assert status == ("changed", "vision.steps 3 -> 4")
-        run.begin("vision", {**INPUTS, "vision.steps": 4})
+        status = run.status("vision", {**INPUTS, "vision.training.steps": 4})
+        assert status == ("changed", "vision.training.steps 3 -> 4")
+        run.begin("vision", {**INPUTS, "vision.training.steps": 4})
         assert not state.exists()
 
 
 def test_changed_inputs_are_named(tmp_path: Path) -> None:
     with RunFolder(tmp_path) as run:
         finished(run)
-        now = {"vision.steps": 3, "vision.widths": [8, 9], "vision.new": True, "dae/model.safetensors": "abd"}
+        now = {
+            "vision.training.steps": 3,
+            "vision.network.widths": [8, 9],
+            "vision.new": True,
+            "dae/model.safetensors": "abd",
+        }
         status = run.status("vision", now)
     assert status.kind == "changed"
     assert status.why == (
-        "vision.widths [8, 8] -> [8, 9], dae/model.safetensors differs, vision.new unset -> True"
+        "vision.network.widths [8, 8] -> [8, 9], dae/model.safetensors differs, vision.new unset -> True"
     )
     many = {f"k{i}": i for i in range(9)}
     assert differences(many, {}).endswith("k2 2 -> unset and 6 more")

@@ -59,7 +59,9 @@ print(cli.main(words), cli.main(["doctor", "--json"]) in (0, 1))
         f"name: tiny\ndata: {{kind: npz, path: '{write_npz(tmp_path / 'set.npz')}'}}\n"
         "splits: {held_out: 5, test_images: 10, train_symbols: 20, test_symbols: 5,\n"
         "         validation_symbols: 5, test_operators: 5}\n"
-        "vision: {steps: 2, batch: 4, latents: 2, hidden: 4, widths: [4], precision: fp32}\n"
+        "vision:\n"
+        "  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}\n"
+        "  training: {steps: 2, batch: 4, precision: fp32}\n"
     )
     assert as_on_windows(script, str(config), str(run)).splitlines()[-1] == "0 True"
     assert {path.name for path in (run / "vision").iterdir()} == {

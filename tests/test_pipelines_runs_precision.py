@@ -12,8 +12,7 @@ from pipelines import cli, devices
 from pipelines.config import Config, config_files
 from pipelines.devices import Machine, autocast, computes_bf16, cpu_features
 from pipelines.errors import RunError
-from pipelines.runs import precision
-from pipelines.stages import graph
+from pipelines.runs import plan, precision
 
 CPU = torch.device("cpu")
 PLAIN, FAST = Machine(CPU, bf16=False), Machine(CPU, bf16=True)
@@ -22,7 +21,9 @@ TINY = """
 name: tiny
 data: {kind: npz, path: SET}
 splits: {held_out: 5, test_images: 10, train_symbols: 20, test_symbols: 5, test_operators: 5}
-vision: {steps: 2, batch: 4, latents: 2, hidden: 4, widths: [4]}
+vision:
+  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}
+  training: {steps: 2, batch: 4}
 judge: {steps: 2, batch: 4, warmup: 1}
 """
 
@@ -108,13 +109,13 @@ def test_no_shipped_config_asks_for_a_precision(name: str) -> None:
     asked = config_files.load(config_files.find(name))
     for machine, expected in ((PLAIN, "fp32"), (FAST, "bf16")):
         settled = precision.settle(asked, machine)
-        parts = [part for part in (settled.dae, settled.vision, settled.judge) if part is not None]
+        parts = [part for part in (settled.dae, settled.vision.training, settled.judge) if part is not None]
         assert {part.precision for part in parts} == {expected}
 
 
 def test_only_auto_is_resolved() -> None:
-    settled = precision.settle(config(vision={"precision": "bf16"}), PLAIN)
-    assert (settled.vision.precision, settled.judge.precision) == ("bf16", "fp32")
+    settled = precision.settle(config(vision={"training": {"precision": "bf16"}}), PLAIN)
+    assert (settled.vision.training.precision, settled.judge.precision) == ("bf16", "fp32")
     assert settled == precision.settle(settled, FAST)
 
 
@@ -133,7 +134,7 @@ def test_an_unresolved_precision_is_no_precision() -> None:
 def test_a_damaged_config_of_a_run_is_named(text: str, readable: bool, tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(text)
     if readable:
-        assert precision.settle(config(), PLAIN, tmp_path).vision.precision == "fp32"
+        assert precision.settle(config(), PLAIN, tmp_path).vision.training.precision == "fp32"
     else:
         with pytest.raises(RunError, match=r"config\.yaml is damaged"):
             precision.settle(config(), PLAIN, tmp_path)
@@ -147,7 +148,8 @@ def test_a_run_keeps_its_precision_on_another_machine(shell: Shell) -> None:
     assert said[0] == "vision: up to date"
     assert [line for line in said if line.startswith("precision")] == [
         "precision: this run computes vision, judge in bf16 (its config.yaml), for which this CPU has no "
-        "arithmetic: about ten times slower than fp32 (--fresh --set vision.precision=fp32 starts over)"
+        "arithmetic: about ten times slower than fp32 "
+        "(--fresh --set vision.training.precision=fp32 starts over)"
     ]
     assert shell.measured("judge") == "bf16"
     assert shell("vision", "judge", bf16=False) == ["vision: up to date", "judge: up to date"]
@@ -157,23 +159,23 @@ def test_the_resolved_precision_is_the_same_input_as_auto(shell: Shell) -> None:
     shell("vision", "judge", bf16=False)
     assert (shell.measured("vision"), shell.measured("judge")) == ("fp32", "fp32")
     up_to_date = ["vision: up to date", "judge: up to date"]
-    assert shell("vision", "judge", "--set", "vision.precision=fp32", bf16=True) == up_to_date
+    assert shell("vision", "judge", "--set", "vision.training.precision=fp32", bf16=True) == up_to_date
     assert shell("vision", "judge", bf16=True) == up_to_date
-    said = shell("vision", "--set", "vision.precision=bf16", bf16=True)
-    assert said[0] == "vision: made again, since vision.precision fp32 -> bf16"
+    said = shell("vision", "--set", "vision.training.precision=bf16", bf16=True)
+    assert said[0] == "vision: made again, since vision.training.precision fp32 -> bf16"
 
 
 def test_starting_over_chooses_anew(shell: Shell) -> None:
     shell("vision", bf16=True)
     shell("judge", "--fresh", bf16=False)  # a stage of the same run
     assert shell.written("judge") == "bf16"
-    shell.patch.setattr(graph, "STAGES", {"vision": graph.STAGES["vision"]})
+    shell.patch.setattr(plan, "STAGES", {"vision": plan.STAGES["vision"]})
     shell("--fresh", bf16=False)
     assert shell.measured("vision") == "fp32"
 
 
 def test_forced_bf16_warns_once_and_goes_on(shell: Shell) -> None:
-    forced = ("--set", "vision.precision=bf16", "--set", "judge.precision=bf16")
+    forced = ("--set", "vision.training.precision=bf16", "--set", "judge.precision=bf16")
     said = shell("vision", "judge", *forced, bf16=False)
     assert sum(line.startswith("precision: ") for line in said) == 1
     assert shell.measured("judge") == "bf16"

@@ -18,10 +18,10 @@ from pipelines.runs.datasets import Data, Splits
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model
 from pipelines.stages import evaluate
-from pipelines.stages.evaluate import questions, with_pairs
-from pipelines.stages.judge import lessons
+from pipelines.stages.evaluate import grounded_splits, with_pairs
+from pipelines.stages.judge import training_images
 from pipelines.stages.real_images import true_symbols
-from scan.exact import OPERATORS
+from scan.analytic_operators import OPERATORS
 from symbols import Attribute, Concept, Vocabulary
 from vision.data import ImageSet
 
@@ -41,18 +41,18 @@ def test_the_judge_learns_from_fresh_images_or_from_training_images_only() -> No
     words = Vocabulary(tuple(Attribute(n, v) for n, v in zip(image_set.names, values, strict=True)))
     held_out = (words.describe([2, 1]),)
     splits = Splits(held_out, np.array([0, 5]), (), (), ())
-    rendered = lessons(Data(image_set, words, splits), 500, rng)
+    rendered = training_images(Data(image_set, words, splits), 500, rng)
     assert len(rendered) == 500
     seen = {(a, b) for a in range(3) for b in range(2)} - {(2, 1)}
     assert {tuple(row) for row in rendered.factors.tolist()} == seen
     assert torch.equal(rendered.images[:, 0, 0, 0], torch.from_numpy(rendered.factors.sum(1)).to(torch.uint8))
     assert len(image_set.sample(7, rng)) == 7
     stored = Data(ImageSet(images, factors, ("a", "b"), values), words, splits)
-    learned = lessons(stored, 500, rng)
+    learned = training_images(stored, 500, rng)
     assert len(learned) == len(stored.train)
     assert not words.shows_any(learned.factors, held_out).any()
     pair = dataclasses.replace(splits, held_out=(), held_out_pairs=(words.describe([0, 0]),))
-    rendered = lessons(Data(image_set, words, pair), 500, rng)
+    rendered = training_images(Data(image_set, words, pair), 500, rng)
     assert {tuple(row) for row in rendered.factors.tolist()} == (seen | {(2, 1)}) - {(0, 0)}
 
 
@@ -74,9 +74,9 @@ def test_the_format_that_others_read(metrics: dict) -> None:
             assert split["diversity_nats"] is None
         else:
             assert split["diversity_nats"] >= 0
-            assert 0 < split["diversity_floor_nats"] < math.log(16)
+            assert 0 < split["diversity_uniform_nats"] < math.log(16)
         assert list(split["per_attribute"]) == ["wall", "floor", "object", "shape"]
-    exact = metrics["yardsticks"]["exact_operators"]
+    exact = metrics["yardsticks"]["analytic_operators"]
     assert exact.keys() == metrics["splits"]["test_operators"].keys()
     assert set(exact["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
     described = metrics["img2sym"]
@@ -115,9 +115,9 @@ def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -
     config, run = config_files.load(finished_run / "config.yaml"), RunFolder(finished_run)
     data, device = datasets.load(config, run), torch.device("cpu")
     model = load_concept_model(run, data, device)
-    asked = questions(model, data, 0)
-    assert {*asked} == {*SPLITS, "exact_operators"}
-    for name in ("test_operators", "exact_operators"):
+    asked = grounded_splits(model, data, 0)
+    assert {*asked} == {*SPLITS, "analytic_operators"}
+    for name in ("test_operators", "analytic_operators"):
         q, results = asked[name]
         assert results == tuple(triple.result for triple in data.splits.test_operators)
         for row, (op, left, right, _) in enumerate(data.splits.test_operators):

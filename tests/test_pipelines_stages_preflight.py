@@ -18,7 +18,7 @@ name: tiny
 data: {kind: npz, path: SET}
 splits: {held_out: 4, test_images: 20, train_symbols: 12, validation_symbols: 0, test_symbols: 6,
          test_operators: 6}
-vision: {latents: 5, hidden: 16, widths: [8, 8]}
+vision: {network: {kind: convolutional, latents: 5, hidden: 16, widths: [8, 8]}}
 judge: {steps: 2}
 """
 
@@ -60,15 +60,20 @@ def changed(folder: Path, **arrays: np.ndarray) -> Path:
 @pytest.mark.parametrize(
     ("assignments", "message", "works"),
     [
-        (["vision.widths=[8, 8, 8, 8]"], "vision.widths: each of the 4", "--set vision.widths=[8, 8, 8]"),
-        (["vision.widths=[]"], "vision.widths: each of the 0", "--set vision.widths=[32]"),
+        (["vision.network.widths=[8, 8, 8, 8]"], "vision.network.widths: each of the 4",
+         "--set vision.network.widths=[8, 8, 8]"),
+        (["vision.network.widths=[]"], "vision.network.widths: each of the 0",
+         "--set vision.network.widths=[32]"),
         (["dae.widths=[8, 8, 8, 8]"], "dae.widths: each of the 4", "data.size of at least 16"),
-        (["vision.widths=[16384, 16384, 16384]"], "vision: the network takes", "lower vision.widths"),
+        (["vision.network.widths=[16384, 16384, 16384]"], "vision: the network takes",
+         "lower vision.network.widths"),
         (["symbols.encoder=mlp", "symbols.hidden=[16384, 16384, 16384, 16384, 16384, 16384, 16384, "
           "16384, 16384, 16384, 16384]"], "symbols: the network takes", "lower symbols.hidden"),
-        (["vision.batch=65536", "vision.widths=[16384, 8]"], "vision: the network takes", "vision.batch"),
-        (["vision.independence=1", "vision.kind=layered_vae", "vision.latents=null",
-          "vision.reconstruction=gaussian", "vision.batch=3"], "vision.batch", "at least 4"),
+        (["vision.training.batch=65536", "vision.network.widths=[16384, 8]"], "vision: the network takes",
+         "vision.training.batch"),
+        (["vision.penalties.cross_covariance=1", "vision.network.kind=layered",
+          "vision.likelihood.kind=gaussian", "vision.training.batch=3"],
+         "vision.training.batch", "at least 4"),
     ],
 )  # fmt: skip
 def test_networks_that_do_not_suit_the_images_are_refused(
@@ -87,10 +92,10 @@ def test_colour_spaces_of_grey_images_are_refused(
     colour: str, asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (200, 8, 8), dtype=np.uint8)
-    assert run(tmp_path, changed(tmp_path, images=grey), f"vision.colour={colour}", more=asked) == 2
+    assert run(tmp_path, changed(tmp_path, images=grey), f"vision.network.colour={colour}", more=asked) == 2
     told = refused(tmp_path, capsys)
-    assert f"vision.colour: {colour} needs images with 3 channels, these have 1" in told
-    assert "--set vision.colour=rgb" in told
+    assert f"vision.network.colour: {colour} needs images with 3 channels, these have 1" in told
+    assert "--set vision.network.colour=rgb" in told
 
 
 def test_images_of_four_pixels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -104,8 +109,8 @@ def test_sizes_far_from_the_proportions_of_the_images_are_refused_or_cropped(
     size: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     data = write_npz(tmp_path / "set.npz")
-    assert run(tmp_path, data, f"data.size={size}", "vision.widths=[8, 8, 8, 8]") == 2
-    assert "vision.widths" in refused(tmp_path, capsys)
+    assert run(tmp_path, data, f"data.size={size}", "vision.network.widths=[8, 8, 8, 8]") == 2
+    assert "vision.network.widths" in refused(tmp_path, capsys)
 
 
 def test_an_attribute_with_one_value_is_refused_first(
@@ -122,7 +127,7 @@ def test_an_attribute_with_one_value_is_refused_first(
 VAE = {"kind": "convolutional", "shape": [3, 8, 8], "latents": 5, "widths": [4], "hidden": 8}
 DAE = {"kind": "dae", "shape": [3, 8, 8], "widths": [4], "code": 8}
 JUDGE = {"kind": "judge", "shape": [3, 8, 8], "sizes": [3, 4, 5]}
-PERCEPTUAL = ("vision.reconstruction=perceptual", "dae.steps=2")
+PERCEPTUAL = ("vision.likelihood.kind=perceptual", "dae.steps=2")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +177,7 @@ def test_nothing_is_removed_for_a_stage_whose_predecessors_are_not_there(
         "--device",
         "cpu",
     ]
-    assert cli.main([*again, "symbols", "--set", "vision.steps=3"]) == 2
+    assert cli.main([*again, "symbols", "--set", "vision.training.steps=3"]) == 2
     assert "symbols needs vision, which was made with other settings" in capsys.readouterr().err
     assert cli.main([*again, "vision", "operators"]) == 2
     assert "operators needs symbols, which is not finished" in capsys.readouterr().err

@@ -12,13 +12,13 @@ from vision.gaussian import Gaussian
 PAIRS, WORDS, LATENTS = 12, 6, 3
 
 
-def excess(opinion: float, step: int) -> tuple[float, float]:
+def excess(expert_penalty: float, step: int) -> tuple[float, float]:
     """What the loss of a step has beyond equation 4 (beta 1, grounding 10), and the count of opinions."""
     config = Config.model_validate(
         {
             "name": "a",
             "data": {"kind": "rooms"},
-            "symbols": {"steps": 20, "batch": PAIRS, "opinion": opinion},
+            "symbols": {"steps": 20, "batch": PAIRS, "expert_penalty": expert_penalty},
         }
     )
     torch.manual_seed(0)
@@ -31,11 +31,11 @@ def excess(opinion: float, step: int) -> tuple[float, float]:
     value, terms = symbols.loss_of(config, scan, y, q_x)(step)
     assert torch.equal(value, terms["loss"])
     rest = value - (terms["reconstruction"] + terms["kl"] + 10 * terms["grounding"])
-    return rest.item(), scan.encoder.experts.opinions().item()
+    return rest.item(), scan.encoder.experts.active_experts().item()
 
 
 @pytest.mark.parametrize(("step", "share"), [(0, 0.0), (5, 0.5), (10, 1.0), (19, 1.0)])
-def test_opinions_are_charged_in_nats_over_all_pairs_rising_to_the_middle(step: int, share: float) -> None:
-    found, opinions = excess(3.0, step)
-    assert found == pytest.approx(share * 10 * 3.0 / PAIRS * opinions, abs=1e-4)
+def test_the_penalty_is_in_nats_over_all_pairs_and_rises_to_the_middle(step: int, share: float) -> None:
+    found, active = excess(3.0, step)
+    assert found == pytest.approx(share * 10 * 3.0 / PAIRS * active, abs=1e-4)
     assert excess(0.0, step)[0] == pytest.approx(0, abs=1e-4)

@@ -9,12 +9,18 @@ from pipelines.stages import vision as stage
 from vision import models, objectives
 from vision.vae import VAE
 
-WHERE = 3
-LAYERED = {"kind": "layered_vae", "where": WHERE, "layers": 2, "widths": [8], "hidden": 16, "steps": 10}
+MASK_LATENTS = 3
+LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "components": 2, "widths": [8], "hidden": 16}
+TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 
 
-def build(**settings: object) -> tuple[Config, VAE]:
-    vision = {**LAYERED, "reconstruction": "gaussian", "batch": 16, "precision": "fp32", **settings}
+def build(network: dict[str, object] | None = None, **sections: object) -> tuple[Config, VAE]:
+    vision = {
+        "network": {**LAYERED, **(network or {})},
+        "likelihood": {"kind": "gaussian"},
+        "training": TRAINING,
+        **sections,
+    }
     config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
     torch.manual_seed(0)
     vae = models.build(stage.specification(config.vision, (3, 16, 16)))
@@ -22,8 +28,8 @@ def build(**settings: object) -> tuple[Config, VAE]:
     return config, vae
 
 
-def terms(step: int = 0, **settings: object) -> dict[str, Tensor]:
-    config, vae = build(**settings)
+def terms(step: int = 0, **penalties: float) -> dict[str, Tensor]:
+    config, vae = build(penalties=penalties)
     random = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (20, 16, 16, 3), dtype=torch.uint8, generator=random)
     value, found = stage.loss_of(config, vae, pixels, stage.likelihood_of(config.vision, None))(step)
@@ -31,16 +37,9 @@ def terms(step: int = 0, **settings: object) -> dict[str, Tensor]:
     return found
 
 
-@pytest.mark.parametrize(
-    ("setting", "name"),
-    [
-        ("sparsity", "jacobian_l1"),
-        ("decorrelation", "off_diagonal_covariance"),
-        ("independence", "cross_covariance"),
-    ],
-)
-def test_a_penalty_is_in_the_loss_at_its_weight_and_in_the_log_without_it(setting: str, name: str) -> None:
-    plain, weighted = terms(), terms(**{setting: 50.0})
+@pytest.mark.parametrize("name", ["jacobian_l1", "off_diagonal_covariance", "cross_covariance"])
+def test_a_penalty_is_in_the_loss_at_its_weight_and_in_the_log_without_it(name: str) -> None:
+    plain, weighted = terms(), terms(**{name: 50.0})
     assert plain.keys() == {"loss", "reconstruction", "kl"}
     assert weighted.keys() == plain.keys() | {name}
     assert torch.equal(weighted["reconstruction"], plain["reconstruction"])
@@ -48,23 +47,34 @@ def test_a_penalty_is_in_the_loss_at_its_weight_and_in_the_log_without_it(settin
 
 
 def test_penalties_are_of_the_means_and_of_the_two_groups_of_latents() -> None:
-    config, vae = build(decorrelation=1.0, independence=1.0)
+    config, vae = build(penalties={"off_diagonal_covariance": 1.0, "cross_covariance": 1.0})
     x = torch.rand(16, 3, 16, 16)
     passed = objectives.forward(vae, x, objectives.Normal())
     mean, penalties = vae.encode(x).mean, stage.penalties_of(config.vision, vae)
     found = {name: penalty(passed, torch.Generator()) for name, (_, penalty) in penalties.items()}
     assert list(found) == ["off_diagonal_covariance", "cross_covariance"]
     assert torch.allclose(found["off_diagonal_covariance"], objectives.off_diagonal_covariance(mean))
-    groups = mean[:, :WHERE], mean[:, WHERE:]
+    groups = mean[:, :MASK_LATENTS], mean[:, MASK_LATENTS:]
     assert torch.allclose(found["cross_covariance"], objectives.cross_covariance(*groups))
 
 
 def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_weight() -> None:
     line = {"kind": "linear", "start": 0.0, "end": 10.0}
-    config, vae = build(beta=line, capacity={**line, "end": 5.0}, where_weight=3.0)
+    objective = {"kind": "beta_vae", "beta": line, "capacity": {**line, "end": 5.0}}
+    config, vae = build({"mask_kl_weight": 3.0}, objective=objective)
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    objective = stage.objective_of(config.vision, vae, torch.device("cpu"))
-    kl = 3 * passed.kl[:WHERE].sum() + passed.kl[WHERE:].sum()
+    chosen = stage.objective_of(config.vision, vae, torch.device("cpu"))
+    kl = 3 * passed.kl[:MASK_LATENTS].sum() + passed.kl[MASK_LATENTS:].sum()
     for step in (0, 4, 10):
         expected = passed.reconstruction + step * (kl - step / 2).abs()
-        assert torch.allclose(objective(passed, step).value, expected)
+        assert torch.allclose(chosen.loss(passed, step).value, expected)
+    assert chosen.beta == 10
+
+
+def test_a_plain_number_is_the_weight_at_every_step() -> None:
+    config, vae = build(objective={"kind": "beta_vae", "beta": 3})
+    passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
+    chosen = stage.objective_of(config.vision, vae, torch.device("cpu"))
+    for step in (0, 10):
+        expected = passed.reconstruction + 3 * passed.kl.sum()
+        assert torch.allclose(chosen.loss(passed, step).value, expected)

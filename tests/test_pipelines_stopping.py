@@ -96,8 +96,9 @@ def test_a_terminal_that_goes_away_ends_a_training_after_a_checkpoint(tmp_path: 
         f"name: tiny\ndata: {{kind: npz, path: '{write_npz(tmp_path / 'set.npz')}'}}\n"
         "splits: {held_out: 5, test_images: 10, train_symbols: 20, test_symbols: 5,\n"
         "         validation_symbols: 5, test_operators: 5}\n"
-        "vision: {steps: 1000000, batch: 4, latents: 2, hidden: 4, widths: [4], precision: fp32,\n"
-        "         checkpoint_seconds: 1000}\n"
+        "vision:\n"
+        "  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}\n"
+        "  training: {steps: 1000000, batch: 4, precision: fp32, checkpoint_seconds: 1000}\n"
     )
     script = (
         "import os, runpy\n"

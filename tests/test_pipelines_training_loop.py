@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pipelines.config import Vision
+from pipelines.config import VisionTraining
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.runs.randomness import derive, noise
-from pipelines.training.loop import Trained, train
+from pipelines.runs.randomness import derive_seed, step_generator
+from pipelines.training.loop import TrainResult, train
 from pipelines.training.schedules import learning_rate
 from pipelines.training.updates import descend
 from vision.data import batches
@@ -40,7 +40,9 @@ def fit(
         if step == at:
             event()
         rows = batches.plain(1, step, len(x), 16, CPU)
-        target = x[rows].sum(1, keepdim=True) + 0.1 * torch.randn(16, 1, generator=noise(2, step, CPU))
+        target = x[rows].sum(1, keepdim=True) + 0.1 * torch.randn(
+            16, 1, generator=step_generator(2, step, CPU)
+        )
         value = (module(x[rows]) - target).square().mean()
         return value, {"loss": value, "twice": 2 * value}
 
@@ -48,9 +50,11 @@ def fit(
     return module
 
 
-def run(module: nn.Module, loss: object, folder: Path, *, steps: int = STEPS, every: float = 0.0) -> Trained:
+def run(
+    module: nn.Module, loss: object, folder: Path, *, steps: int = STEPS, every: float = 0.0
+) -> TrainResult:
     folder.mkdir(exist_ok=True)
-    settings = Vision(steps=steps, lr=1e-2, decay="cosine", warmup=5)
+    settings = VisionTraining(steps=steps, lr=1e-2, decay="cosine", warmup=5)
     optimiser = torch.optim.Adam(module.parameters(), fused=True)
     return train(
         descend(optimiser, loss, learning_rate(settings)),  # type: ignore[arg-type]
@@ -147,7 +151,7 @@ def test_a_number_that_is_not_finite_stops_with_the_last_good_state(tmp_path: Pa
         return value, {"loss": shown}
 
     with pytest.raises(
-        RunError, match=r"vision: .* at step (19|21); the state of step 18 is kept.*vision.lr"
+        RunError, match=r"vision: .* at step (19|21); the state of step 18 is kept.*vision.training.lr"
     ):
         run(module, loss, tmp_path, every=0.0)
     kept = torch.load(tmp_path / "state", weights_only=True)
@@ -256,11 +260,13 @@ def test_a_log_that_lost_lines_is_refused(tmp_path: Path) -> None:
 
 def test_randomness_is_a_function_of_seed_step_and_purpose() -> None:
     def draw(seed: int, step: int) -> Tensor:
-        return torch.rand(4, generator=noise(seed, step, CPU))
+        return torch.rand(4, generator=step_generator(seed, step, CPU))
 
     assert torch.equal(draw(1, 5), draw(1, 5))
     assert len({tuple(draw(seed, step).tolist()) for seed in range(5) for step in range(50)}) == 250
-    seeds = {derive(seed, purpose) for seed in range(100) for purpose in ("vision noise", "vision batches")}
+    seeds = {
+        derive_seed(seed, purpose) for seed in range(100) for purpose in ("vision noise", "vision batches")
+    }
     assert len(seeds) == 200
     # Neighbouring steps are uncorrelated: their seeds are mixed, not counted.
     samples = np.stack([draw(1, step).numpy() for step in range(2000)])
@@ -271,7 +277,7 @@ def test_randomness_is_a_function_of_seed_step_and_purpose() -> None:
     ("decay", "middle", "end"), [("constant", 2.0, 2.0), ("linear", 1.0, 0.0), ("cosine", 1.0, 0.0)]
 )
 def test_learning_rates(decay: str, middle: float, end: float) -> None:
-    at = learning_rate(Vision(steps=110, lr=2.0, decay=decay, warmup=10))  # type: ignore[arg-type]
+    at = learning_rate(VisionTraining(steps=110, lr=2.0, decay=decay, warmup=10))  # type: ignore[arg-type]
     assert at(0) == pytest.approx(2.0 / 11)
     assert at(10) == pytest.approx(2.0)
     assert at(60) == pytest.approx(middle)

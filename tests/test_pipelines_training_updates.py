@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import RunError
-from pipelines.runs.randomness import noise
+from pipelines.runs.randomness import step_generator
 from pipelines.training.loop import train
 from pipelines.training.updates import StepLoss, Update, alternate, descend, repeat
 
@@ -39,13 +39,13 @@ class Game:
         self.critic_steps.append(step)
         if step == self.kill_at:
             raise Killed
-        random = noise(1, step, CPU)
+        random = step_generator(1, step, CPU)
         real, z = 1 + torch.randn(8, 2, generator=random), torch.randn(8, 2, generator=random)
         value = self.critic(self.generator(z)).mean() - self.critic(real).mean()
         return value, {"critic": value}
 
     def generator_loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        value = -self.critic(self.generator(torch.randn(8, 2, generator=noise(2, step, CPU)))).mean()
+        value = -self.critic(self.generator(torch.randn(8, 2, generator=step_generator(2, step, CPU)))).mean()
         return value, {"generator": value}
 
     def update(self) -> Update:

@@ -1,11 +1,11 @@
-"""Accuracy, diversity and the finite-sample floor, against values counted by hand and by simulation."""
+"""Accuracy, diversity and the KL expected of a uniform sampler, against counts by hand and simulation."""
 
 import math
 
 import numpy as np
 import pytest
 
-from scan.accuracy import accuracy, confusion, diversity, floor_nats, from_flat
+from scan.accuracy import accuracy, confusion, diversity, expected_kl_to_uniform, kl_to_uniform
 
 
 def readings(values: list[list[int]], size: int) -> np.ndarray:
@@ -27,18 +27,20 @@ def readings(values: list[list[int]], size: int) -> np.ndarray:
         (3, 100, 0.010),
     ],
 )
-def test_floor_table(values: int, images: int, nats: float) -> None:
+def test_expected_kl_of_a_uniform_sampler(values: int, images: int, nats: float) -> None:
     # The table was simulated and rounded: two percent, or half a unit of its last digit.
-    assert floor_nats(values, images) == pytest.approx(nats, rel=0.02, abs=5e-4)
+    assert expected_kl_to_uniform(values, images) == pytest.approx(nats, rel=0.02, abs=5e-4)
 
 
-def test_floor_agrees_with_simulation_and_with_its_asymptote() -> None:
+def test_expected_kl_agrees_with_simulation_and_with_its_asymptote() -> None:
     for values, images in [(16, 10), (5, 20), (16, 50)]:
         draws = np.random.default_rng(0).multinomial(images, np.full(values, 1 / values), size=50_000)
-        assert floor_nats(values, images) == pytest.approx(from_flat(draws / images).mean(), rel=0.005)
-    assert floor_nats(16, 20_000) == pytest.approx(15 / 40_000, rel=0.01)
-    assert floor_nats(1, 7) == 0.0
-    assert floor_nats(4, 1) == pytest.approx(math.log(4))
+        assert expected_kl_to_uniform(values, images) == pytest.approx(
+            kl_to_uniform(draws / images).mean(), rel=0.005
+        )
+    assert expected_kl_to_uniform(16, 20_000) == pytest.approx(15 / 40_000, rel=0.01)
+    assert expected_kl_to_uniform(1, 7) == 0.0
+    assert expected_kl_to_uniform(4, 1) == pytest.approx(math.log(4))
 
 
 def test_accuracy_counted_by_hand() -> None:
@@ -75,8 +77,8 @@ def test_diversity_is_zero_for_even_readings_and_log_v_for_a_constant() -> None:
     np.testing.assert_allclose(result.hard_per_attribute, [0.0, math.log(4), math.nan], atol=1e-12)
     assert result.hard_sum == pytest.approx(math.log(4))
     assert result.hard == pytest.approx(math.log(4) / 2)
-    assert result.floor == pytest.approx(floor_nats(4, 4))
-    assert result.floor_sum == pytest.approx(2 * floor_nats(4, 4))
+    assert result.uniform == pytest.approx(expected_kl_to_uniform(4, 4))
+    assert result.uniform_sum == pytest.approx(2 * expected_kl_to_uniform(4, 4))
 
 
 def test_soft_diversity_averages_the_probabilities_first() -> None:
@@ -86,10 +88,10 @@ def test_soft_diversity_averages_the_probabilities_first() -> None:
     assert result.soft == pytest.approx(math.log(2) + 0.6 * math.log(0.6) + 0.4 * math.log(0.4))
 
 
-def test_a_uniform_sampler_sits_on_the_floor() -> None:
+def test_a_uniform_sampler_shows_the_expected_kl() -> None:
     drawn = np.random.default_rng(1).integers(16, size=(300, 64))
     result = diversity([np.eye(16)[drawn]], np.full((300, 1), -1))
-    assert result.hard == pytest.approx(result.floor, rel=0.03)
+    assert result.hard == pytest.approx(result.uniform, rel=0.03)
 
 
 def test_confusion_counts_what_was_asked_against_what_was_read() -> None:
@@ -104,7 +106,7 @@ def test_nothing_specified_and_nothing_open_are_nan_not_a_score() -> None:
     assert math.isnan(accuracy(p, nothing).top1)
     assert math.isnan(accuracy(p, nothing).strict)
     assert math.isnan(diversity(p, everything).hard)
-    assert math.isnan(diversity(p, everything).floor_sum)
+    assert math.isnan(diversity(p, everything).uniform_sum)
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from scan import exact
+from scan import analytic_operators
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN
 from scan.operators import Operators
 from symbols import OPERATORS, Attribute, Concept, ConflictError, ExpressionError, Operation, Vocabulary
@@ -58,15 +59,19 @@ class PerfectDecoder(nn.Module):
 
 
 class ExactOperators(Operators):
-    """The reference operators behind the interface of the learned ones."""
+    """The analytic operators behind the interface of the learned ones."""
 
     def forward(self, q_1: Gaussian, q_2: Gaussian, op: Tensor) -> Gaussian:
-        return exact.OPERATORS[OPERATORS[int(op)]](q_1, q_2)
+        return analytic_operators.OPERATORS[OPERATORS[int(op)]](q_1, q_2)
+
+
+def grounded() -> GroundedSCAN:
+    return GroundedSCAN(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()))
 
 
 @pytest.fixture
 def model() -> ConceptModel:
-    return ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), ExactOperators(), WORDS)
+    return ConceptModel(grounded(), ExactOperators(), WORDS)
 
 
 def read(images: Tensor) -> list[tuple[str, ...]]:
@@ -134,7 +139,7 @@ def test_images_are_described_by_what_they_show(model: ConceptModel) -> None:
     images = torch.cat([model.sym2img(WORDS.concept(c), 1, mean=True) for c in concepts])
     description = model.img2sym(images)
     assert description.best() == tuple(WORDS.concept(c) for c in concepts)
-    held = [{said.name for said in one} for one in description.holding()]
+    held = [{found.name for found in one} for one in description.concepts()]
     assert "night" in held[0]
     assert "night" not in held[1]
     # One image, bytes, and a sample of the posterior say the same.
@@ -152,7 +157,7 @@ def test_describing_a_posterior_sample_adds_its_noise(model: ConceptModel) -> No
 
 
 def test_nothing_is_recorded_for_gradients(model: ConceptModel) -> None:
-    learned = ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), Operators(), WORDS)
+    learned = ConceptModel(grounded(), Operators(), WORDS)
     assert not learned.recombine("AND", "sky: low", "wall: low").mean.requires_grad
     assert not model.sym2img("night", 1).requires_grad
 
@@ -178,9 +183,24 @@ def test_a_gaussian_that_is_not_one_concept_is_refused(model: ConceptModel, shap
         model.recombine("AND", q, "sky: low")
 
 
-def test_several_gaussians_are_described_one_by_one(model: ConceptModel) -> None:
+def test_several_gaussians_or_codes_are_described_one_by_one(model: ConceptModel) -> None:
     concepts = [WORDS.concept(dict.fromkeys(NAMES, value)) for value in VALUES]
-    assert model.describe(model.ground_concepts(concepts)).best() == tuple(concepts)
+    q = model.ground_concepts(concepts)
+    assert model.describe(q).best() == model.describe(q.mean).best() == tuple(concepts)
+
+
+@pytest.mark.parametrize("shape", [(3,), (2, 4), (1, 2, 3)])
+def test_what_is_not_over_the_latents_is_not_described(model: ConceptModel, shape: tuple[int, ...]) -> None:
+    zeros = torch.zeros(shape)
+    for what, q in {"codes": zeros, "a Gaussian": Gaussian(zeros, zeros)}.items():
+        with pytest.raises(ValueError, match=re.escape(f"expected {what} over (B, 3), got {shape}")):
+            model.describe(q)
+
+
+def test_an_expression_is_grounded_before_it_is_described(model: ConceptModel) -> None:
+    with pytest.raises(TypeError, match="got 'night': ground an expression first"):
+        model.describe("night")  # type: ignore[arg-type]
+    assert model.describe(model.ground("night")).best()[0].get("sky") == "low"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +229,7 @@ def test_wrong_operators_and_images_are_refused(model: ConceptModel) -> None:
 
 
 def test_without_operators_only_operations_are_refused() -> None:
-    model = ConceptModel(Bands(), SCAN(PerfectEncoder(), PerfectDecoder()), None, WORDS)
+    model = ConceptModel(grounded(), None, WORDS)
     assert model.sym2img("night", 2).shape == (2, 1, 3, 4)
     with pytest.raises(ValueError, match="AND needs the learned operators"):
         model.ground("(sky: high) AND (floor: low)")

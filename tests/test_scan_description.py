@@ -50,16 +50,16 @@ def test_best_is_one_value_per_block_and_what_is_more_likely_present_than_not() 
 
 
 def test_listed_symbols_reach_the_threshold_in_order() -> None:
-    first, second = TWO.listed(0.5)
+    first, second = TWO.symbols(0.5)
     assert names(first) == ["wall: white", "shape: ice lolly"]
     assert names(second) == ["wall: red", "smiling", "shape: hat"]
     assert [said.probability for said in second] == pytest.approx([0.9, 0.8, 0.55])
-    assert names(TWO.listed(0.35)[0]) == ["wall: white", "shape: ice lolly", "smiling"]
-    assert TWO.listed(0.95) == ((), ())
+    assert names(TWO.symbols(0.35)[0]) == ["wall: white", "shape: ice lolly", "smiling"]
+    assert TWO.symbols(0.95) == ((), ())
 
 
 def test_aliases_hold_exactly_where_all_their_values_do() -> None:
-    first, second = TWO.holding()
+    first, second = TWO.concepts()
     assert names(first) == ["wall: white", "shape: ice lolly", "dub"]
     assert "dub" not in names(second)
     assert first[-1].probability == pytest.approx(0.7)
@@ -72,12 +72,12 @@ def test_a_given_list_of_concepts_is_searched_instead_and_named_by_alias() -> No
         WORDS.concept({"wall": "red", "smiling": "yes"}),
         WORDS.concept({"wall": "blue"}),
     ]
-    first, second = TWO.holding(asked)
+    first, second = TWO.concepts(asked)
     assert names(first) == ["dub"]
     assert names(second) == ["wall: red, smiling: yes"]
     assert second[0].probability == pytest.approx(0.8)
-    assert names(TWO.holding(asked, threshold=0.2)[0]) == ["dub", "wall: blue"]
-    assert TWO.holding([]) == ((), ())
+    assert names(TWO.concepts(asked, threshold=0.2)[0]) == ["dub", "wall: blue"]
+    assert TWO.concepts([]) == ((), ())
 
 
 def test_samples_follow_the_decoder_s_own_bernoulli_probabilities() -> None:

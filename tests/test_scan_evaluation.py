@@ -9,16 +9,16 @@ import torch
 from torch import Tensor
 
 from pipelines.runs.metrics import jsonable
-from scan.accuracy import floor_nats
+from scan.accuracy import expected_kl_to_uniform
 from scan.evaluation import (
     Sizes,
     frequencies,
+    operand_metrics,
+    pair_metrics,
     readings,
     score,
     specificity,
-    tell,
-    tell_operands,
-    tell_pairs,
+    split_metrics,
 )
 from symbols import Concept, Triple
 from vision.gaussian import Gaussian
@@ -45,15 +45,17 @@ def perfect(z: Tensor) -> list[Tensor]:
     return one_hot(torch.where(asked < 0, drawn, asked))
 
 
-def test_a_perfect_model_scores_one_and_its_diversity_is_the_floor() -> None:
+def test_a_perfect_model_scores_one_and_its_diversity_is_that_of_a_uniform_sampler() -> None:
     torch.manual_seed(0)
     scores = score(gaussian(WANTED), WANTED, perfect, SIZES)
     assert scores.accuracy.top1 == scores.accuracy.strict == 1
     assert scores.per_level == {1: 1, 2: 1, 3: 1}
     assert scores.diversity is not None
-    assert scores.diversity.hard < 5 * scores.diversity.floor
-    expected = np.mean([np.mean([floor_nats(v, 4000) for v in vs]) for vs in ((3, 2), (4, 2), (3,))])
-    assert scores.diversity.floor == pytest.approx(expected)
+    assert scores.diversity.hard < 5 * scores.diversity.uniform
+    expected = np.mean(
+        [np.mean([expected_kl_to_uniform(v, 4000) for v in vs]) for vs in ((3, 2), (4, 2), (3,))]
+    )
+    assert scores.diversity.uniform == pytest.approx(expected)
     assert all(np.array_equal(table, np.diag(np.diag(table))) for table in scores.confusion)
 
 
@@ -104,7 +106,7 @@ def test_readings_are_the_same_however_they_are_cut_into_batches() -> None:
 def test_a_split_of_full_concepts_has_no_diversity_and_its_json_no_nan() -> None:
     full = WANTED[[1, 3]]
     scores = score(gaussian(full), full, perfect, SIZES)
-    told = jsonable(tell(scores, ("a", "b", "c"), np.zeros(3), full))
+    told = jsonable(split_metrics(scores, ("a", "b", "c"), np.zeros(3), full))
     assert told["diversity_nats"] is None
     assert told["diversity_data_nats"] is None
     assert told["accuracy_top1"] == 1
@@ -125,9 +127,9 @@ def test_pairs_are_scored_on_their_own_attributes() -> None:
     full = np.array([[1, 0, 1], [3, 2, 1]])
     scores = score(gaussian(full), full, half, Sizes(10, 10))
     outside = np.array([[True, False, True]] * 2)
-    assert tell_pairs(scores, outside) == {"accuracy_pair": 1, "accuracy_pair_strict": 1}
+    assert pair_metrics(scores, outside) == {"accuracy_pair": 1, "accuracy_pair_strict": 1}
     inside = np.array([[True, True, False]] * 2)
-    assert tell_pairs(scores, inside) == {"accuracy_pair": 0.75, "accuracy_pair_strict": 0.5}
+    assert pair_metrics(scores, inside) == {"accuracy_pair": 0.75, "accuracy_pair_strict": 0.5}
 
 
 def test_operators_are_told_apart_by_whether_their_operands_were_taught() -> None:
@@ -136,11 +138,11 @@ def test_operators_are_told_apart_by_whether_their_operands_were_taught() -> Non
     )
     a, b, c = (Concept([("a", value)]) for value in "xyz")
     triples = [Triple("AND", left, right, c) for left, right in ((a, b), (b, a), (a, c), (c, c), (c, a))]
-    told = tell_operands(scores, triples, (a, b))
+    told = operand_metrics(scores, triples, (a, b))
     assert told["accuracy_operands_taught"] == pytest.approx(0.75)
     assert told["accuracy_operands_other"] == pytest.approx(0.4)
     assert (told["concepts_operands_taught"], told["concepts_operands_other"]) == (2, 3)
-    assert tell_operands(scores, triples, (a, b, c))["accuracy_operands_other"] is None
+    assert operand_metrics(scores, triples, (a, b, c))["accuracy_operands_other"] is None
 
 
 def test_a_concept_specifies_the_latents_that_differ_from_the_prior() -> None:

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 import scan
-from scan.grounding import SCAN, closed_form, k_hot, training_loss
+from pipelines.config import Symbols
+from scan import fitting
+from scan.grounding import SCAN, k_hot, optimal_posterior, training_loss
 from scan.operators import Operators, Recombinations, draw_triples, recombination_loss
 from symbols import Attribute, Concept, ShortageError, Vocabulary
 from vision.gaussian import Gaussian
@@ -50,7 +52,7 @@ def model(named: SCAN, learned: Operators | None = None) -> scan.ConceptModel:
         def decode(self, z: Tensor) -> Tensor:
             return z[:, None, None].sigmoid()
 
-    return scan.ConceptModel(Vision(), named, learned, WORDS)
+    return scan.ConceptModel(scan.GroundedSCAN(Vision(), named), learned, WORDS)
 
 
 def parameters(module: torch.nn.Module) -> Tensor:
@@ -60,7 +62,7 @@ def parameters(module: torch.nn.Module) -> Tensor:
 @pytest.mark.parametrize("value", range(3))
 def test_a_symbol_alone_is_the_optimum_for_its_codes(named: SCAN, value: int) -> None:
     shown = torch.tensor(FACTORS[:, 1] == value)
-    best = closed_form(CODES[shown])
+    best = optimal_posterior(CODES[shown])
     q = model(named).ground(f"shape: {('hat', 'ball', 'box')[value]}")
     torch.testing.assert_close(q.mean[:, 1], best.mean[:, 1], atol=0.05, rtol=0)
     torch.testing.assert_close(q.std[:, 1], best.std[:, 1], atol=0.05, rtol=0)
@@ -81,7 +83,7 @@ def test_operators_lead_to_the_codes_of_their_results(named: SCAN, learned: Oper
 def test_concepts_and_k_hot_symbols_say_the_same() -> None:
     y = k_hot(WORDS, NAMES)
     for kind in ("experts", "mlp"):
-        options: dict[str, Any] = {"encoder": kind, "steps": 3, "penalty": 0.0}
+        options: dict[str, Any] = {"encoder": kind, "steps": 3, "expert_penalty": 0.0}
         one = scan.fit(CODES, NAMES, WORDS, **options)
         for symbols in (y, y.bool(), y.numpy()):
             assert torch.equal(parameters(one), parameters(scan.fit(CODES, symbols, WORDS, **options)))
@@ -110,9 +112,10 @@ def test_what_comes_out_is_frozen_and_the_codes_stay_as_they_are(named: SCAN) ->
 def test_a_penalty_silences_experts_that_gain_little() -> None:
     few = slice(0, 30)
     free, paid = (
-        scan.fit(CODES[few], NAMES[few], WORDS, steps=200, lr=0.05, penalty=penalty) for penalty in (0.0, 4.0)
+        scan.fit(CODES[few], NAMES[few], WORDS, steps=200, lr=0.05, expert_penalty=weight)
+        for weight in (0.0, 4.0)
     )
-    assert paid.encoder.experts.opinions() < 0.8 * free.encoder.experts.opinions()
+    assert paid.encoder.experts.active_experts() < 0.8 * free.encoder.experts.active_experts()
     assert paid.encoder.experts.precision[:3, 2].max() < 0.5, "walls say nothing of the third latent"
 
 
@@ -122,7 +125,7 @@ def test_a_penalty_of_zero_is_no_part_of_the_loss(named: SCAN) -> None:
         training_loss(named, y, CODES, penalty=penalty, generator=torch.Generator().manual_seed(0))[0]
         for penalty in (0.0, 0.5)
     ]
-    torch.testing.assert_close(losses[1] - losses[0], 0.5 * named.encoder.experts.opinions())
+    torch.testing.assert_close(losses[1] - losses[0], 0.5 * named.encoder.experts.active_experts())
 
 
 def test_every_code_of_a_result_is_drawn_and_no_other() -> None:
@@ -179,6 +182,54 @@ def test_what_does_not_fit_together_is_refused(fit: Callable[..., object]) -> No
 
 def test_a_penalty_needs_experts_and_operators_need_results(named: SCAN) -> None:
     with pytest.raises(ValueError, match="needs the encoder 'experts', not 'mlp'"):
-        scan.fit(CODES, NAMES, WORDS, encoder="mlp", penalty=1.0)
+        scan.fit(CODES, NAMES, WORDS, encoder="mlp", expert_penalty=1.0)
     with pytest.raises(ShortageError):
         scan.fit_operators(named, CODES, np.zeros((400, 6)), WORDS)
+
+
+def test_codes_of_another_number_of_latents_than_the_model_s_are_refused(named: SCAN) -> None:
+    more = Gaussian(torch.zeros(400, 4), torch.zeros(400, 4))
+    with pytest.raises(ValueError, match=r"over \(N, 3\), the latents of the model, got \(N, 4\)"):
+        scan.fit_operators(named, more, NAMES, WORDS, steps=1, triples=60)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "given", "expected"),
+    [
+        ("experts", {"steps": 2}, [1e-2, 5e-3]),
+        ("mlp", {"steps": 2}, [1e-4, 1e-4]),
+        ("mlp", {"steps": 2, "lr": 0.5}, [0.5, 0.5]),
+    ],
+)
+def test_each_encoder_brings_its_own_rate(
+    encoder: Any, given: dict[str, Any], expected: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates, sizes = [], []
+
+    class Watched(torch.optim.AdamW):
+        def step(self, closure: Any = None) -> Any:
+            rates.append(self.param_groups[0]["lr"])
+            return super().step(closure)
+
+    plain = fitting.batches.plain
+
+    def watch(*arguments: Any) -> Tensor:
+        sizes.append(arguments[3])
+        return plain(*arguments)
+
+    monkeypatch.setattr(torch.optim, "AdamW", Watched)
+    monkeypatch.setattr(fitting.batches, "plain", watch)
+    scan.fit(CODES, NAMES, WORDS, encoder=encoder, **given)
+    assert rates == pytest.approx(expected)
+    assert sizes == [{"experts": 64, "mlp": 16}[encoder]] * 2
+
+
+def test_an_unknown_encoder_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ValueError, match=r"symbol encoder 'expert'; did you mean .experts."):
+        scan.fit(CODES, NAMES, WORDS, encoder="expert")  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_those_of_the_config() -> None:
+    for encoder, training in fitting.TRAININGS.items():
+        settings = Symbols.model_validate({"encoder": encoder})
+        assert training == (settings.steps, settings.batch, settings.lr, settings.decay)

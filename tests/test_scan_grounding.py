@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scan.grounding import SCAN, Direction, closed_form, grounding_loss
+from scan.grounding import SCAN, Direction, grounding_loss, optimal_posterior
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 from vision.gaussian import Gaussian, kl, kl_from_prior
 
@@ -28,15 +28,15 @@ def gaussian(mean: list[float], variance: list[float]) -> Gaussian:
     [(0.0, 1.0, 0.0, 1.0), (1.0, 0.01, 0.999, 0.0111), (0.5, 0.5, 0.475, 0.526), (0.0, 0.1, 0.0, 0.110)],
 )
 def test_closed_form_values_worked_out_by_hand(m: float, v: float, mean: float, variance: float) -> None:
-    optimum = closed_form(gaussian([m], [v]), beta=1.0, grounding=10.0)
+    optimum = optimal_posterior(gaussian([m], [v]), beta=1.0, grounding=10.0)
     assert optimum.mean.item() == pytest.approx(mean, abs=1e-3)
     assert optimum.variance.item() == pytest.approx(variance, rel=5e-3)
 
 
 def test_reverse_keeps_the_variance_of_one_image_and_forward_covers_the_examples() -> None:
     examples = gaussian([-1.5, -0.5, 0.5, 1.5], [0.05] * 4)
-    assert closed_form(examples, direction="reverse").variance.item() == pytest.approx(0.055, abs=5e-4)
-    assert closed_form(examples, direction="forward").variance.item() == pytest.approx(1.27, abs=5e-3)
+    assert optimal_posterior(examples, direction="reverse").variance.item() == pytest.approx(0.055, abs=5e-4)
+    assert optimal_posterior(examples, direction="forward").variance.item() == pytest.approx(1.27, abs=5e-3)
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
@@ -55,7 +55,7 @@ def test_closed_form_is_a_minimum(direction: Direction, beta: float, grounding: 
         pair = kl(examples, rows) if direction == "forward" else kl(rows, examples)
         return beta * kl_from_prior(rows).mean(0) + grounding * pair.mean(0)
 
-    best = closed_form(examples, beta=beta, grounding=grounding, direction=direction)
+    best = optimal_posterior(examples, beta=beta, grounding=grounding, direction=direction)
     lowest = objective(best)
     for step in (1e-3, -1e-3):
         assert (objective(Gaussian(best.mean + step, best.logvar)) > lowest).all()
@@ -88,7 +88,7 @@ def test_training_reaches_the_closed_form_within_two_percent(kind: str, directio
     learned = scan.encode_symbol(torch.eye(symbols)).detach()
     for symbol in range(symbols):
         rows = slice(symbol * examples, (symbol + 1) * examples)
-        optimum = closed_form(Gaussian(q_x.mean[rows], q_x.logvar[rows]), direction=direction)
+        optimum = optimal_posterior(Gaussian(q_x.mean[rows], q_x.logvar[rows]), direction=direction)
         torch.testing.assert_close(learned.mean[[symbol]], optimum.mean, rtol=0.02, atol=0.002)
         torch.testing.assert_close(learned.variance[[symbol]], optimum.variance, rtol=0.02, atol=0)
 
@@ -150,3 +150,10 @@ def test_the_symbol_decoder_learns_the_symbols_of_separable_concepts(kind: str) 
         optimiser.step()
     read = torch.sigmoid(scan.decode_symbol(2 * torch.eye(4)))
     assert F.l1_loss(read, torch.eye(4)) < 0.1
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (4, 1), (3,)])
+def test_codes_of_other_rows_or_latents_are_refused_rather_than_broadcast(shape: tuple[int, ...]) -> None:
+    q_x = Gaussian(torch.zeros(shape), torch.zeros(shape))
+    with pytest.raises(ValueError, match=r"over the same \(B, D\)"):
+        grounding_loss(make_scan(2, 3), torch.zeros(4, 2), q_x)

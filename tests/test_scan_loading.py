@@ -12,6 +12,7 @@ import torch
 import scan.models
 import vision.models
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from scan.loading import load
 from scan.run_format import FORMAT, RunError
 from symbols import Attribute, Concept, Vocabulary
@@ -47,7 +48,8 @@ def write_run(folder: Path) -> ConceptModel:
     (folder / "data.json").write_text(json.dumps({"format": FORMAT, "vocabulary": WORDS.to_dict()}))
     torch.manual_seed(0)
     modules = {stage: write_stage(folder / stage, spec) for stage, spec in SPECS.items()}
-    return ConceptModel(modules["vision"], modules["symbols"], modules["operators"], WORDS)  # type: ignore[arg-type]
+    joint = GroundedSCAN(modules["vision"], modules["symbols"])  # type: ignore[arg-type]
+    return ConceptModel(joint, modules["operators"], WORDS)  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scan import exact
+from scan import analytic_operators
 from scan.operators import Operators, operator_loss
 from symbols import OPERATORS
 from vision.gaussian import Gaussian, kl
@@ -79,7 +79,7 @@ def test_training_on_images_of_the_result_ends_at_the_exact_operators(trained: O
     q_1, q_2, target = grounded(left[chosen]), grounded(right[chosen]), grounded(result[chosen])
     with torch.no_grad():
         learned = trained(q_1, q_2, ops[chosen])
-    reference = exact.OPERATORS[OPERATORS[op]](q_1, q_2)
+    reference = analytic_operators.OPERATORS[OPERATORS[op]](q_1, q_2)
     torch.testing.assert_close(reference.mean, target.mean)
     specific = result[chosen] >= 0
     step = levels()[1] - levels()[0]

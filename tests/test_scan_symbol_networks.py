@@ -126,18 +126,18 @@ def test_precisions_are_positive_and_bounded_whatever_the_parameters() -> None:
     assert precision[3] > 5000
 
 
-def test_opinions_are_counted() -> None:
+def test_active_experts_are_counted() -> None:
     experts = Experts(2, 3)
     with torch.no_grad():
         experts.growth.fill_(-200.0)
-        assert experts.opinions().item() == pytest.approx(0, abs=1e-3)
+        assert experts.active_experts().item() == pytest.approx(0, abs=1e-3)
         experts.growth[0, 1] = experts.growth[1, 2] = 200.0
-    assert experts.opinions().item() == pytest.approx(2, abs=1e-2)
+    assert experts.active_experts().item() == pytest.approx(2, abs=1e-2)
 
 
-@pytest.mark.parametrize("price", [0.0, 4.0])
-def test_at_a_price_experts_have_opinions_only_on_what_they_know(price: float) -> None:
-    """Of each of 8 symbols there are 10 codes: latent 0 tells it, latent 1 is noise that looks typical."""
+@pytest.mark.parametrize("penalty", [0.0, 4.0])
+def test_with_a_penalty_experts_are_active_on_informative_latents_alone(penalty: float) -> None:
+    """Of each of 8 symbols there are 10 codes: latent 0 determines the symbol, latent 1 is noise."""
     torch.manual_seed(0)
     y = torch.eye(8).repeat_interleave(10, 0)
     z = torch.stack((torch.linspace(-1.5, 1.5, 8).repeat_interleave(10), torch.randn(80)), 1)
@@ -145,13 +145,13 @@ def test_at_a_price_experts_have_opinions_only_on_what_they_know(price: float) -
     encoder = ExpertSymbolEncoder(8, 2)
     optimiser = torch.optim.Adam(encoder.parameters(), lr=0.05)
     for step in range(500):
-        risen = price * min(1.0, step / 250)
-        loss = kl(q_x, encoder(y)).sum(1).mean() + risen / len(y) * encoder.experts.opinions()
+        weight = penalty * min(1.0, step / 250)
+        loss = kl(q_x, encoder(y)).sum(1).mean() + weight / len(y) * encoder.experts.active_experts()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    knows, guesses = encoder.experts.precision.detach().T
-    assert (knows > 50).all()
-    said = (guesses / (guesses + 0.5)).sum()
-    assert said < 1 if price else said > 2
+    informative, noise = encoder.experts.precision.detach().T
+    assert (informative > 50).all()
+    active = (noise / (noise + 0.5)).sum()
+    assert active < 1 if penalty else active > 2
     assert encoder(torch.eye(8)).mean[:, 0].detach() == pytest.approx(torch.linspace(-1.5, 1.5, 8), abs=0.1)

@@ -56,7 +56,7 @@ def place(text: str) -> Path:
     return Path(text)
 
 
-def add_settings(parser: argparse.ArgumentParser, example: str = "vision.steps=2000") -> None:
+def add_settings(parser: argparse.ArgumentParser, example: str = "vision.training.steps=2000") -> None:
     """Add `--set`, as a list of texts in `set`; see `pipelines.config.assignments`."""
     parser.add_argument(
         "--set",

@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="names of shipped configs, or paths of YAML files (default: rooms)",
     )
-    add_settings(parser, "vision.batch=256")
+    add_settings(parser, "vision.training.batch=256")
     add_device(parser)
     parser.add_argument(
         "--seconds",
@@ -113,8 +113,8 @@ def _rates(configs: list[Config], here: Machine, seconds: float) -> dict[Resolve
 
     used: set[Resolved] = {"fp32", precision.of_machine(here)}
     for config in configs:
-        sections = (config.dae, config.vision, config.judge)
-        used |= {part.precision for part in sections if part is not None and part.precision != "auto"}
+        sections = precision.trainings(config).values()
+        used |= {part.precision for part in sections if part.precision != "auto"}
     return {name: matrix_product_rate(here.device, name, seconds) for name in sorted(used, reverse=True)}
 
 

@@ -14,7 +14,8 @@ from torch import nn
 import scan.models
 import vision.models
 from pipelines.commands.speed import flop, timed
-from pipelines.config import Config, Learning, Precision, RoomsData, Splits
+from pipelines.config import Config, Precision, RoomsData, Splits
+from pipelines.config import Training as TrainingSettings
 from pipelines.devices import place
 from pipelines.errors import UsageError
 from pipelines.runs import datasets, splits
@@ -24,10 +25,11 @@ from pipelines.runs.randomness import generator
 from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as seeing
 from pipelines.training import schedules
-from pipelines.training.learning import optimiser
-from pipelines.training.starts import steps_of
+from pipelines.training.fitting import optimiser
+from pipelines.training.restarts import total_steps
 from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
+from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
 from scan.operators import Operators
@@ -51,9 +53,9 @@ class Training(NamedTuple):
     stage: str
     module: nn.Module
     loss: StepLoss
-    settings: Learning
+    settings: TrainingSettings
     steps: int
-    """Of all starts together."""
+    """Of all restarts together."""
     precision: Resolved
     decay: float = 0.0
     """Of the weights."""
@@ -123,11 +125,11 @@ def prepare(config: Config, device: torch.device) -> Bench:
     naming = _built("symbols", scan.models.build, spec, SCAN, device)
     spec = operators.specification(config.operators)
     recombining = _built("operators", scan.models.build, spec, Operators, device)
-    model = ConceptModel(vae, naming, recombining, words).eval()
+    model = ConceptModel(GroundedSCAN(vae, naming), recombining, words).eval()
     trainings = [
         *_dae(config, data, device),
         _vision(config, data, vae, device),
-        *_on_codes(config, data, model, vae, device),
+        *_on_codes(config, data, naming, recombining, vae, device),
         _judge(config, data, device),
     ]
     return Bench(images.shape, data.splits.train_symbols[0], trainings, model)
@@ -140,8 +142,8 @@ def cost(training: Training, device: torch.device, rates: Mapping[Resolved, floa
         rates: The floating-point operations a second of a matrix product, by precision.
     """
     training.module.train()
-    learner = optimiser(training.module, training.decay)
-    update = descend(learner, training.loss, schedules.learning_rate(training.settings))
+    adam = optimiser(training.module, training.decay)
+    update = descend(adam, training.loss, schedules.learning_rate(training.settings))
     steps = itertools.count()
 
     def step() -> None:
@@ -184,18 +186,18 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
 
 
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
-    settings = config.vision
+    settings, training = config.vision, config.vision.training
     frozen = None
-    if settings.reconstruction == "perceptual" and settings.layer != "pixels":
+    if seeing.needs_dae(settings):
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = datasets.resident(data.images, data.train, device)
     loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
-    return Training("vision", vae, loss, settings, steps_of(settings), _resolved(settings.precision))
+    return Training("vision", vae, loss, training, total_steps(training), _resolved(training.precision))
 
 
 def _on_codes(
-    config: Config, data: Data, model: ConceptModel, vae: VAE, device: torch.device
+    config: Config, data: Data, naming: SCAN, recombining: Operators, vae: VAE, device: torch.device
 ) -> Iterator[Training]:
     """The two trainings that see no pixel."""
     pairs = symbols.draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
@@ -203,17 +205,16 @@ def _on_codes(
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
     settings, decay = config.symbols, config.symbols.weight_decay
-    loss = symbols.loss_of(config, model.scan, y, q_x)
-    yield Training("symbols", model.scan, loss, settings, settings.steps, "fp32", decay)
-    assert model.operators is not None
-    loss = operators.loss_of(config, model.operators, model.scan, data, triples, q_x)
-    yield Training("operators", model.operators, loss, config.operators, config.operators.steps, "fp32")
+    loss = symbols.loss_of(config, naming, y, q_x)
+    yield Training("symbols", naming, loss, settings, settings.steps, "fp32", decay)
+    loss = operators.loss_of(config, recombining, naming, data, triples, q_x)
+    yield Training("operators", recombining, loss, config.operators, config.operators.steps, "fp32")
 
 
 def _judge(config: Config, data: Data, device: torch.device) -> Training:
     settings = config.judge
     module = _built("judge", scan.models.build, judge.specification(data), Judge, device)
-    seen = judge.lessons(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
+    seen = judge.training_images(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
     loss = judge.loss_of(config, module, seen, device)
     return Training("judge", module, loss, settings, settings.steps, _resolved(settings.precision))
 

@@ -17,9 +17,10 @@ from torch import Tensor
 import scan
 from pipelines.errors import RunError, UsageError
 from pipelines.report.sheets import WHITE, make_grid, png
-from pipelines.runs.contents import STAGES, is_run
+from pipelines.runs.contents import is_run
 from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import check_format, config_of
+from pipelines.runs.plan import STAGES
 from scan.run_format import finished as is_finished
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import DataError, to_bytes
@@ -144,8 +145,8 @@ def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int 
     large = images.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
     grid = make_grid(large, columns=min(columns, len(images)), padding=2 * scale, background=WHITE)
     write_bytes(path, png(grid))
-    told = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
-    write_json(path.with_suffix(".json"), told)
+    record = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
+    write_json(path.with_suffix(".json"), record)
 
 
 def check_output(path: Path) -> Path:

@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=real,
         default=0.5,
-        help="from which probability a concept holds (default: 0.5)",
+        help="from which probability a concept is predicted (default: 0.5)",
     )
     parser.add_argument(
         "--seed",
@@ -38,21 +38,21 @@ def main(options: argparse.Namespace) -> None:
     if not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold}: expected a probability, 0 to 1")
     model = finished.model(options.run)
-    pictures = finished.pictures(options.images, model.vision.shape)
+    pictures = finished.pictures(options.images, model.shape)
     for picture in pictures:
         if picture.note:
             print(f"note: {printable(picture.note)}", file=sys.stderr)
-    dice = None if options.seed is None else torch.Generator().manual_seed(options.seed)
-    found = model.img2sym(torch.stack([p.pixels for p in pictures]), dice, mean=dice is None)
+    generator = None if options.seed is None else torch.Generator().manual_seed(options.seed)
+    found = model.img2sym(torch.stack([p.pixels for p in pictures]), generator, mean=generator is None)
     names = [str(path) for path in options.images]
     if options.json:
-        told = zip(names, found.to_dicts(options.threshold), strict=True)
-        print(json.dumps([{"image": name, **record} for name, record in told], indent=1))
+        records = zip(names, found.to_dicts(options.threshold), strict=True)
+        print(json.dumps([{"image": name, **record} for name, record in records], indent=1))
         return
-    holding = found.holding(threshold=options.threshold)
+    concepts = found.concepts(threshold=options.threshold)
     aliases = model.vocabulary.aliases
-    for name, line, held in zip(names, str(found).splitlines(), holding, strict=True):
-        also = [f"{said.name} ({said.probability:.2f})" for said in held if said.name in aliases]
+    for name, line, predicted in zip(names, str(found).splitlines(), concepts, strict=True):
+        also = [f"{one.name} ({one.probability:.2f})" for one in predicted if one.name in aliases]
         print(f"{printable(name)}: {line}" + (f"; that is: {', '.join(also)}" if also else ""))
 
 

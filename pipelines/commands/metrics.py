@@ -73,11 +73,11 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--seed {options.seed}: expected 0 or more")
     names = QUICK if options.metrics is None else _named(options.metrics)
     source = _of_run(options) if options.run else _of_file(options)
-    told = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
+    results = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
     print(
-        json.dumps(_finite(told), indent=1, allow_nan=False)
+        json.dumps(_finite(results), indent=1, allow_nan=False)
         if options.json
-        else printable(table(told), lines=True)
+        else printable(table(results), lines=True)
     )
 
 
@@ -125,7 +125,7 @@ def _of_run(options: argparse.Namespace) -> Source:
     if vae.shape != images.shape:
         raise RunError(f"{run.path}: its vision is for images {vae.shape}, its data set has {images.shape}")
     try:
-        found = encoded(vae, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
+        found = encoded(vae.encode, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
     except MetricError as error:
         raise UsageError(f"{run.path}: {error}") from error
     about = {
@@ -166,7 +166,7 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
     from pipelines.errors import UsageError
     from vision.metrics import MetricError
 
-    told: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     with tqdm(names, delay=1, leave=False, disable=None, bar_format="{desc} ({n}/{total}, {elapsed})") as bar:
         for name in bar:
             bar.set_description(name)
@@ -177,14 +177,14 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
             except MetricError as error:
                 if strict:
                     raise UsageError(f"{name}: {error}") from error
-                told[name] = {"not_measured": str(error), "settings": settings}
+                results[name] = {"not_measured": str(error), "settings": settings}
                 continue
             read = {score: {"value": value, **meaning(score)._asdict()} for score, value in scores.items()}
             seconds = round(time.monotonic() - began, 2)
-            told[name] = {"scores": read, "settings": settings, "seconds": seconds}
-    if not any("scores" in entry for entry in told.values()):
-        raise UsageError(next(iter(told.values()))["not_measured"])
-    return told
+            results[name] = {"scores": read, "settings": settings, "seconds": seconds}
+    if not any("scores" in entry for entry in results.values()):
+        raise UsageError(next(iter(results.values()))["not_measured"])
+    return results
 
 
 def _scores(parts: Parts, name: str) -> dict[str, float]:
@@ -197,21 +197,21 @@ def _scores(parts: Parts, name: str) -> dict[str, float]:
     return {f"{name}_{score}": getattr(result, score) for score in result._fields[:4]}
 
 
-def table(told: dict[str, Any]) -> str:
+def table(results: dict[str, Any]) -> str:
     """The scores as lines for the terminal."""
-    factors = ", ".join(f"{name} ({values})" for name, values in told["factors"].items())
+    factors = ", ".join(f"{name} ({values})" for name, values in results["factors"].items())
     lines = [
-        f"{told['source']}: {told['points']:,} points to fit, {told['points_test']:,} to test; "
-        f"{told['latents']} latents",
-        f"test part: {told['split']}",
+        f"{results['source']}: {results['points']:,} points to fit, {results['points_test']:,} to test; "
+        f"{results['latents']} latents",
+        f"test part: {results['split']}",
         f"factors (values): {factors}",
         "",
     ]
-    if "factors_left_out" in told:
-        lines.insert(3, f"left out, a single value: {', '.join(told['factors_left_out'])}")
+    if "factors_left_out" in results:
+        lines.insert(3, f"left out, a single value: {', '.join(results['factors_left_out'])}")
     rows = [("score", "", "better", "0 means", "1 means", "settings")]
     missing = []
-    for name, entry in told["metrics"].items():
+    for name, entry in results["metrics"].items():
         for score, read in entry.get("scores", {}).items():
             value = f"{read['value']:.3f}" if read["better"] else f"{read['value']:g}"
             rows.append((score, value, read["better"], read["zero"], read["one"], entry["settings"]))

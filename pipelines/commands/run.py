@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipelines.commands import Command, add_device, add_settings, place
 from pipelines.errors import UsageError
-from pipelines.runs.contents import STAGES
+from pipelines.runs.plan import STAGES
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +65,7 @@ def main(options: argparse.Namespace) -> None:
         graph.adopt(config, run, but=options.stages if options.fresh else ())
         graph.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
         if options.fresh:
-            graph.discard(run, options.stages or list(graph.STAGES), also_own=bool(options.stages))
+            graph.discard(run, options.stages or list(STAGES), also_own=bool(options.stages))
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         graph.execute(config, run, record, here, options.stages)
@@ -130,7 +130,7 @@ def again(path: Path, names: list[str], options: argparse.Namespace, *, quiet: b
 
 COMMAND = Command(
     summary="train and evaluate a run, or go on with it",
-    example="scan run rooms-mini --set vision.steps=2000",
+    example="scan run rooms-mini --set vision.training.steps=2000",
     configure=configure,
     main=main,
     trailing="stages",

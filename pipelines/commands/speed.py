@@ -55,9 +55,9 @@ def timed(call: Callable[[], object], device: torch.device, seconds: float) -> T
 def matrix_product_rate(device: torch.device, precision: Resolved, seconds: float) -> float:
     """The floating-point operations a second of a product of two square matrices (`SIDES`)."""
     side = SIDES[device.type]
-    dice = torch.Generator(device).manual_seed(0)
+    generator = torch.Generator(device).manual_seed(0)
     left, right = (
-        torch.randn(side, side, device=device, generator=dice).to(DTYPES[precision]) for _ in range(2)
+        torch.randn(side, side, device=device, generator=generator).to(DTYPES[precision]) for _ in range(2)
     )
     out = torch.empty_like(left)
     return 2 * side**3 / timed(lambda: torch.mm(left, right, out=out), device, seconds).seconds

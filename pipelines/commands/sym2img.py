@@ -37,10 +37,10 @@ def main(options: argparse.Namespace) -> None:
     model = finished.model(options.run)
     expression = finished.expression(options.expression, model.vocabulary)
     try:
-        meaning = model.ground(expression)
+        q = model.ground(expression)
     except ValueError as error:  # an operator, in a run without operators
         raise UsageError(str(error)) from error
-    x = model.sym2img(meaning, options.n, torch.Generator().manual_seed(options.seed))
+    x = model.sym2img(q, options.n, torch.Generator().manual_seed(options.seed))
     concept = evaluate(expression)
     about = {
         "expression": options.expression,

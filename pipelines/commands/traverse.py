@@ -32,15 +32,14 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.report import figures
     from pipelines.runs.files import read_json
     from pipelines.runs.folder import RunFolder
-    from pipelines.runs.models import load
+    from pipelines.runs.models import load_vision
     from vision.data import to_unit
-    from vision.vae import VAE
 
     if options.columns < 2:
         raise UsageError(f"--columns {options.columns}: expected at least two")
     output = finished.check_png(options.output)
     run = RunFolder(finished.folder(options.run))
-    vision = load(run, "vision", VAE, torch.device("cpu"))
+    vision = load_vision(run, None, torch.device("cpu"))
     start = torch.zeros(vision.latents)
     if options.seed is not None:
         start = torch.randn(vision.latents, generator=torch.Generator().manual_seed(options.seed))
@@ -64,8 +63,8 @@ def main(options: argparse.Namespace) -> None:
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
     for row in sheet.rows:
         print(row)
-    told = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"
-    print(f"{told}: {printable(str(output))}")
+    extent = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"
+    print(f"{extent}: {printable(str(output))}")
 
 
 COMMAND = Command(

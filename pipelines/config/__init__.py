@@ -2,28 +2,46 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
-from pipelines.config.schema import Config
-from pipelines.config.sections import Constant, Geometric, Learning, Linear, Precision, Schedule, Section
-from pipelines.config.vision import DAE, Vision
+from pipelines.config.schema import TRAININGS, Config
+from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
+from pipelines.config.vision import (
+    DAE,
+    BernoulliLikelihood,
+    BetaVAE,
+    ConvolutionalNetwork,
+    GaussianLikelihood,
+    LayeredNetwork,
+    PerceptualLikelihood,
+    Vision,
+    VisionTraining,
+)
 
 __all__ = [
     "DAE",
+    "TRAININGS",
+    "BernoulliLikelihood",
+    "BetaVAE",
     "Config",
     "Constant",
+    "ConvolutionalNetwork",
     "Data",
     "Evaluate",
     "FolderData",
+    "GaussianLikelihood",
     "Geometric",
     "Judge",
-    "Learning",
+    "LayeredNetwork",
     "Linear",
     "NpzData",
     "Operators",
+    "PerceptualLikelihood",
     "Precision",
     "RoomsData",
     "Schedule",
     "Section",
     "Splits",
     "Symbols",
+    "Training",
     "Vision",
+    "VisionTraining",
 ]

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from pipelines.config import Config, Learning, Symbols
+from pipelines.config import Config, Constant, Symbols, Training
+from pipelines.config.sections import constant_section
 from pipelines.config.values import spelled
 from pipelines.config.yaml_reader import YAMLError, read
 from pipelines.errors import UsageError, shortened
@@ -45,7 +46,7 @@ def _parse(text: str) -> Assignment:
     source = f"--set {shortened(text)}"
     key, equals, value = text.partition("=")
     if not equals or not all(key.split(".")):
-        raise UsageError(f"{source}: expected key=value, e.g. vision.steps=2000")
+        raise UsageError(f"{source}: expected key=value, e.g. vision.training.steps=2000")
     try:
         return Assignment(key, read(value), source)
     except YAMLError as error:
@@ -93,7 +94,7 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
     result, notes = dict(raw), []
     for one in assignments:
         *path, last = one.path
-        if last == "kind" and len(sections_at(path)) > 1:
+        if last == "kind":
             notes += _change_kind(result, path, one)
         elif one.key == "symbols.encoder":
             notes += _change_encoder(result, one)
@@ -104,11 +105,14 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
 
 
 def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> list[str]:
-    """Take out of a section what does not belong to its new kind."""
-    kinds = {kind: model for model in sections_at(path) for kind in literals(model, "kind")}
-    in_file = set(_section(raw, path[:-1], one.source).get(path[-1]) or ())
+    """Take out of a section what its new kind does not have."""
+    kinds = kinds_at(path)
+    if one.value not in tuple(kinds):
+        return []
+    given = constant_section(_section(raw, path[:-1], one.source).get(path[-1]))
+    in_file = set(given) if isinstance(given, dict) else set()
     section = _section(raw, path, one.source)
-    if one.value not in tuple(kinds) or section.get("kind") in (one.value, None):
+    if section.get("kind") in (one.value, None):
         return []
     kept = () if path == ["data"] else kinds[str(one.value)].model_fields  # all about the other data set
     dropped = [key for key in section if key not in kept and key != "kind"]
@@ -116,11 +120,11 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
 
 
 def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
-    """Take out of `symbols` how the other encoder is to learn."""
+    """Take out of `symbols` the training settings of the other encoder."""
     section = _section(raw, ["symbols"], one.source)
     if section.get("encoder", Symbols.model_fields["encoder"].default) == one.value:
         return []
-    chosen_for_it = {*Learning.model_fields, "weight_decay", "opinion"}
+    chosen_for_it = {*Training.model_fields, "weight_decay", "expert_penalty"}
     return _leave_out(section, [key for key in section if key in chosen_for_it], set(section), one)
 
 
@@ -140,6 +144,8 @@ def _section(raw: dict[str, Any], path: Sequence[str], source: str) -> dict[str,
         inner = raw.get(name)
         if inner is None:
             inner = _default(path[:depth])
+        elif Constant in sections_at(path[:depth]):
+            inner = constant_section(inner)
         if not isinstance(inner, dict):
             raise UsageError(
                 f"{source}: {shortened('.'.join(path[:depth]))} is {spelled(inner)}, not a section"
@@ -150,13 +156,23 @@ def _section(raw: dict[str, Any], path: Sequence[str], source: str) -> dict[str,
 
 
 def _default(path: Sequence[str]) -> dict[str, Any]:
-    """The default of a section that has kinds, such as a constant schedule; nothing for any other."""
+    """What the default of a section that has a kind sets, its kind at least; nothing for any other."""
     *outer, name = path
     for section in sections_at(outer):
         field = section.model_fields.get(name)
-        if field is not None and isinstance(field.default, BaseModel) and len(sections_at(path)) > 1:
-            return field.default.model_dump(mode="json")
+        if field is not None and isinstance(field.default, BaseModel) and kinds_at(path):
+            return field.default.model_dump(mode="json", exclude_unset=True)
     return {}
+
+
+def kinds_at(path: Sequence[str]) -> dict[str, type[BaseModel]]:
+    """The sections that may stand at a dotted key, by their kind; none where they have no kind."""
+    return {
+        kind: section
+        for section in sections_at(path)
+        if "kind" in section.model_fields
+        for kind in literals(section, "kind")
+    }
 
 
 def sections_at(path: Sequence[str]) -> list[type[BaseModel]]:

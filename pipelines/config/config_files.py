@@ -3,7 +3,7 @@
 import difflib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,16 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipelines.config import Config, yaml_reader
-from pipelines.config.assignments import Assignment, apply, literals, parse, sections_at, sections_of
+from pipelines.config.assignments import (
+    Assignment,
+    apply,
+    kinds_at,
+    literals,
+    parse,
+    sections_at,
+    sections_of,
+)
+from pipelines.config.renamed import RENAMED
 from pipelines.config.values import spelled
 from pipelines.errors import UsageError, nearest, printable, shortened
 
@@ -101,7 +110,7 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
     value = first["input"]
     match first["type"]:
         case "extra_forbidden":
-            message = f"unknown key{_nearest_key(keys, model)}"
+            message = f"unknown key{_instead(keys, model)}"
         case "missing":
             message = "must be set"
         case "literal_error":
@@ -114,9 +123,7 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
             tag = shortened(str(first["ctx"]["tag"]))
             message = f"kind '{tag}' is none of {', '.join(choices)}{nearest(tag, choices)}"
         case "union_tag_not_found":
-            message = (
-                "a kind must be set, e.g. kind: constant" if dotted != "data" else "data.kind must be set"
-            )
+            message = f"a kind must be set: {', '.join(kinds_at(keys))}"
         case "value_error":
             message = str(first["ctx"]["error"])
         case "model_type" | "model_attributes_type" | "dict_type" | "tuple_type":
@@ -165,8 +172,11 @@ def _walk(location: Sequence[int | str]) -> tuple[list[str], type[BaseModel]]:
     return keys, model
 
 
-def _nearest_key(keys: Sequence[str], model: type[BaseModel]) -> str:
+def _instead(keys: Sequence[str], model: type[BaseModel]) -> str:
+    """What an unknown key is called now, or else may be meant for."""
     *sections, last = keys
+    if ".".join(keys) in RENAMED:
+        return f"; it is now {RENAMED['.'.join(keys)]}"
     others = [section for section in sections_at(sections) if last in section.model_fields]
     if others:
         kind, other = literals(model, "kind")[0], literals(others[0], "kind")[0]
@@ -174,11 +184,15 @@ def _nearest_key(keys: Sequence[str], model: type[BaseModel]) -> str:
     close = difflib.get_close_matches(last, list(model.model_fields), n=1)
     if close:
         return f"; did you mean {'.'.join([*sections, close[0]])}?"
-    elsewhere = [
-        f"{name}.{last}"
-        for name, field in Config.model_fields.items()
-        if any(last in section.model_fields for section in sections_of(field.annotation))
-    ]
+    elsewhere = list(dict.fromkeys(key for key in _dotted_keys() if key.rpartition(".")[2] == last))
     if elsewhere:
         return f"; did you mean {' or '.join(elsewhere)}?"
     return f"; there are {', '.join(model.model_fields)}"
+
+
+def _dotted_keys(section: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
+    """Every key of the configuration, with those of all kinds."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}"
+        for inner in sections_of(field.annotation):
+            yield from _dotted_keys(inner, f"{prefix}{name}.")

@@ -2,10 +2,19 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from pipelines.config.sections import Section
-from pipelines.config.values import SIDES, Count, Flag, Many, Natural, Place, Size, Text, Whole
+from pipelines.config.values import (
+    SIDES,
+    AbsolutePath,
+    Integer,
+    LargeCount,
+    NonNegativeInt,
+    PositiveInt,
+    Size,
+    Text,
+)
 
 MOST_BYTES = 2**36
 """Of rendered images, which stay in memory while a run works on them."""
@@ -17,8 +26,8 @@ class RoomsData(Section):
     """The rendered rooms."""
 
     kind: Literal["rooms"]
-    size: Annotated[Whole, Field(ge=SIDES[0], le=SIDES[1])] = 32
-    images: Many = 50_000
+    size: Annotated[Integer, Field(ge=SIDES[0], le=SIDES[1])] = 32
+    images: LargeCount = 50_000
     aliases: Aliases = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -36,12 +45,12 @@ class NpzData(Section):
     """Images and factors in one .npz file (`vision.data.npz` has the format)."""
 
     kind: Literal["npz"]
-    path: Place | None = None
+    path: AbsolutePath | None = None
     """Relative to the folder in which the command is given; the run's own config has the absolute path."""
     size: Size | None = None
     """What to average the images down to, cropped about their centre where the proportions differ; by default
     they stay as they are."""
-    names: Place | None = None
+    names: AbsolutePath | None = None
     """A JSON file with the names of factors and values, when it is not beside the .npz."""
     binary: tuple[Text, ...] = ()
     """Attributes that are present or absent, rather than one of several values."""
@@ -54,18 +63,18 @@ class FolderData(Section):
     """A folder of images with a table of attributes (`vision.data.folder` has the format)."""
 
     kind: Literal["folder"]
-    path: Place | None = None
+    path: AbsolutePath | None = None
     """Relative to the folder in which the command is given; the run's own config has the absolute path."""
     table: Text = "attributes.csv"
     """Relative to `path`."""
     size: Size | None = None
     """The size that all images must have, or with `resize` get; by default that of the first."""
-    resize: Flag = False
+    resize: StrictBool = False
     attributes: tuple[Text, ...] | None = None
     """Columns to use; by default all."""
     binary: tuple[Text, ...] = ()
     file_column: Text = "file"
-    allow_outside: Flag = False
+    allow_outside: StrictBool = False
     """Whether the table may name files outside `path`, by "..", an absolute path or a symbolic link."""
     obtain: Text = ""
     aliases: Aliases = Field(default_factory=dict)
@@ -80,14 +89,14 @@ class Splits(Section):
     A default that is more than the data allow is lowered to what they do; a number that is set is not.
     """
 
-    held_out: Natural = 300
+    held_out: NonNegativeInt = 300
     """Full combinations that no stage learns from, neither as an image nor as a symbol."""
-    held_out_pairs: Natural = 0
+    held_out_pairs: NonNegativeInt = 0
     """Pairs of values of two attributes that are never together, neither in an image nor in a symbol."""
-    test_images: Count = 1000
+    test_images: PositiveInt = 1000
     """Images of the other combinations that no stage trains on."""
-    train_symbols: Count = 133
-    validation_symbols: Natural = 200
+    train_symbols: PositiveInt = 133
+    validation_symbols: NonNegativeInt = 200
     """Concepts to choose settings by; neither taught nor tested."""
-    test_symbols: Count = 200
-    test_operators: Count = 200
+    test_symbols: PositiveInt = 200
+    test_operators: PositiveInt = 200

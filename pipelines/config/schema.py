@@ -5,15 +5,24 @@ every type: PyYAML reads `1e-4` as text and `no` as a boolean, so a number may b
 one, and nothing else is converted. Only the keys that differ from the defaults need to be written.
 """
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, Splits
-from pipelines.config.sections import Section
+from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
-from pipelines.config.vision import DAE, Vision
+from pipelines.config.vision import DAE, BernoulliLikelihood, LayeredNetwork, PerceptualLikelihood, Vision
+
+TRAININGS = {
+    "dae": "dae",
+    "vision": "vision.training",
+    "symbols": "symbols",
+    "operators": "operators",
+    "judge": "judge",
+}
+"""Dotted key of the section with steps, batch and learning rate, for each stage that trains."""
 
 
 class Config(Section):
@@ -30,19 +39,40 @@ class Config(Section):
     judge: Judge = Judge()
     evaluate: Evaluate = Evaluate()
 
+    def training(self, stage: str) -> Training | None:
+        """The section with steps, batch and learning rate of a stage; None where it trains nothing."""
+        if stage not in TRAININGS:
+            return None
+        section: Any = self
+        for name in TRAININGS[stage].split("."):
+            section = getattr(section, name)
+        return section
+
     @model_validator(mode="after")
     def _check_choices(self) -> Self:
-        vision = self.vision
-        if vision.reconstruction == "perceptual" and vision.layer != "pixels" and self.dae is None:
-            raise ValueError(f"vision.layer {vision.layer} is a layer of a DAE: add a section dae")
-        if vision.kind == "layered_vae" and vision.latents is not None:
-            raise ValueError("vision.latents of a layered_vae follow from where and layers: leave it out")
-        if self.symbols.encoder != "experts" and self.symbols.opinion:
-            raise ValueError("symbols.opinion is a price for experts: it needs symbols.encoder experts")
-        if vision.kind != "layered_vae" and vision.independence:
-            raise ValueError("vision.independence is between the two groups of latents of a layered_vae")
-        if vision.independence and vision.batch < 4:
-            raise ValueError("vision.independence compares the halves of a batch: vision.batch at least 4")
-        if vision.kind == "layered_vae" and vision.reconstruction == "bernoulli":
-            raise ValueError("a layered_vae puts out no logits: vision.reconstruction must not be bernoulli")
+        vision, likelihood = self.vision, self.vision.likelihood
+        is_layered = isinstance(vision.network, LayeredNetwork)
+        if (
+            isinstance(likelihood, PerceptualLikelihood)
+            and likelihood.features != "pixels"
+            and self.dae is None
+        ):
+            raise ValueError(
+                f"vision.likelihood.features {likelihood.features} are those of a DAE: add a section dae"
+            )
+        if is_layered and isinstance(likelihood, BernoulliLikelihood):
+            raise ValueError(
+                "a layered network puts out no logits: vision.likelihood.kind must not be bernoulli"
+            )
+        if vision.penalties.cross_covariance and not is_layered:
+            raise ValueError(
+                "vision.penalties.cross_covariance is between the two groups of latents of a layered network"
+            )
+        if vision.penalties.cross_covariance and vision.training.batch < 4:
+            raise ValueError(
+                "vision.penalties.cross_covariance compares the halves of a batch: "
+                "vision.training.batch at least 4"
+            )
+        if self.symbols.encoder != "experts" and self.symbols.expert_penalty:
+            raise ValueError("symbols.expert_penalty is of experts: it needs symbols.encoder experts")
         return self

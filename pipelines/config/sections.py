@@ -2,9 +2,18 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from pipelines.config.values import Batch, Count, Natural, NonNegative, Positive, Real
+from pipelines.config.values import (
+    NUMBER,
+    BatchSize,
+    FiniteFloat,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    spelled,
+)
 
 
 class Section(BaseModel):
@@ -17,16 +26,16 @@ class Constant(Section):
     """The same value at every step."""
 
     kind: Literal["constant"]
-    value: NonNegative
+    value: NonNegativeFloat
 
 
 class Linear(Section):
     """A straight line from `start` to `end` over a share of the steps."""
 
     kind: Literal["linear"]
-    start: NonNegative
-    end: NonNegative
-    until: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    start: NonNegativeFloat
+    end: NonNegativeFloat
+    until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
     """The share of the steps after which `end` is reached."""
 
 
@@ -34,24 +43,45 @@ class Geometric(Section):
     """From `start` to `end` by the same factor every step, over a share of the steps."""
 
     kind: Literal["geometric"]
-    start: Positive
-    end: Positive
-    until: Annotated[Real, Field(gt=0, le=1)] = 1.0
+    start: PositiveFloat
+    end: PositiveFloat
+    until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
 
 
-Schedule = Annotated[Constant | Linear | Geometric, Field(discriminator="kind")]
+def constant_section(value: object) -> object:
+    """The section of a constant schedule for a plain number; anything else as it is.
+
+    >>> constant_section("4")
+    {'kind': 'constant', 'value': '4'}
+    """
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if is_number or (isinstance(value, str) and NUMBER.fullmatch(value.strip())):
+        return {"kind": "constant", "value": value}
+    return value
 
 
-class Learning(Section):
-    """What every training has."""
+def _schedule(value: object) -> object:
+    section = constant_section(value)
+    if not isinstance(section, dict | Section):
+        raise ValueError(f"expected a number or a section, got {spelled(value)}")
+    return section
 
-    steps: Count
-    batch: Batch
-    lr: Positive
-    decay: Literal["constant", "linear", "cosine"] = "constant"
-    warmup: Natural = 0
-    checkpoint_seconds: NonNegative = 15.0
 
+Schedule = Annotated[Constant | Linear | Geometric, Field(discriminator="kind"), BeforeValidator(_schedule)]
+"""A weight over the steps of a training; a plain number is a constant."""
 
 Precision = Literal["auto", "bf16", "fp32"]
 """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
+
+
+class Training(Section):
+    """What every training has."""
+
+    steps: PositiveInt
+    batch: BatchSize
+    lr: PositiveFloat
+    decay: Literal["constant", "linear", "cosine"] = "constant"
+    """Of the learning rate, from `lr` to zero."""
+    warmup: NonNegativeInt = 0
+    """Steps over which the learning rate rises to `lr`."""
+    checkpoint_seconds: NonNegativeFloat = 15.0

@@ -19,7 +19,7 @@ DIGITS = 30
 """The most of a whole number; Python takes quadratic time to read and write longer ones."""
 
 
-def _real(value: object) -> object:
+def _float(value: object) -> object:
     if isinstance(value, str) and NUMBER.fullmatch(value.strip()):
         return float(re.sub(r"\.(?=[in])", "", value.strip().lower()))
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -27,11 +27,11 @@ def _real(value: object) -> object:
     return float(value) if isinstance(value, float) or abs(value) < 10**DIGITS else math.inf
 
 
-def _whole(value: object) -> object:
+def _integer(value: object) -> object:
     digits = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"[+-]?\d+", digits, re.ASCII) and len(digits) <= DIGITS:
         return int(digits)  # not by way of a float, which has 53 bits
-    number = _real(value) if isinstance(value, str) else value
+    number = _float(value) if isinstance(value, str) else value
     if isinstance(number, float) and number.is_integer() and abs(number) < 10.0**DIGITS:
         return int(number)
     if isinstance(number, bool) or not isinstance(number, int):
@@ -52,7 +52,7 @@ def _text(value: object) -> object:
 def _size(value: object) -> object:
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     try:
-        whole = [_whole(side) for side in sides]
+        whole = [_integer(side) for side in sides]
     except ValueError:
         whole = []
     if len(whole) != 2 or not all(isinstance(n, int) and SIDES[0] <= n <= SIDES[1] for n in whole):
@@ -62,7 +62,7 @@ def _size(value: object) -> object:
     return tuple(whole)
 
 
-def _place(value: object) -> object:
+def _absolute_path(value: object) -> object:
     """The absolute path of one that is relative to the current folder, or begins with "~"."""
     if not isinstance(_text(value), str) or not value:
         raise ValueError("expected a path, got an empty text")
@@ -87,24 +87,23 @@ def spelled(value: object) -> str:
     return "a list" if isinstance(value, list | tuple) else shortened(repr(value))
 
 
-Real = Annotated[float, BeforeValidator(_real), Field(allow_inf_nan=False)]
-Whole = Annotated[int, BeforeValidator(_whole)]
+FiniteFloat = Annotated[float, BeforeValidator(_float), Field(allow_inf_nan=False)]
+Integer = Annotated[int, BeforeValidator(_integer)]
 Text = Annotated[str, BeforeValidator(_text)]
-Place = Annotated[str, BeforeValidator(_place)]
+AbsolutePath = Annotated[str, BeforeValidator(_absolute_path)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
-Positive = Annotated[Real, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
-NonNegative = Annotated[Real, Field(ge=0, le=LARGEST)]
-Count = Annotated[Whole, Field(ge=1, le=10**9)]
-Natural = Annotated[Whole, Field(ge=0, le=10**9)]
-Seed = Annotated[Whole, Field(ge=0, le=2**63 - 1)]
-Many = Annotated[Whole, Field(ge=1, le=10**7)]
+PositiveFloat = Annotated[FiniteFloat, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
+NonNegativeFloat = Annotated[FiniteFloat, Field(ge=0, le=LARGEST)]
+PositiveInt = Annotated[Integer, Field(ge=1, le=10**9)]
+NonNegativeInt = Annotated[Integer, Field(ge=0, le=10**9)]
+Seed = Annotated[Integer, Field(ge=0, le=2**63 - 1)]
+LargeCount = Annotated[Integer, Field(ge=1, le=10**7)]
 """Of what a run draws by the thousands: images, triples."""
-Batch = Annotated[Whole, Field(ge=1, le=2**16)]
-Few = Annotated[Whole, Field(ge=1, le=1024)]
-"""Of what a run has some tens: latents, layers, starts."""
-Units = Annotated[Whole, Field(ge=1, le=2**14)]
+BatchSize = Annotated[Integer, Field(ge=1, le=2**16)]
+SmallCount = Annotated[Integer, Field(ge=1, le=1024)]
+"""Of what a run has some tens: latents, layers, restarts."""
+LayerWidth = Annotated[Integer, Field(ge=1, le=2**14)]
 """The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 """(height, width) in pixels; a single number is a side."""
-Flag = Annotated[bool, Field(strict=True)]
-Widths = Annotated[tuple[Units, ...], Field(max_length=16)]
+LayerWidths = Annotated[tuple[LayerWidth, ...], Field(max_length=16)]

@@ -1,71 +1,148 @@
-"""What learns to see: the denoising autoencoder and the beta-VAE."""
+"""The vision stage: network, likelihood, objective, penalties and training; and the DAE before it."""
 
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.config.sections import Constant, Learning, Precision, Schedule
-from pipelines.config.values import Batch, Count, Few, NonNegative, Positive, Real, Units, Widths
+from pipelines.config.sections import Constant, Precision, Schedule, Section, Training
+from pipelines.config.values import (
+    BatchSize,
+    FiniteFloat,
+    LayerWidth,
+    LayerWidths,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SmallCount,
+)
 
 
-class DAE(Learning):
+class DAE(Training):
     """The denoising autoencoder; its colour space is that of the vision model."""
 
-    steps: Count = 200_000
-    batch: Batch = 100
-    lr: Positive = 1e-3
-    code: Units = 100
-    widths: Widths = (32, 32, 64, 64)
+    steps: PositiveInt = 200_000
+    batch: BatchSize = 100
+    lr: PositiveFloat = 1e-3
+    code: LayerWidth = 100
+    widths: LayerWidths = (32, 32, 64, 64)
     bound: Literal["tanh", "linear"] = "linear"
     precision: Precision = "auto"
 
 
-class Vision(Learning):
-    """The beta-VAE, or with a DAE and reconstruction "perceptual" the beta-VAE_DAE."""
+class NetworkBase(Section):
+    """What every network has: the encoder's layers, and what pixels and posteriors are."""
 
-    steps: Count = 10_000
-    batch: Batch = 100
-    lr: Positive = 1e-4
-    kind: Literal["vae", "layered_vae"] = "vae"
-    """The paper's networks, or a decoder that paints flat layers through masks (`vision.layered`)."""
-    latents: Few | None = None
-    """By default 32; a layered VAE has `where` and one for each channel of each layer."""
-    where: Few = 12
-    """Of a layered VAE: how many latents place the layers; the others colour them."""
-    where_weight: Positive = 1.0
-    """Of a layered VAE: what a nat of these costs, in nats of the others."""
-    layers: Few = 8
-    """Of a layered VAE."""
-    masks: Literal["convolutional", "additive"] = "convolutional"
-    """Of a layered VAE: whether the latents that place layers act together, or each adds what it has to."""
-    widths: Widths = (32, 32, 64, 64)
-    hidden: Units = 256
+    kind: str
+    widths: LayerWidths = (32, 32, 64, 64)
+    """Channels of the convolutions, each of which halves the image."""
+    hidden: LayerWidth = 256
+    """Units of the layer between convolutions and latents."""
     activation: Literal["relu", "elu"] = "relu"
     colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
-    precision_limit: Annotated[Real, Field(gt=1)] | None = None
-    """The most that a posterior may be sharper than the prior, as a ratio of variances; null for no limit."""
-    reconstruction: Literal["bernoulli", "gaussian", "perceptual"] = "bernoulli"
-    scale: Positive = 0.1
-    """Standard deviation of a pixel under the Gaussian likelihood."""
-    layer: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
-    """Where the perceptual reconstruction compares."""
+    precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = None
+    """Upper bound of 1 / var q(z|x), the precision of a posterior relative to the prior's; null for none."""
+
+
+class ConvolutionalNetwork(NetworkBase):
+    """The paper's networks."""
+
+    kind: Literal["convolutional"]
+    latents: SmallCount = 32
+
+
+class LayeredNetwork(NetworkBase):
+    """A decoder that composes components, each of one colour, through masks (`vision.layered`).
+
+    Its latents are the `mask_latents`, and one for each channel of the colour of each component.
+    """
+
+    kind: Literal["layered"]
+    mask_latents: SmallCount = 12
+    mask_kl_weight: PositiveFloat = 1.0
+    """KL weight of the mask latents relative to the colour latents."""
+    components: SmallCount = 8
+    masks: Literal["convolutional", "additive"] = "convolutional"
+    """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
+
+
+Network = Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")]
+
+
+class BernoulliLikelihood(Section):
+    """Cross-entropy of the decoder's logits."""
+
+    kind: Literal["bernoulli"]
+
+
+class GaussianLikelihood(Section):
+    """A Gaussian around the decoder's image."""
+
+    kind: Literal["gaussian"]
+    scale: PositiveFloat = 0.1
+    """Standard deviation of a pixel, in units of [0, 1]."""
+
+
+class PerceptualLikelihood(Section):
+    """Squared error of the features of a DAE, as in the beta-VAE_DAE."""
+
+    kind: Literal["perceptual"]
+    features: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
+    """The pixels themselves, or the outputs of a layer of the DAE."""
+
+
+Likelihood = Annotated[
+    BernoulliLikelihood | GaussianLikelihood | PerceptualLikelihood, Field(discriminator="kind")
+]
+
+
+class BetaVAE(Section):
+    """The beta-VAE (`vision.objectives.beta_vae`)."""
+
+    kind: Literal["beta_vae"]
     beta: Schedule = Constant(kind="constant", value=4.0)
     capacity: Schedule | None = None
-    """Nats to release; beta then weighs |KL - capacity|."""
-    sparsity: NonNegative = 0.0
-    """Weight of `vision.objectives.jacobian_l1`, the change of the image when a latent changes."""
-    decorrelation: NonNegative = 0.0
-    """Weight of `vision.objectives.off_diagonal_covariance`, between the latents' means (DIP-VAE-I)."""
-    independence: NonNegative = 0.0
-    """Of a layered VAE: weight of `vision.objectives.cross_covariance` between its two groups of latents."""
+    """C in nats, where the objective is beta |KL - C|; null for beta KL."""
+
+
+Objective = BetaVAE
+"""The objectives of the encoder family; with a second one, a union by `kind` as `Likelihood` is."""
+
+
+class Penalties(Section):
+    """Weights of the penalties in `vision.objectives`, by their names there."""
+
+    jacobian_l1: NonNegativeFloat = 0.0
+    """Of the derivatives of the image with respect to the latents."""
+    off_diagonal_covariance: NonNegativeFloat = 0.0
+    """Of the latents' means (DIP-VAE-I)."""
+    cross_covariance: NonNegativeFloat = 0.0
+    """Between mask latents and colour latents of a layered network."""
+
+
+class VisionTraining(Training):
+    """The training of the vision model, and its restarts (`pipelines.training.restarts`)."""
+
+    steps: PositiveInt = 10_000
+    batch: BatchSize = 100
+    lr: PositiveFloat = 1e-4
     precision: Precision = "auto"
-    starts: Few = 1
-    """Initialisations to try (`pipelines.training.starts`)."""
-    start_steps: Count = 400
-    """After how many steps the better half of them goes on; then it is twice as many, and so on."""
+    restarts: SmallCount = 1
+    """How many initialisations are tried by successive halving."""
+    restart_steps: PositiveInt = 400
+    """Steps of the first rung, after which the better half goes on; each later rung doubles them."""
 
     @model_validator(mode="after")
-    def _check_starts(self) -> Self:
-        if self.starts > 1 and self.start_steps > self.steps:
-            raise ValueError(f"start_steps {self.start_steps} are more than steps {self.steps}")
+    def _check_restarts(self) -> Self:
+        if self.restarts > 1 and self.restart_steps > self.steps:
+            raise ValueError(f"restart_steps {self.restart_steps} are more than steps {self.steps}")
         return self
+
+
+class Vision(Section):
+    """The vision model: an objective of a network and a likelihood, with penalties."""
+
+    network: Network = ConvolutionalNetwork(kind="convolutional")
+    likelihood: Likelihood = BernoulliLikelihood(kind="bernoulli")
+    objective: Objective = BetaVAE(kind="beta_vae")
+    penalties: Penalties = Penalties()
+    training: VisionTraining = VisionTraining()

@@ -11,12 +11,12 @@ from pipelines.devices import Machine
 from pipelines.report.figures import Sampler
 from pipelines.report.sheets import Sheet, save
 from pipelines.runs import datasets
-from pipelines.runs.contents import SHOWN
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model, load_judge, load_vision
-from pipelines.runs.randomness import derive
+from pipelines.runs.plan import shown
+from pipelines.runs.randomness import derive_seed
 from pipelines.runs.splits import Splits
 from scan.evaluation import reader
 from vision.models import VisionModel
@@ -69,14 +69,14 @@ def read(config: Config, run: RunFolder, machine: Machine) -> ReportContext:
     Raises:
         RunError: When one of them is damaged or does not fit the data.
     """
-    done = tuple(name for name in SHOWN if (run.stage(name) / "done.json").exists())
+    done = tuple(name for name in shown(config) if (run.stage(name) / "done.json").exists())
     data, device = datasets.load(config, run), machine.device
     vision = load_vision(run, data, device) if "vision" in done else None
     sampler = None
     if vision is not None and "symbols" in done:
         model = load_concept_model(run, data, device, operators="operators" in done)
         judge = load_judge(run, data, device) if "judge" in done else None
-        generator = torch.Generator(device).manual_seed(derive(config.seed, "report samples"))
+        generator = torch.Generator(device).manual_seed(derive_seed(config.seed, "report samples"))
         sampler = Sampler(model, reader(model, judge) if judge else None, generator)
     metrics = read_json(run.stage("evaluate") / "metrics.json") if "evaluate" in done else None
     return ReportContext(

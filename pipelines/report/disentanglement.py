@@ -17,9 +17,9 @@ import torch
 from tqdm import tqdm
 
 from pipelines.runs.folder import versions
-from pipelines.runs.randomness import derive, generator
+from pipelines.runs.randomness import derive_seed, generator
 from vision.data import ImageSet
-from vision.encoding import encode
+from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
 from vision.metrics import (
     MetricError,
@@ -32,7 +32,6 @@ from vision.metrics import (
 )
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps
-from vision.vae import VAE
 
 POINTS = 3_000
 """To fit on, and half as many to test, in an evaluation."""
@@ -60,12 +59,18 @@ class Encoded(NamedTuple):
 
 
 def encoded(
-    vae: VAE, images: ImageSet, points: int, seed: int, device: torch.device, *, quiet: bool = True
+    encoder: ImageEncoder,
+    images: ImageSet,
+    points: int,
+    seed: int,
+    device: torch.device,
+    *,
+    quiet: bool = True,
 ) -> Encoded:
     """Encode images whose factors are known: fresh ones of a rendered set, else a draw of the set's own.
 
     Args:
-        vae: The visual model; a code is the mean of its posterior.
+        encoder: The image encoder; a code is the mean of its posterior.
         images: The set, of the model's shape.
         points: Images to fit on, and half as many to test; of a stored set at most two thirds, and a third.
         seed: Of the draw.
@@ -85,7 +90,7 @@ def encoded(
         for start in range(0, total, BATCH):
             n = min(BATCH, total - start)
             some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
-            q = encode(vae, some.images, device)
+            q = encode_with(encoder, some.images, device)
             codes.append(q.mean.double().cpu().numpy())
             factors.append(some.factors)
             divergences.append(kl_from_prior(q).double().cpu().numpy())
@@ -102,7 +107,7 @@ def encoded(
         raise MetricError("no factor of the images varies")
     v, kl = v[:, varies], np.concatenate(divergences).mean(axis=0)
     return Encoded(
-        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive(seed, "disentanglement"), kl > ACTIVE),
+        Parts(z[:fit], v[:fit], z[fit:], v[fit:], derive_seed(seed, "disentanglement"), kl > ACTIVE),
         kl,
         tuple(compress(images.names, varies)),
         tuple(compress(images.names, ~varies)),
@@ -111,14 +116,14 @@ def encoded(
 
 
 def disentanglement(
-    vae: VAE, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
+    encoder: ImageEncoder, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The entry of `metrics.json`, and its matrices; where nothing can be scored both have `not_measured`.
 
     A rendered set no larger than the points asked for is taken to be a trial: as many images as it has.
     """
     try:
-        found = encoded(vae, images, min(points, max(len(images) * 2 // 3, MIN_POINTS)), seed, device)
+        found = encoded(encoder, images, min(points, max(len(images) * 2 // 3, MIN_POINTS)), seed, device)
         if len(found.names) < 2:
             raise MetricError("the metrics compare factors: at least 2 that vary are needed")
         return _measured(found)

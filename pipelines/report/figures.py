@@ -10,7 +10,7 @@ from torch import Tensor
 from pipelines.report.sheets import Sheet
 from pipelines.runs.datasets import Data
 from scan.concept_model import ConceptModel
-from scan.evaluation import Reader, wanted
+from scan.evaluation import Reader, target_values
 from symbols import Concept, Triple
 from vision.data import to_bytes
 from vision.encoding import encode
@@ -196,7 +196,7 @@ def _sample(
     if sampler.read is None:
         return images, None
     read = torch.stack([p.argmax(-1) for p in sampler.read(z)], dim=-1).cpu().numpy()
-    asked = np.repeat(wanted(sampler.model.vocabulary, concepts), n, axis=0)
+    asked = np.repeat(target_values(sampler.model.vocabulary, concepts), n, axis=0)
     return images, ((asked >= 0) & (asked != read)).any(axis=1).reshape(len(q), n)
 
 

@@ -19,9 +19,9 @@ from pipelines.report import health, tables
 from pipelines.report.context import ReportContext, read
 from pipelines.report.sections import SECTIONS
 from pipelines.report.sheets import png, scale_of, strips
-from pipelines.runs.contents import SHOWN
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.plan import shown
 from symbols import hierarchy, to_node_link
 
 FOLDER = Path(__file__).parent
@@ -46,7 +46,7 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Report:
         name=config.name,
         warnings=_warnings(context),
         done=context.done,
-        missing=[name for name in SHOWN if name not in context.done and (name != "dae" or config.dae)],
+        missing=[name for name in shown(config) if name not in context.done],
         examples=config.symbols.examples,
         data=context.data,
         metrics=context.metrics,

@@ -96,7 +96,7 @@ def concept_hierarchy(context: ReportContext) -> Values | None:
     if context.sampler is None:
         return None
     concepts = sorted(context.splits.train_symbols, key=lambda c: abs(c.level - LATTICE))
-    top = Concept(concepts[0].items[:LATTICE], order=context.data.vocabulary.names)
+    top = Concept(concepts[0].items()[:LATTICE], order=context.data.vocabulary.names)
     graph = hierarchy(_superordinate(top))
     title = "The concepts of the hierarchy"
     sheet = figures.concept_images(context.sampler, list(graph), "hierarchy_images", title, 4)
@@ -118,7 +118,7 @@ def _superordinate(concept: Concept) -> list[Concept]:
     """A concept and all that are superordinate to it."""
     found = []
     for mask in range(2**concept.level):
-        items = [item for place, item in enumerate(concept.items) if mask >> place & 1]
+        items = [item for place, item in enumerate(concept.items()) if mask >> place & 1]
         found.append(Concept(items, order=concept.attributes))
     return found
 

@@ -91,7 +91,7 @@ def purposes(metrics: Mapping[str, Any]) -> Table:
 def _diversity(split: Mapping[str, Any]) -> str:
     if split["diversity_nats"] is None:
         return ""
-    return f"diversity {split['diversity_nats'] - split['diversity_floor_nats']:.2f} nats above its floor"
+    return f"diversity {split['diversity_nats'] - split['diversity_uniform_nats']:.2f} nats above its floor"
 
 
 def accuracy(metrics: Mapping[str, Any]) -> Table:
@@ -102,7 +102,7 @@ def accuracy(metrics: Mapping[str, Any]) -> Table:
         "top-3": "accuracy_top3",
         "strict": "accuracy_strict",
         "diversity": "diversity_nats",
-        "its floor": "diversity_floor_nats",
+        "its floor": "diversity_uniform_nats",
         "soft": "diversity_soft_nats",
         "training data": "diversity_data_nats",
     }
@@ -129,7 +129,7 @@ def levels(metrics: Mapping[str, Any]) -> Table:
 
 def operators(metrics: Mapping[str, Any]) -> list[Table]:
     """Accuracy of learned and exact operators: by operator, and by whether the operands were taught."""
-    learned, exact = metrics["splits"]["test_operators"], metrics["yardsticks"]["exact_operators"]
+    learned, exact = metrics["splits"]["test_operators"], metrics["yardsticks"]["analytic_operators"]
     rows = [
         [name, value, exact["accuracy_per_operator"][name]]
         for name, value in learned["accuracy_per_operator"].items()
@@ -162,7 +162,7 @@ def attributes(metrics: Mapping[str, Any]) -> list[Table]:
     for name, first in splits[0][1]["per_attribute"].items():
         accuracies.append([name, *(split["per_attribute"][name]["accuracy_top1"] for _, split in splits)])
         nats = (split["per_attribute"][name]["diversity_nats"] for _, split in diverse)
-        diversities.append([name, *nats, first["diversity_floor_nats"]])
+        diversities.append([name, *nats, first["diversity_uniform_nats"]])
     return [
         Table(("top-1 accuracy", *(title for title, _ in splits)), accuracies),
         Table(("diversity, nats", *(title for title, _ in diverse), "floor"), diversities),
@@ -206,7 +206,7 @@ def _splits(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
         if name in metrics["splits"]:
             found.append((title, metrics["splits"][name]))
         if name == "test_operators":
-            found.append((EXACT, metrics["yardsticks"]["exact_operators"]))
+            found.append((EXACT, metrics["yardsticks"]["analytic_operators"]))
     return found
 
 

@@ -10,12 +10,9 @@ import re
 from pathlib import Path
 
 from pipelines.errors import UsageError
+from pipelines.runs.plan import STAGES
 from scan.run_format import MODEL
 
-STAGES = ("dae", "vision", "symbols", "operators", "judge", "evaluate", "report")
-"""In the order in which they are made."""
-SHOWN = STAGES[:-1]
-"""Those that the report shows."""
 FILES = (".lock", "config.yaml", "data.json", "report.html")
 NOTES = ("done.json", "inputs.json", "state", MODEL)
 DRAFT = re.compile(r"\.(?P<name>[\w.-]+\.(json|jsonl|yaml|html|png|safetensors)|state)\.\d+")

@@ -24,7 +24,7 @@ from pipelines.runs.locks import Lock
 from scan.run_format import FORMAT, MODEL
 
 Inputs = Mapping[str, Any]
-"""What a stage is made from: flat, JSON-able, e.g. {"vision.steps": 300, "dae/model.safetensors": sha256}."""
+"""What a stage is made from: flat, JSON-able, e.g. {"judge.steps": 300, "dae/model.safetensors": sha256}."""
 
 
 class Status(NamedTuple):
@@ -34,8 +34,8 @@ class Status(NamedTuple):
     why: str = ""
 
 
-class Made(NamedTuple):
-    """What a stage hands back: the files in its folder, and the seconds that earlier processes spent."""
+class StageResult(NamedTuple):
+    """What a stage returns: the files in its folder, and the seconds that earlier processes spent."""
 
     files: tuple[str, ...]
     earlier_seconds: float = 0.0
@@ -79,7 +79,7 @@ def versions() -> dict[str, str]:
 
 
 def differences(before: Inputs, now: Inputs, *, most: int = 3) -> str:
-    """What changed between two sets of inputs, e.g. "vision.steps 3000 -> 4000".
+    """What changed between two sets of inputs, e.g. "judge.steps 3000 -> 4000".
 
     >>> differences({"a": 1, "b": 2}, {"a": 1, "b": 3})
     'b 2 -> 3'

@@ -10,11 +10,11 @@ from pipelines.errors import RunError
 from pipelines.runs.datasets import Data
 from pipelines.runs.folder import RunFolder
 from scan.concept_model import ConceptModel
-from scan.grounding import SCAN
 from scan.judge import Judge
-from scan.loading import load_model
+from scan.loading import load_joint_model, load_model
 from scan.operators import Operators
 from scan.run_format import MODEL
+from vision.models import VisionModel
 from vision.vae import VAE
 
 M = TypeVar("M", bound=nn.Module)
@@ -29,17 +29,22 @@ def load(run: RunFolder, stage: str, kind: type[M], device: torch.device) -> M:
     return place(load_model(run.stage(stage), kind), device)
 
 
-def load_vision(run: RunFolder, data: Data, device: torch.device) -> VAE:
+def load_vision(run: RunFolder, data: Data | None, device: torch.device) -> VisionModel:
     """The vision model of a run, as `load`.
+
+    Args:
+        run: A run whose stage vision is finished.
+        data: The data set whose images it should take; None where there is none.
+        device: Where the model will be.
 
     Raises:
         RunError: When it cannot be loaded, or was made for images of another shape.
     """
-    vae = load(run, "vision", VAE, device)
-    if vae.shape != data.images.shape:
+    model = load(run, "vision", VAE, device)
+    if data is not None and model.shape != data.images.shape:
         path = run.stage("vision") / MODEL
-        raise RunError(f"{path}: made for images {vae.shape}, the data set has {data.images.shape}")
-    return vae
+        raise RunError(f"{path}: made for images {model.shape}, the data set has {data.images.shape}")
+    return model
 
 
 def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
@@ -63,6 +68,10 @@ def load_concept_model(
     Raises:
         RunError: When a part of it cannot be loaded, or was made for other images.
     """
-    vision, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
-    learned = load(run, "operators", Operators, device) if operators else None
-    return ConceptModel(vision, scan, learned, data.vocabulary).eval().requires_grad_(False)
+    joint = load_joint_model(run.path)
+    if tuple(joint.shape) != tuple(data.images.shape):
+        raise RunError(
+            f"{run.path}: made for images {tuple(joint.shape)}, the data set has {data.images.shape}"
+        )
+    learned = load_model(run.stage("operators"), Operators) if operators else None
+    return place(ConceptModel(joint, learned, data.vocabulary), device).eval().requires_grad_(False)

@@ -8,9 +8,9 @@ have had on the first.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pipelines.config import Config
+from pipelines.config import DAE, TRAININGS, Config, Judge, VisionTraining
 from pipelines.config.yaml_reader import YAMLError, read
 from pipelines.errors import RunError
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 Resolved = Literal["bf16", "fp32"]
 
-SECTIONS = ("dae", "vision", "judge")
-"""Sections of the config with a precision."""
+TRAINED = ("dae", "vision", "judge")
+"""Stages whose training has a precision."""
 
 USERS = {"dae": "dae", "vision": "vision", "judge": "judge", "evaluate": "vision"}
-"""Which section's precision a stage computes in."""
+"""The stage whose precision a stage computes in."""
 
 
 def of_machine(machine: Machine) -> Resolved:
@@ -40,44 +40,52 @@ def settle(config: Config, machine: Machine, run: Path | None = None) -> Config:
     Raises:
         RunError: When the run's config.yaml is damaged.
     """
-    asked = {name: getattr(config, name) for name in SECTIONS}
-    open_ones = {name: part for name, part in asked.items() if part is not None and part.precision == "auto"}
-    if not open_ones:
+    unresolved = [stage for stage, part in trainings(config).items() if part.precision == "auto"]
+    if not unresolved:
         return config
-    began = {} if run is None else _recorded(run / "config.yaml")
-    chosen = {
-        name: part.model_copy(update={"precision": began.get(name, of_machine(machine))})
-        for name, part in open_ones.items()
-    }
-    return config.model_copy(update=chosen)
+    recorded = {} if run is None else _recorded(run / "config.yaml")
+    for stage in unresolved:
+        config = _with_precision(config, stage, recorded.get(stage, of_machine(machine)))
+    return config
+
+
+def trainings(config: Config) -> dict[str, DAE | VisionTraining | Judge]:
+    """The sections with a precision, by stage."""
+    found = {"dae": config.dae, "vision": config.vision.training, "judge": config.judge}
+    return {stage: section for stage, section in found.items() if section is not None}
+
+
+def _with_precision(config: Config, stage: str, precision: Resolved) -> Config:
+    part = trainings(config)[stage].model_copy(update={"precision": precision})
+    section = config.vision.model_copy(update={"training": part}) if stage == "vision" else part
+    return config.model_copy(update={stage: section})
 
 
 def slow(config: Config, machine: Machine) -> str:
     """A line on what a resolved config computes in emulated bfloat16 on a machine; empty where nothing."""
-    parts = {name: getattr(config, name) for name in SECTIONS}
-    emulated = [name for name, part in parts.items() if part is not None and part.precision == "bf16"]
+    emulated = [stage for stage, part in trainings(config).items() if part.precision == "bf16"]
     if machine.bf16 or not emulated:
         return ""
     return (
         f"precision: this run computes {', '.join(emulated)} in bf16 (its config.yaml), for which this "
         f"{machine.device.type.upper()} has no arithmetic: about ten times slower than fp32 "
-        f"(--fresh --set {emulated[0]}.precision=fp32 starts over)"
+        f"(--fresh --set {TRAININGS[emulated[0]]}.precision=fp32 starts over)"
     )
 
 
 def _recorded(path: Path) -> dict[str, Resolved]:
-    """What the config of a run says of each section, read leniently: other keys may be of another version."""
+    """The precision of each stage in the config of a run; other keys may be of another version."""
     if not path.is_file():
         return {}
     try:
         content = read(path.read_text(encoding="utf-8"))
     except (YAMLError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is damaged (not YAML): delete it, or start over with --fresh") from error
-    sections = content if isinstance(content, dict) else {}
     found: dict[str, Resolved] = {}
-    for name in SECTIONS:
-        section = sections.get(name)
-        value = section.get("precision") if isinstance(section, dict) else None
+    for stage in TRAINED:
+        value: Any = content
+        for name in (*TRAININGS[stage].split("."), "precision"):
+            value = value.get(name) if isinstance(value, dict) else None
         if value in ("bf16", "fp32"):
-            found[name] = value
+            found[stage] = value
     return found

@@ -8,17 +8,17 @@ import numpy as np
 import torch
 
 
-def derive(seed: int, purpose: str) -> int:
+def derive_seed(seed: int, purpose: str) -> int:
     """A 32-bit seed for one purpose of a run with seed `seed`."""
     return int(np.random.SeedSequence([seed, *purpose.encode()]).generate_state(1)[0])
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:
     """A numpy generator for one purpose of a run with seed `seed`."""
-    return np.random.default_rng(derive(seed, purpose))
+    return np.random.default_rng(derive_seed(seed, purpose))
 
 
-def noise(seed: int, step: int, device: torch.device) -> torch.Generator:
+def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     """A torch generator on `device` for one training step."""
     state = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
     return torch.Generator(device).manual_seed(state)

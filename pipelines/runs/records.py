@@ -70,14 +70,14 @@ class _Receipt(_Record):
     versions: dict[str, str]
 
 
-class _Starts(_Record):
-    """`starts.json`."""
+class _Restarts(_Record):
+    """`restarts.json`."""
 
     best: Annotated[int, Field(ge=0)]
-    rounds: list[dict[str, Any]]
+    rungs: list[dict[str, Any]]
 
 
-RECORDS: dict[str, type[_Record]] = {"data.json": _Data, "done.json": _Receipt, "starts.json": _Starts}
+RECORDS: dict[str, type[_Record]] = {"data.json": _Data, "done.json": _Receipt, "restarts.json": _Restarts}
 
 
 def damage(name: str, content: dict[str, Any]) -> str:
@@ -85,7 +85,7 @@ def damage(name: str, content: dict[str, Any]) -> str:
 
     Files of another format version are not looked into: they are refused as such (`folder.check_format`).
 
-    >>> damage("starts.json", {"best": "0", "rounds": []})
+    >>> damage("restarts.json", {"best": "0", "rungs": []})
     'best: input should be a valid integer'
     """
     record = RECORDS.get(name)

@@ -1,13 +1,14 @@
 """Evaluate: how well symbols become images and images symbols, by the protocol of the paper's section 5.
 
 The splits are the published lists of data.json. Symbols are fed to the symbol encoder; the triples of
-test_operators are recombined in latent space by the learned operators, and, as a yardstick, by the exact ones
-of `scan.exact`. img2sym describes real images of held-out combinations. Choices in development rest on
-validation_symbols; the other lists are for reports.
+test_operators are recombined in latent space by the learned operators, and, as a baseline, by those of
+`scan.analytic_operators`. img2sym describes real images of held-out combinations. Choices in development rest
+on validation_symbols; the other lists are for reports.
 
-`metrics.json` is a public format: keys are added, never renamed.
+`metrics.json` is a public format: a key that is renamed is named in CHANGELOG.
 """
 
+import itertools
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -21,104 +22,112 @@ from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
-from pipelines.runs.contents import STAGES
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
-from pipelines.runs.folder import Made, RunFolder, versions
+from pipelines.runs.folder import RunFolder, StageResult, versions
 from pipelines.runs.metrics import jsonable
-from pipelines.runs.models import load_concept_model, load_judge, load_vision
-from pipelines.runs.randomness import derive, generator
-from pipelines.stages.judge import trust
-from pipelines.stages.real_images import describing, encoded, seeing
+from pipelines.runs.models import load_concept_model, load_judge
+from pipelines.runs.plan import plan
+from pipelines.runs.randomness import derive_seed, generator
+from pipelines.stages.judge import judge_accuracy
+from pipelines.stages.real_images import describing, encoded, reconstruction_accuracy
 from pipelines.stages.realism import real, realism
-from scan import exact
+from scan import analytic_operators
 from scan.concept_model import ConceptModel
 from scan.evaluation import (
     Reader,
     Scores,
     Sizes,
     frequencies,
+    operand_metrics,
+    pair_metrics,
     reader,
     score,
     specificity,
+    split_metrics,
     tabulate,
-    tell,
-    tell_operands,
-    tell_pairs,
-    wanted,
+    target_values,
 )
 from scan.judge import Judge
 from scan.run_format import FORMAT
 from symbols import OPERATORS, Concept, Triple
 from vision.gaussian import Gaussian
 
-RECOMBINED = ("test_operators", "exact_operators")
+ANALYTIC = "analytic_operators"
+RECOMBINED = ("test_operators", ANALYTIC)
 PAIRS = ("held_out_pairs", "held_out_pair_combinations")
 PAIR_COMBINATIONS = 100
 """Full combinations with a held-out pair that are asked for."""
+STREAMS = {ANALYTIC: "exact_operators"}
+"""Names from which seeds are derived where they are not those of the splits; they decide what is sampled."""
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Measure, and write metrics.json and the tables behind it."""
     began = time.monotonic()
     data, device = datasets.load(config, run), machine.device
     model, judge = load_concept_model(run, data, device), load_judge(run, data, device)
     sizes = Sizes(config.evaluate.images_per_symbol, config.evaluate.diversity_images)
-    read = in_precision(reader(model, judge), config.vision.precision)
-    flat = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
-    told: dict[str, Any] = {}
-    tables, listed = {}, {}
-    asking = questions(model, data, config.seed)
-    for name, (q, concepts) in asking.items():
+    read = in_precision(reader(model, judge), config.vision.training.precision)
+    train_kl = frequencies(data.images.factors[data.train], data.vocabulary.factor_sizes)
+    metrics_of: dict[str, dict[str, Any]] = {}
+    tables, concept_scores = {}, {}
+    grounded = grounded_splits(model, data, config.seed)
+    for name, (q, concepts) in grounded.items():
         machine.say(f"evaluate: {name}, {len(concepts)} concepts")
-        dice = torch.Generator(device).manual_seed(derive(config.seed, f"evaluate {name}"))
-        asked = wanted(data.vocabulary, concepts)
-        scores = score(q, asked, read, sizes, dice)
-        told[name] = tell(scores, data.vocabulary.names, flat, asked)
+        noise = torch.Generator(device).manual_seed(seed_of(config.seed, name))
+        targets = target_values(data.vocabulary, concepts)
+        scores = score(q, targets, read, sizes, noise)
+        metrics_of[name] = split_metrics(scores, data.vocabulary.names, train_kl, targets)
         tables[name] = tabulate(scores, data.vocabulary)
-        listed[name] = _listing(scores, concepts)
+        concept_scores[name] = _per_concept(scores, concepts)
         if name in RECOMBINED:
             triples = data.splits.test_operators
-            told[name]["accuracy_per_operator"] = _per_operator(triples, listed[name])
-            told[name] |= tell_operands(scores, triples, data.splits.train_symbols)
+            metrics_of[name]["accuracy_per_operator"] = _per_operator(triples, concept_scores[name])
+            metrics_of[name] |= operand_metrics(scores, triples, data.splits.train_symbols)
         if name in PAIRS:
-            told[name] |= tell_pairs(scores, wanted(data.vocabulary, _pairs(data, len(concepts))) >= 0)
+            pairs = target_values(data.vocabulary, _pairs(data, len(concepts))) >= 0
+            metrics_of[name] |= pair_metrics(scores, pairs)
     machine.say("evaluate: real images beside imagined ones")
     beside, codes_of = real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
-    vision = load_vision(run, data, device)
-    codes, matrices = disentanglement(vision, data.images, config.seed, device)
+    codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
     measured = {
         "format": FORMAT,
-        "splits": {name: scores for name, scores in told.items() if name != "exact_operators"},
-        "yardsticks": {"exact_operators": told["exact_operators"]},
+        "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},
+        "yardsticks": {ANALYTIC: metrics_of[ANALYTIC]},
         "img2sym": describing(model, data, codes_of, config.seed),
-        "vision": seeing(data, read, codes_of),
-        "symbols": specificity(asking["train_symbols"][0]),
+        "vision": reconstruction_accuracy(data, read, codes_of),
+        "symbols": specificity(grounded["train_symbols"][0]),
         "realism": {
-            name: realism(model, judge, data, asking[name][1], beside, config.seed)
+            name: realism(model, judge, data, grounded[name][1], beside, config.seed)
             for name in ("validation_symbols", "test_symbols")
-            if name in asking
+            if name in grounded
         },
         "disentanglement": codes,
         "judge": _judge(run, judge, data, config.seed, device),
         "samples": sizes._asdict(),
-        "seeds": {"run": config.seed, **{n: derive(config.seed, f"evaluate {n}") for n in told}},
+        "seeds": {"run": config.seed, **{n: seed_of(config.seed, n) for n in metrics_of}},
         "versions": versions(),
         "device": str(device),
         "threads": torch.get_num_threads(),
-        "precision": config.vision.precision,
-        "seconds": _seconds(run, time.monotonic() - began),
+        "precision": config.vision.training.precision,
+        "seconds": _seconds(config, run, time.monotonic() - began),
     }
     metrics = jsonable(measured)
     metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
     folder = run.stage("evaluate")
     write_json(folder / "metrics.json", metrics)
     write_json(folder / "confusion.json", tables)
-    write_json(folder / "concepts.json", jsonable(listed, 4))
+    write_json(folder / "concepts.json", jsonable(concept_scores, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics))
-    return Made(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+    return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+
+
+def seed_of(seed: int, split: str) -> int:
+    """Return the seed of the images of a split in a run with a seed."""
+    return derive_seed(seed, f"evaluate {STREAMS.get(split, split)}")
 
 
 def in_precision(read: Reader, precision: Precision) -> Reader:
@@ -132,10 +141,15 @@ def in_precision(read: Reader, precision: Precision) -> Reader:
 
 
 @torch.no_grad()
-def questions(model: ConceptModel, data: Data, seed: int) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
-    """What is asked in each split, as grounded Gaussians (S, D), and the S concepts that should come out.
+def grounded_splits(
+    model: ConceptModel, data: Data, seed: int
+) -> dict[str, tuple[Gaussian, tuple[Concept, ...]]]:
+    """Return the Gaussians over (S, D) of each split, and the S concepts that their images should show.
 
-    Lists that are empty are left out. `seed` decides which combinations with held-out pairs are asked for.
+    Args:
+        model: The concept model, with its operators.
+        data: The published lists of the run; empty ones are left out.
+        seed: Seed of the combinations with held-out pairs.
     """
     splits, triples, ground = data.splits, data.splits.test_operators, model.ground_concepts
     left, right = ground([t.left for t in triples]), ground([t.right for t in triples])
@@ -149,7 +163,7 @@ def questions(model: ConceptModel, data: Data, seed: int) -> dict[str, tuple[Gau
     }
     found = {name: (ground(concepts), concepts) for name, concepts in named.items() if concepts}
     found["test_operators"] = (model.operators(left, right, op), results)
-    found["exact_operators"] = (_exactly(left, right, op), results)
+    found[ANALYTIC] = (_analytic(left, right, op), results)
     unseen = {
         "held_out": splits.held_out,
         "held_out_pairs": splits.held_out_pairs,
@@ -162,7 +176,7 @@ def with_pairs(data: Data, rng: np.random.Generator) -> tuple[Concept, ...]:
     """Full combinations that contain a held-out pair, each pair in turn, the other values uniform."""
     if not data.splits.held_out_pairs:
         return ()
-    pairs = wanted(data.vocabulary, _pairs(data, PAIR_COMBINATIONS))
+    pairs = target_values(data.vocabulary, _pairs(data, PAIR_COMBINATIONS))
     sizes = data.vocabulary.factor_sizes
     drawn = np.stack([rng.integers(0, values, len(pairs)) for values in sizes], axis=1)
     return tuple(data.vocabulary.describe(row) for row in np.where(pairs < 0, drawn, pairs))
@@ -174,40 +188,44 @@ def _pairs(data: Data, n: int) -> list[Concept]:
     return [pairs[place % len(pairs)] for place in range(n)]
 
 
-def _exactly(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:
-    """What the operators of `scan.exact` make of the same inputs."""
-    made = [exact.OPERATORS[name](left, right) for name in OPERATORS]
+def _analytic(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:
+    """The same inputs recombined by the operators of `scan.analytic_operators`."""
+    made = [analytic_operators.OPERATORS[name](left, right) for name in OPERATORS]
     rows = torch.arange(len(op), device=op.device)
-    return Gaussian(*(torch.stack([getattr(q, part) for q in made])[op, rows] for part in ("mean", "logvar")))
+    mean, logvar = torch.stack([q.mean for q in made]), torch.stack([q.logvar for q in made])
+    return Gaussian(mean[op, rows], logvar[op, rows])
 
 
 def _judge(run: RunFolder, judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
     """What the judge's stage found; measured now where the judge is the user's own."""
     path = run.stage("judge") / "metrics.json"
-    found = read_json(path) if path.exists() else trust(judge, data, seed, device)
+    found = read_json(path) if path.exists() else judge_accuracy(judge, data, seed, device)
     keys = ("clean_accuracy", "blurred_accuracy", "measured_on", "per_attribute")
     return {key: found[key] for key in (*keys, "per_attribute_blurred", "sets")}
 
 
-def _listing(scores: Scores, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
+def _per_concept(scores: Scores, concepts: Sequence[Concept]) -> list[dict[str, Any]]:
     columns = zip(concepts, scores.top1.tolist(), scores.strict.tolist(), strict=True)
     return [{"concept": dict(c.items()), "accuracy_top1": t, "accuracy_strict": s} for c, t, s in columns]
 
 
-def _per_operator(triples: Sequence[Triple], listed: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+def _per_operator(
+    triples: Sequence[Triple], concept_scores: Sequence[dict[str, Any]]
+) -> dict[str, float | None]:
     """Top-1 accuracy by operator; null for one without a triple."""
-    told: dict[str, float | None] = {}
+    accuracies: dict[str, float | None] = {}
     for name in OPERATORS:
-        found = [one["accuracy_top1"] for one, t in zip(listed, triples, strict=True) if t.op == name]
-        told[name] = float(np.mean(found)) if found else None
-    return told
+        paired = zip(concept_scores, triples, strict=True)
+        found = [one["accuracy_top1"] for one, triple in paired if triple.op == name]
+        accuracies[name] = float(np.mean(found)) if found else None
+    return accuracies
 
 
-def _seconds(run: RunFolder, now: float) -> dict[str, float]:
+def _seconds(config: Config, run: RunFolder, now: float) -> dict[str, float]:
     """Seconds of each finished stage, of this one so far, and of all together."""
     spent = {
         name: float(read_json(run.stage(name) / "done.json")["seconds"])
-        for name in STAGES[: STAGES.index("evaluate")]
+        for name in itertools.takewhile(lambda name: name != "evaluate", plan(config))
         if (run.stage(name) / "done.json").exists()
     }
     spent["evaluate"] = now

@@ -1,4 +1,4 @@
-"""The stages of a run, in order, and what each is made from.
+"""The stages of a run, brought up to date in order (`pipelines.runs.plan` says which these are).
 
 A stage reads its predecessors' folders and writes its own; nothing else passes between them. So each can be
 run alone, repeated, resumed, or replaced by the user's own model file. What a stage does is `run` of the
@@ -10,71 +10,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Config
 from pipelines.errors import RunError, UsageError, nearest
 from pipelines.report import health
 from pipelines.runs import precision
-from pipelines.runs.contents import SHOWN
 from pipelines.runs.files import fingerprint, read_json
-from pipelines.runs.folder import Inputs, Made, RunFolder, Status
+from pipelines.runs.folder import Inputs, RunFolder, StageResult, Status
+from pipelines.runs.plan import plan
 from scan.run_format import MODEL
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
 
 
-class Stage(NamedTuple):
-    """A stage and all that its result depends on."""
-
-    settings: tuple[str, ...]
-    """Dotted keys of the config: sections or single settings."""
-    data: tuple[str, ...]
-    """Keys of data.json, "splits.x" for one list."""
-    reads: tuple[str, ...]
-    """Stages whose results it reads."""
-    shows: tuple[str, ...] = ()
-    """Stages whose results it shows where they are there."""
-
-
-SEEN = ("sha256", "splits.held_out", "splits.held_out_pairs", "splits.test_images")
-"""What decides which images a stage may train on."""
-
-STAGES: dict[str, Stage] = {
-    "dae": Stage(settings=("seed", "dae", "vision.colour"), data=SEEN, reads=()),
-    "vision": Stage(settings=("seed", "vision"), data=SEEN, reads=("dae",)),
-    "symbols": Stage(
-        settings=("seed", "symbols"),
-        data=(*SEEN, "vocabulary.attributes", "splits.train_symbols"),
-        reads=("vision",),
-    ),
-    "operators": Stage(
-        settings=("seed", "operators", "symbols.examples"),
-        data=(*SEEN, "vocabulary.attributes", "splits.train_symbols"),
-        reads=("vision", "symbols"),
-    ),
-    "judge": Stage(settings=("seed", "judge"), data=(*SEEN, "vocabulary.attributes"), reads=()),
-    "evaluate": Stage(
-        settings=("seed", "evaluate", "vision.precision"),
-        data=("sha256", "vocabulary.attributes", "splits"),
-        reads=("vision", "symbols", "operators", "judge"),
-    ),
-    "report": Stage(
-        settings=tuple(Config.model_fields),
-        data=("sha256", "vocabulary", "splits"),
-        reads=(),
-        shows=SHOWN,
-    ),
-}
-
 NOT_INPUTS = ("checkpoint_seconds",)
 """Settings that no result depends on."""
-
-
-def enabled(config: Config) -> list[str]:
-    """The stages of this run, in order: there is a DAE only where the config has a section for it."""
-    return [name for name in STAGES if name != "dae" or config.dae is not None]
 
 
 def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder) -> Inputs:
@@ -83,12 +35,12 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
     Raises:
         RunError: When a predecessor is not finished.
     """
-    stage = STAGES[name]
+    stage = plan(config)[name]
     settings = _flat(config.model_dump(mode="json"))
     found = {
         key: value
         for key, value in settings.items()
-        if any(f"{key}.".startswith(f"{wanted}.") for wanted in stage.settings)
+        if any(f"{key}.".startswith(f"{named}.") for named in stage.settings)
         and key.rpartition(".")[2] not in NOT_INPUTS
     }
     for key in stage.data:
@@ -97,9 +49,8 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
             value = value[part]
         found[f"data.{'images' if key == 'sha256' else key}.sha256"] = fingerprint(value)
     for before in stage.reads:
-        if before in enabled(config):
-            files = read_json(run.stage(before) / "done.json")["files"]
-            found[f"{before}/{MODEL}"] = files.get(MODEL) or fingerprint(files)
+        files = read_json(run.stage(before) / "done.json")["files"]
+        found[f"{before}/{MODEL}"] = files.get(MODEL) or fingerprint(files)
     for shown in stage.shows:
         if (run.stage(shown) / "done.json").exists():
             found[shown] = fingerprint(read_json(run.stage(shown) / "done.json"))
@@ -125,7 +76,7 @@ def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
 
 def adopt(config: Config, run: RunFolder, *, but: Sequence[str] = ()) -> None:
     """Write receipts for the models that the user put into stage folders, `but` those of some stages."""
-    for name in enabled(config):
+    for name in plan(config):
         if name not in but and not (run.stage(name) / "done.json").exists() and is_own(run, name):
             run.adopt(name)
 
@@ -151,9 +102,10 @@ def check_names(names: Sequence[str], config: Config) -> None:
     Raises:
         UsageError: With the nearest name.
     """
+    there = plan(config)
     for name in names:
-        if name not in enabled(config):
-            hint = nearest(name, enabled(config), otherwise="; there are {}")
+        if name not in there:
+            hint = nearest(name, there, otherwise="; there are {}")
             raise UsageError(f"no stage '{name}' in this run{hint}")
 
 
@@ -163,7 +115,7 @@ def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> Non
     Raises:
         UsageError: With what differs, and what to type.
     """
-    there = enabled(config)
+    there = plan(config)
     if not all((run.stage(name) / "done.json").exists() for name in there):
         return
     for name in there:
@@ -193,7 +145,7 @@ def check_predecessors(
         RunError: When a predecessor's files were altered.
     """
     needed = predecessors(names, config)
-    for name in (stage for stage in enabled(config) if stage in needed and stage not in names):
+    for name in (stage for stage in plan(config) if stage in needed and stage not in names):
         status = (
             run.status(name, inputs(name, config, record, run))
             if _ready(name, config, run, names if fresh else ())
@@ -214,12 +166,13 @@ def check_predecessors(
 
 def predecessors(names: Sequence[str], config: Config) -> set[str]:
     """The stages that some build on, directly or not."""
-    direct = {before for name in names for before in STAGES[name].reads if before in enabled(config)}
+    stages = plan(config)
+    direct = {before for name in names for before in stages[name].reads}
     return direct | predecessors(sorted(direct), config) if direct else direct
 
 
 def _ready(name: str, config: Config, run: RunFolder, discarded: Sequence[str]) -> bool:
-    before = [one for one in STAGES[name].reads if one in enabled(config)]
+    before = plan(config)[name].reads
     return all((run.stage(one) / "done.json").exists() and one not in discarded for one in before)
 
 
@@ -230,9 +183,9 @@ def _altered(name: str, status: Status) -> str:
     )
 
 
-def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> Made:
+def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Do what a stage does: `run` of the module of its name."""
-    do: Callable[[Config, RunFolder, Machine], Made] = import_module(f"pipelines.stages.{name}").run
+    do: Callable[[Config, RunFolder, Machine], StageResult] = import_module(f"pipelines.stages.{name}").run
     return do(config, run, machine)
 
 
@@ -253,7 +206,7 @@ def execute(
         InterruptedRun: When the process was told to stop.
     """
     warning = precision.slow(config, machine)
-    for name in (stage for stage in enabled(config) if not names or stage in names):
+    for name in (stage for stage in plan(config) if not names or stage in names):
         made_from = inputs(name, config, record, run)
         status = run.status(name, made_from)
         if status.kind == "altered" and name not in names:
@@ -273,10 +226,10 @@ def execute(
             warning = ""
         began = time.monotonic()
         run.begin(name, made_from)
-        made = _make(name, config, run, machine)
-        seconds = made.earlier_seconds + time.monotonic() - began
-        run.finish(name, made_from, made.files, seconds)
+        result = _make(name, config, run, machine)
+        seconds = result.earlier_seconds + time.monotonic() - began
+        run.finish(name, made_from, result.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")
-        if name in health.LEARNED and "metrics.json" in made.files:
+        if name in health.LEARNED and "metrics.json" in result.files:
             for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
                 machine.say(f"{name}: warning: {line}")

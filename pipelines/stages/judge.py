@@ -18,9 +18,9 @@ from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import Made, RunFolder
-from pipelines.runs.randomness import derive, generator, noise
-from pipelines.training.learning import keep, learn
+from pipelines.runs.folder import RunFolder, StageResult
+from pipelines.runs.randomness import derive_seed, generator, step_generator
+from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.judge import Judge, augment, judge_loss
@@ -31,26 +31,26 @@ FRESH_IMAGES = 4000
 READING_BATCH = 512
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Train on real images, and measure on others."""
     settings, device = config.judge, machine.device
     data = datasets.load(config, run)
-    seen = lessons(data, settings.images, generator(config.seed, "judge images"))
+    seen = training_images(data, settings.images, generator(config.seed, "judge images"))
     spec = specification(data)
-    torch.manual_seed(derive(config.seed, "judge weights"))
+    torch.manual_seed(derive_seed(config.seed, "judge weights"))
     judge = models.build(spec)
     assert isinstance(judge, Judge)
     place(judge, device)
     loss = loss_of(config, judge, seen, device)
-    trained = learn(judge, loss, settings, run.stage("judge"), "judge", machine)
+    trained = fit(judge, loss, settings, run.stage("judge"), "judge", machine)
     judge.eval()
     metrics = {
         **trained.last,
         "images": len(seen),
         "precision": settings.precision,
-        **trust(judge, data, config.seed, device),
+        **judge_accuracy(judge, data, config.seed, device),
     }
-    return keep(judge, spec, metrics, trained, run, "judge", machine)
+    return save_model(judge, spec, metrics, trained, run, "judge", machine)
 
 
 def specification(data: Data) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def specification(data: Data) -> dict[str, Any]:
     return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes)}
 
 
-def lessons(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
+def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
     """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
     if data.images.render is None:
         return data.images.subset(data.train)
@@ -71,11 +71,12 @@ def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) 
     settings = config.judge
     pixels = datasets.resident(seen, np.arange(len(seen)), device)
     factors = torch.from_numpy(seen.factors).to(device)
-    order, dice = derive(config.seed, "judge batches"), derive(config.seed, "judge noise")
+    batch_seed = derive_seed(config.seed, "judge batches")
+    noise_seed = derive_seed(config.seed, "judge noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batches.plain(order, step, len(pixels), settings.batch, device)
-        x = augment(datasets.batch(pixels, rows), noise(dice, step, device))
+        rows = batches.plain(batch_seed, step, len(pixels), settings.batch, device)
+        x = augment(datasets.batch(pixels, rows), step_generator(noise_seed, step, device))
         x = x.contiguous(memory_format=torch.channels_last)
         with autocast(device, settings.precision):
             logits = judge(x)
@@ -85,7 +86,7 @@ def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) 
     return loss
 
 
-def trust(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
+def judge_accuracy(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
     """How often the judge is right on real images that it never saw, per attribute.
 
     `clean_accuracy` is the mean over attributes on images as they are: on fresh images of all combinations
@@ -109,13 +110,14 @@ def trust(judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str
 
 
 def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) -> dict[str, Any]:
-    told: dict[str, Any] = {"images": len(images)}
+    metrics: dict[str, Any] = {"images": len(images)}
     for kind in ("clean", "blurred"):
-        right = read_images(judge, images, device, None if kind == "clean" else derive(seed, "judge blur"))
+        blur_seed = None if kind == "clean" else derive_seed(seed, "judge blur")
+        right = read_images(judge, images, device, blur_seed)
         share = right.mean(axis=0)
-        told[f"{kind}_accuracy"] = round(float(share.mean()), 5)
-        told[kind] = {name: round(float(s), 5) for name, s in zip(images.names, share, strict=True)}
-    return told
+        metrics[f"{kind}_accuracy"] = round(float(share.mean()), 5)
+        metrics[kind] = {name: round(float(s), 5) for name, s in zip(images.names, share, strict=True)}
+    return metrics
 
 
 @torch.no_grad()
@@ -128,7 +130,9 @@ def read_images(
     for part, rows in enumerate(torch.arange(len(images), device=device).split(READING_BATCH)):
         x = datasets.batch(pixels, rows)
         if disturb is not None:
-            x = augment(x, noise(disturb, part, device)).contiguous(memory_format=torch.channels_last)
+            x = augment(x, step_generator(disturb, part, device)).contiguous(
+                memory_format=torch.channels_last
+            )
         read = torch.stack([p.argmax(-1) for p in judge.probabilities(x)], dim=-1)
         right.append(read.cpu().numpy() == images.factors[rows.cpu().numpy()])
     return np.concatenate(right)

@@ -1,9 +1,9 @@
 """Recombine: learn AND, IN COMMON and IGNORE from images of their results.
 
-The results are the concepts that SCAN was taught, and their images are those of SCAN's own training pairs:
-no label is needed that grounding did not need. The operators share their weights over latents, so that they
-serve results of which they saw none. Two frozen things are computed before the loop: the codes of these
-images, and the codes q(z_y|y) of both inputs of every triple.
+The results are the concepts that symbols were grounded with, and their images are those of the same training
+pairs: no label is needed that grounding did not need. The operators share their weights over latents, so that
+they generalise to results without training images. The concept model is frozen: the codes of these images,
+and the codes q(z|y) of both inputs of every triple, are computed before the loop.
 """
 
 from collections.abc import Sequence
@@ -18,38 +18,38 @@ from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import Made, RunFolder
-from pipelines.runs.models import load, load_vision
-from pipelines.runs.randomness import derive, generator, noise
+from pipelines.runs.folder import RunFolder, StageResult
+from pipelines.runs.models import load_concept_model
+from pipelines.runs.randomness import derive_seed, generator, step_generator
 from pipelines.stages.symbols import draw_examples
-from pipelines.training.learning import keep, learn
+from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
-from scan.grounding import SCAN
+from scan.joint_model import SymbolModel
 from scan.operators import draw_triples as triples_reaching
 from scan.operators import recombination_loss, recombinations
 from symbols import OPERATORS, ShortageError, Triple
 from vision.data import batches
-from vision.encoding import encode
+from vision.encoding import encode_with
 from vision.gaussian import Gaussian
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Train on triples whose results are taught concepts, each with one of its images."""
     settings, device = config.operators, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
-    vae, scan = load_vision(run, data, device), load(run, "symbols", SCAN, device)
+    model = load_concept_model(run, data, device, operators=False)
     triples = draw_triples(data, settings.triples, config.seed)
     pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
-    q_x = encode(vae, pairs.pixels, device)
+    q_x = encode_with(model.encode_image, pairs.pixels, device)
     spec = specification(settings)
-    torch.manual_seed(derive(config.seed, "operators weights"))
+    torch.manual_seed(derive_seed(config.seed, "operators weights"))
     operators = models.build(spec).to(device)
-    loss = loss_of(config, operators, scan, data, triples, q_x)
-    trained = learn(operators, loss, settings, run.stage("operators"), "operators", machine)
+    loss = loss_of(config, operators, model, data, triples, q_x)
+    trained = fit(operators, loss, settings, run.stage("operators"), "operators", machine)
     shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
     metrics = {**trained.last, "triples": shares, "images": len(pairs.pixels)}
-    return keep(operators, spec, metrics, trained, run, "operators", machine)
+    return save_model(operators, spec, metrics, trained, run, "operators", machine)
 
 
 def specification(settings: Settings) -> dict[str, Any]:
@@ -58,19 +58,34 @@ def specification(settings: Settings) -> dict[str, Any]:
 
 
 def loss_of(
-    config: Config, operators: nn.Module, scan: SCAN, data: Data, triples: Sequence[Triple], q_x: Gaussian
+    config: Config,
+    operators: nn.Module,
+    model: SymbolModel,
+    data: Data,
+    triples: Sequence[Triple],
+    q_x: Gaussian,
 ) -> StepLoss:
-    """What each step minimises; q_x are the codes of SCAN's training pairs, concept by concept."""
+    """Return the loss of each step.
+
+    Args:
+        config: Sizes, weights and the seed.
+        operators: The operators in training.
+        model: The concept model, which encodes the inputs of the triples.
+        data: The vocabulary, and the concepts that are the results.
+        triples: Operator, two inputs and a result each.
+        q_x: Codes of the images of the training pairs, concept by concept.
+    """
     settings, device = config.operators, q_x.mean.device
     results = data.splits.train_symbols
     counts = [config.symbols.examples] * len(results)
-    examples = recombinations(scan, data.vocabulary, triples, results, counts, device)
-    order, dice = derive(config.seed, "operators batches"), derive(config.seed, "operators noise")
+    examples = recombinations(model, data.vocabulary, triples, results, counts, device)
+    batch_seed = derive_seed(config.seed, "operators batches")
+    noise_seed = derive_seed(config.seed, "operators noise")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        rows = batches.plain(order, step, len(triples), settings.batch, device)
+        rows = batches.plain(batch_seed, step, len(triples), settings.batch, device)
         value = recombination_loss(
-            operators, examples, rows, q_x, settings.direction, noise(dice, step, device)
+            operators, examples, rows, q_x, settings.direction, step_generator(noise_seed, step, device)
         )
         return value, {"loss": value}
 
@@ -83,7 +98,7 @@ def draw_triples(data: Data, n: int, seed: int) -> tuple[Triple, ...]:
     Raises:
         RunError: When there are none.
     """
-    results, derived = data.splits.train_symbols, derive(seed, "operator triples")
+    results, derived = data.splits.train_symbols, derive_seed(seed, "operator triples")
     try:
         return triples_reaching(data.vocabulary, results, n, derived, held_out=data.unseen)
     except ShortageError as shortage:

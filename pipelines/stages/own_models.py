@@ -52,9 +52,9 @@ def check(
             case VAE():
                 _same(run, name, "images", model.shape, shape)
             case DAE():
-                colour = (
-                    seeing.colour if isinstance(seeing, VAE) else vision.models.COLOURS[config.vision.colour]
-                )
+                colour = vision.models.COLOURS[config.vision.network.colour]
+                if isinstance(seeing, VAE):
+                    colour = seeing.colour
                 _same(run, name, "images", model.shape, shape)
                 _same(run, name, "the colour space", model.colour, colour)
             case SCAN():

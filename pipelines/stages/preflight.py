@@ -13,11 +13,12 @@ from torch import nn
 
 import scan.models
 import vision.models
-from pipelines.config import Config
+from pipelines.config import TRAININGS, Config, LayeredNetwork
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.plan import plan
 from pipelines.stages import dae, operators, own_models
-from pipelines.stages.graph import enabled, is_own, predecessors
+from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
 from symbols import Vocabulary
@@ -42,7 +43,7 @@ class Network(NamedTuple):
     outputs: int
     """Numbers that its layers put out for one example, those of a few units left out."""
     sizes: str
-    """The settings that decide how large it is."""
+    """Dotted key of what decides how large it is, and other keys of that section."""
 
 
 def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequence[str] = ()) -> None:
@@ -63,9 +64,9 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
         words = Vocabulary.from_dict(record["vocabulary"])
     except ValueError as error:
         raise RunError(f"{run.path / 'data.json'} is damaged ({shortened(str(error))})") from error
-    asked = {*names, *predecessors(names, config)} if names else set(enabled(config))
-    own = [name for name in enabled(config) if name in asked and is_own(run, name)]
-    planned = [name for name in NETWORKS if name in asked and name not in own and name in enabled(config)]
+    asked = {*names, *predecessors(names, config)} if names else set(plan(config))
+    own = [name for name in plan(config) if name in asked and is_own(run, name)]
+    planned = [name for name in NETWORKS if name in asked and name not in own and name in plan(config)]
     for stage in planned:
         if stage in ("dae", "vision"):
             _check_images(stage, config, shape)
@@ -78,19 +79,22 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
 def _check_images(stage: str, config: Config, shape: Shape) -> None:
     """Refuse settings of a stage that images of other proportions would suit, with one that suits these."""
     channels, height, width = shape
-    section = config.vision if stage == "vision" or config.dae is None else config.dae
-    widths, most = section.widths, min(height, width).bit_length() - 1
+    key, widths = "vision.network.widths", config.vision.network.widths
+    if stage == "dae" and config.dae is not None:
+        key, widths = "dae.widths", config.dae.widths
+    most = min(height, width).bit_length() - 1
     if not 1 <= len(widths) <= most:
         some = ", ".join(map(str, widths[:most])) or "32"
         larger = f", or data.size of at least {2 ** len(widths)}" if widths else ""
         raise UsageError(
-            f"{stage}.widths: each of the {len(widths)} halves the images, and {height}x{width} pixels allow "
-            f"1 to {most}: e.g. --set {stage}.widths=[{some}]{larger}"
+            f"{key}: each of the {len(widths)} halves the images, and {height}x{width} pixels allow "
+            f"1 to {most}: e.g. --set {key}=[{some}]{larger}"
         )
-    if config.vision.colour != "rgb" and channels != 3:
+    colour = config.vision.network.colour
+    if colour != "rgb" and channels != 3:
         raise UsageError(
-            f"vision.colour: {config.vision.colour} needs images with 3 channels, these have {channels}: "
-            "--set vision.colour=rgb"
+            f"vision.network.colour: {colour} needs images with 3 channels, these have {channels}: "
+            "--set vision.network.colour=rgb"
         )
 
 
@@ -98,34 +102,36 @@ def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Netwo
     assert config.dae is not None, "there is no such stage without its section"
     spec = dae.specification(config, shape)
     return Network(
-        lambda: vision.models.build(spec), 2 * _outputs(shape, config.dae.widths), "widths or code"
+        lambda: vision.models.build(spec), 2 * _outputs(shape, config.dae.widths), "dae.widths or code"
     )
 
 
 def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
-    settings = config.vision
-    spec = specification(settings, shape)
-    masks = settings.layers * shape[1] * shape[2] if settings.kind == "layered_vae" else 0
+    network = config.vision.network
+    spec = specification(config.vision, shape)
+    masks = network.components * shape[1] * shape[2] if isinstance(network, LayeredNetwork) else 0
     return Network(
         lambda: vision.models.build(spec),
-        2 * _outputs(shape, settings.widths) + masks,
-        "widths, hidden or latents",
+        2 * _outputs(shape, network.widths) + masks,
+        "vision.network.widths, hidden or latents",
     )
 
 
 def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = scan_specification(config.symbols, words.size, latents)
-    return Network(lambda: scan.models.build(spec), words.size * latents, "hidden")
+    return Network(lambda: scan.models.build(spec), words.size * latents, "symbols.hidden")
 
 
 def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = operators.specification(config.operators)
-    return Network(lambda: scan.models.build(spec), latents * sum(config.operators.hidden), "hidden")
+    return Network(
+        lambda: scan.models.build(spec), latents * sum(config.operators.hidden), "operators.hidden"
+    )
 
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = {"kind": "judge", "shape": list(shape), "sizes": list(words.factor_sizes)}
-    return Network(lambda: scan.models.build(spec), _outputs(shape, WIDTHS), "batch")
+    return Network(lambda: scan.models.build(spec), _outputs(shape, WIDTHS), "judge.batch")
 
 
 def _outputs(shape: Shape, widths: Sequence[int]) -> int:
@@ -149,11 +155,13 @@ def _check_network(stage: str, config: Config, network: Network) -> None:
         module = weights.without_memory(network.build)
     except ValueError as error:
         raise UsageError(f"{stage}: its network and the data do not fit ({shortened(str(error))})") from error
+    training = config.training(stage)
+    assert training is not None, "a stage without a section is not planned"
     for_weights = BYTES_A_WEIGHT * sum(parameter.numel() for parameter in module.parameters())
-    for_batch = BYTES_AN_OUTPUT * network.outputs * getattr(config, stage).batch
+    for_batch = BYTES_AN_OUTPUT * network.outputs * training.batch
     if for_weights + for_batch > MOST_BYTES:
-        key = network.sizes if for_weights > for_batch else "batch"
+        key = network.sizes if for_weights > for_batch else f"{TRAININGS[stage]}.batch"
         raise UsageError(
             f"{stage}: the network takes {(for_weights + for_batch) / 2**30:,.0f} GiB in training, at most "
-            f"{MOST_BYTES / 2**30:.0f} are allowed: lower {stage}.{key}"
+            f"{MOST_BYTES / 2**30:.0f} are allowed: lower {key}"
         )

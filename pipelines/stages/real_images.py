@@ -11,13 +11,13 @@ import numpy as np
 import torch
 
 from pipelines.runs.datasets import Data
-from pipelines.runs.randomness import derive
+from pipelines.runs.randomness import derive_seed
 from pipelines.stages.judge import READING_BATCH
 from scan.concept_model import ConceptModel
 from scan.description import symbol_scores
 from scan.evaluation import Reader
 from symbols import Vocabulary
-from vision.encoding import encode
+from vision.encoding import encode_with
 from vision.gaussian import ACTIVE, Gaussian, kl_from_prior
 
 DRAWS = 4
@@ -37,10 +37,10 @@ def sets(data: Data) -> dict[str, np.ndarray]:
 
 
 def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
-    """q(z|x) over (N, D) of every set of `sets`."""
+    """Return q(z|x) over (N, D) of every set of `sets`."""
     images = data.images.images
     return {
-        name: encode(model.vision, images[torch.from_numpy(rows)], model.device)
+        name: encode_with(model.encode_image, images[torch.from_numpy(rows)], model.device)
         for name, rows in sets(data).items()
     }
 
@@ -48,28 +48,28 @@ def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
 @torch.no_grad()
 def describing(model: ConceptModel, data: Data, codes: dict[str, Gaussian], seed: int) -> dict[str, Any]:
     """img2sym on real images: of held-out combinations where there are any, else on the test images."""
-    told = {}
+    metrics = {}
     for name, rows in sets(data).items():
         probabilities = model.describe(codes[name]).probabilities.values()
         read = torch.stack([p.argmax(-1) for p in probabilities], dim=-1).numpy()
         right = read == data.images.factors[rows]
-        told[name] = {
+        metrics[name] = {
             "protocol": BEST,
             "accuracy": right.mean(),
             "accuracy_strict": right.all(axis=1).mean(),
             "per_attribute": dict(zip(data.vocabulary.names, right.mean(axis=0).tolist(), strict=True)),
             "images": len(rows),
-            "sampled": _sampled(model, data, rows, codes[name], derive(seed, f"describe {name}")),
+            "sampled": _sampled(model, data, rows, codes[name], derive_seed(seed, f"describe {name}")),
         }
-    first = next(iter(told))
-    return {**told.pop(first), "measured_on": first, **told}
+    first = next(iter(metrics))
+    return {**metrics.pop(first), "measured_on": first, **metrics}
 
 
 def _sampled(model: ConceptModel, data: Data, rows: np.ndarray, q: Gaussian, seed: int) -> dict[str, Any]:
     """img2sym by sampling, as the paper has it."""
-    dice = torch.Generator(model.device).manual_seed(seed)
+    generator = torch.Generator(model.device).manual_seed(seed)
     repeated = q[torch.arange(len(q), device=model.device).repeat_interleave(DRAWS)]
-    description = model.describe(repeated, dice, mean=False)
+    description = model.describe(repeated, generator, mean=False)
     samples = description.samples(1, torch.Generator().manual_seed(seed)).unflatten(0, (len(q), DRAWS))
     scores = symbol_scores(samples.squeeze(2), true_symbols(data.vocabulary, data.images.factors[rows]))
     return {
@@ -91,15 +91,15 @@ def true_symbols(vocabulary: Vocabulary, factors: np.ndarray) -> torch.Tensor:
 
 
 @torch.no_grad()
-def seeing(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, Any]:
-    """What survives the visual model: how the judge reads reconstructions of unseen images, and the codes."""
-    told = {}
+def reconstruction_accuracy(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, Any]:
+    """Return how often the judge reads reconstructions of unseen images right, and the KL of their codes."""
+    metrics = {}
     for name in sorted(codes, key=lambda name: name != "test_images"):
         q, truth = codes[name], data.images.factors[sets(data)[name]]
         seen = [torch.stack([p.argmax(-1) for p in read(z)], dim=-1) for z in q.mean.split(READING_BATCH)]
         share = (torch.cat(seen).cpu().numpy() == truth).mean(axis=0)
         nats = kl_from_prior(q).mean(0)
-        told[name] = {
+        metrics[name] = {
             "reconstruction_accuracy": share.mean(),
             "per_attribute": dict(zip(data.vocabulary.names, share.tolist(), strict=True)),
             "images": len(truth),
@@ -107,4 +107,4 @@ def seeing(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, An
             "kl_per_latent": nats.tolist(),
             "active_latents": int((nats > ACTIVE).sum()),
         }
-    return told
+    return metrics

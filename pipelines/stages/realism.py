@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from pipelines.runs.datasets import Data
-from pipelines.runs.randomness import derive, generator
+from pipelines.runs.randomness import derive_seed, generator
 from scan.concept_model import ConceptModel
-from scan.evaluation import DECODING_BATCH, wanted
+from scan.evaluation import DECODING_BATCH, target_values
 from scan.judge import Judge
 from scan.realism import (
     ColourProbe,
@@ -87,11 +87,11 @@ def realism(
 
     Distances are medians, in units of 0 to 255. Where nothing can be measured there is None.
     """
-    dice = torch.Generator(model.device).manual_seed(derive(seed, "realism"))
+    noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "realism"))
     each = max(1, IMAGES // len(concepts))
     q = model.ground_concepts(concepts)
-    x = _decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(dice))
-    left_open = np.repeat(wanted(data.vocabulary, concepts) < 0, each, axis=0)
+    x = _decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(noise))
+    left_open = np.repeat(target_values(data.vocabulary, concepts) < 0, each, axis=0)
     sure = _confidence(judge, x)
     asked = [(float(sure[o, a].mean()) if o.any() else None) for a, o in enumerate(left_open.T)]
     named = zip(data.vocabulary.names, asked, beside.confidence.tolist(), strict=True)
@@ -140,12 +140,12 @@ def _nuisances(
     highest = max(concept.level for concept in concepts)
     some = [concept for concept in concepts if concept.level == highest][:CONCEPTS]
     rng = generator(seed, "nuisances")
-    dice = torch.Generator(model.device).manual_seed(derive(seed, "nuisances"))
-    asked = wanted(data.vocabulary, some)
+    noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "nuisances"))
+    asked = target_values(data.vocabulary, some)
     shown, kept = _shown(data, some, asked, rng)
     real = to_unit(shown.to(model.device))
     q = model.ground_concepts(some)
-    z = q[torch.arange(len(q), device=model.device).repeat_interleave(SAMPLES)].sample(dice)
+    z = q[torch.arange(len(q), device=model.device).repeat_interleave(SAMPLES)].sample(noise)
     codes = torch.cat([model.encode_image(part).mean for part in real.flatten(0, 1).split(DECODING_BATCH)])
     within = variance_within(real, torch.from_numpy(kept).to(real.device))
     found = []

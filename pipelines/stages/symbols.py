@@ -16,10 +16,10 @@ from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_json
-from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_vision
-from pipelines.runs.randomness import derive, generator, noise
-from pipelines.training.learning import keep, learn
+from pipelines.runs.randomness import derive_seed, generator, step_generator
+from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.evaluation import specificity
@@ -40,7 +40,7 @@ class Examples(NamedTuple):
     """The images, uint8 (M, C, H, W)."""
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Ground the training concepts in the codes of their examples."""
     settings, device = config.symbols, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
@@ -49,20 +49,20 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     spec = specification(settings, data.vocabulary.size, vae.latents)
-    torch.manual_seed(derive(config.seed, "symbols weights"))
+    torch.manual_seed(derive_seed(config.seed, "symbols weights"))
     scan = models.build(spec)
     assert isinstance(scan, SCAN)
     scan.to(device)
     loss = loss_of(config, scan, y, q_x)
-    trained = learn(
+    trained = fit(
         scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
     )
     write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
     with torch.no_grad():
         grounded = specificity(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))
     metrics = {**trained.last, **grounded, "pairs": len(y)}
-    made = keep(scan, spec, metrics, trained, run, "symbols", machine)
-    return made._replace(files=(*made.files, "examples.json"))
+    result = save_model(scan, spec, metrics, trained, run, "symbols", machine)
+    return result._replace(files=(*result.files, "examples.json"))
 
 
 def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:
@@ -79,11 +79,12 @@ def specification(settings: Settings, symbols: int, latents: int) -> dict[str, A
 def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> StepLoss:
     """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
     settings, device = config.symbols, y.device
-    order, dice = derive(config.seed, "symbols batches"), derive(config.seed, "symbols noise")
-    penalty = expert_penalty(settings.opinion, settings.grounding, len(y), settings.steps)
+    batch_seed = derive_seed(config.seed, "symbols batches")
+    noise_seed = derive_seed(config.seed, "symbols noise")
+    penalty = expert_penalty(settings.expert_penalty, settings.grounding, len(y), settings.steps)
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        pair = batches.plain(order, step, len(y), settings.batch, device)
+        pair = batches.plain(batch_seed, step, len(y), settings.batch, device)
         return training_loss(
             scan,
             y[pair],
@@ -92,7 +93,7 @@ def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> StepLoss:
             beta=settings.beta,
             grounding=settings.grounding,
             direction=settings.direction,
-            generator=noise(dice, step, device),
+            generator=step_generator(noise_seed, step, device),
         )
 
     return loss

@@ -1,27 +1,34 @@
-"""See: a beta-VAE, or beta-VAE_DAE, on the images alone."""
+"""See: train a network of the encoder family on the images alone, by one objective with penalties."""
 
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import Config
+from pipelines.config import (
+    BernoulliLikelihood,
+    BetaVAE,
+    Config,
+    GaussianLikelihood,
+    LayeredNetwork,
+    PerceptualLikelihood,
+)
 from pipelines.config import Vision as Settings
 from pipelines.devices import Machine, autocast, place
 from pipelines.report import health
 from pipelines.runs import datasets
 from pipelines.runs.datasets import Data
-from pipelines.runs.folder import Made, RunFolder
+from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
-from pipelines.runs.randomness import derive, generator, noise
+from pipelines.runs.randomness import derive_seed, generator, step_generator
 from pipelines.training import schedules
-from pipelines.training.learning import keep
-from pipelines.training.starts import NOTE, Start, learn_best, steps_of
+from pipelines.training.fitting import save_model
+from pipelines.training.restarts import RECORD, Restart, successive_halving, total_steps
 from pipelines.training.updates import StepLoss
 from vision import models, objectives
 from vision.dae import DAE
@@ -39,32 +46,42 @@ DIGITS = 9
 Penalty = Callable[[Pass, torch.Generator], Tensor]
 
 
-def run(config: Config, run: RunFolder, machine: Machine) -> Made:
+class Objective(NamedTuple):
+    """What a network is trained for, besides the penalties."""
+
+    loss: Callable[[Pass, int], objectives.Loss]
+    """(pass, step) -> loss."""
+    beta: float
+    """The weight of the KL at the last step."""
+
+
+def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Train on every image that is neither held out nor a test image."""
-    settings, device = config.vision, machine.device
+    settings, training, device = config.vision, config.vision.training, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = datasets.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     likelihood = likelihood_of(settings, _dae(settings, run, device))
 
     def new(number: int) -> VAE:
-        torch.manual_seed(derive(config.seed, f"vision weights {number}" if number else "vision weights"))
+        purpose = f"vision weights {number}" if number else "vision weights"
+        torch.manual_seed(derive_seed(config.seed, purpose))
         vae = models.build(spec)
         assert isinstance(vae, VAE)
         return place(vae, device)
 
-    def start(number: int) -> Start[VAE]:
+    def restart(number: int) -> Restart[VAE]:
         vae = new(number)
-        return Start(vae, loss_of(config, vae, pixels, likelihood))
+        return Restart(vae, loss_of(config, vae, pixels, likelihood))
 
     seen = _pixels(pixels)
     for line in health.of_images(seen):
         machine.say(f"vision: warning: {line}")
     vae = new(0)
-    beta = schedules.of(settings.beta, settings.steps)(settings.steps)
+    beta = objective_of(settings, vae, device).beta
     normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
-    vae, trained = learn_best(start, settings, run, "vision", machine)
+    vae, trained = successive_halving(restart, training, run, "vision", machine)
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images[torch.from_numpy(some)], device))
@@ -77,109 +94,108 @@ def run(config: Config, run: RunFolder, machine: Machine) -> Made:
         "kl_trained": trained.last.get("kl"),
         "pixels": seen,
         "images": len(pixels),
-        "precision": settings.precision,
-        "images_per_second": round(steps_of(settings) * settings.batch / max(trained.seconds, 1e-9), 1),
+        "precision": training.precision,
+        "images_per_second": round(total_steps(training) * training.batch / max(trained.seconds, 1e-9), 1),
     }
-    made = keep(vae, spec, metrics, trained, run, "vision", machine)
-    return made._replace(files=(*made.files, NOTE)) if settings.starts > 1 else made
+    result = save_model(vae, spec, metrics, trained, run, "vision", machine)
+    return result._replace(files=(*result.files, RECORD)) if training.restarts > 1 else result
 
 
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
-    spec: dict[str, Any] = {
-        "kind": {"vae": "convolutional", "layered_vae": "layered"}[settings.kind],
-        "shape": list(shape),
-        "widths": list(settings.widths),
-        "hidden": settings.hidden,
-        "activation": settings.activation,
-        "colour": settings.colour,
-        "precision_limit": settings.precision_limit,
-    }
-    if settings.kind == "layered_vae":
-        spec |= {"mask_latents": settings.where, "components": settings.layers, "masks": settings.masks}
-    elif settings.latents is not None:
-        spec |= {"latents": settings.latents}
-    return models.resolve(spec)
+    network = settings.network.model_dump(mode="json", exclude={"mask_kl_weight"})
+    return models.resolve({"shape": list(shape), **network})
 
 
 def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
     """What each step minimises, on resident images (`datasets.resident`)."""
-    settings, device = config.vision, pixels.device
+    settings, training, device = config.vision, config.vision.training, pixels.device
     objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
-    order, dice = derive(config.seed, "vision batches"), derive(config.seed, "vision noise")
+    batch_seed = derive_seed(config.seed, "vision batches")
+    noise_seed = derive_seed(config.seed, "vision noise")
 
     def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batches.plain(order, step, len(pixels), settings.batch, device))
-        random = noise(dice, step, device)
-        with autocast(device, settings.precision):
-            passed = objectives.forward(vae, x, likelihood, random)
-            loss = objective(passed, step)
+        x = datasets.batch(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
+        generator = step_generator(noise_seed, step, device)
+        with autocast(device, training.precision):
+            passed = objectives.forward(vae, x, likelihood, generator)
+            loss = objective.loss(passed, step)
             for name, (weight, penalty) in penalties.items():
-                loss = loss.plus(name, weight, penalty(passed, random))
+                loss = loss.plus(name, weight, penalty(passed, generator))
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at
 
 
-def objective_of(
-    settings: Settings, vae: VAE, device: torch.device
-) -> Callable[[Pass, int], objectives.Loss]:
-    """The beta-VAE with the schedules and weights that the settings name, as a function of pass and step."""
-    beta = schedules.of(settings.beta, settings.steps)
-    capacity = None if settings.capacity is None else schedules.of(settings.capacity, settings.steps)
-    kl_weights = None
-    if settings.kind == "layered_vae":
-        kl_weights = torch.ones(vae.latents, device=device)
-        kl_weights[: settings.where] = settings.where_weight
+def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objective:
+    """The objective that the settings name, with its schedules and weights."""
+    chosen, steps = settings.objective, settings.training.steps
+    match chosen:
+        case BetaVAE():
+            beta = schedules.of(chosen.beta, steps)
+            capacity = None if chosen.capacity is None else schedules.of(chosen.capacity, steps)
+            kl_weights = kl_weights_of(settings, vae, device)
 
-    def objective(passed: Pass, step: int) -> objectives.Loss:
-        nats = None if capacity is None else capacity(step)
-        return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
+            def beta_vae(passed: Pass, step: int) -> objectives.Loss:
+                nats = None if capacity is None else capacity(step)
+                return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
 
-    return objective
+            return Objective(beta_vae, beta(steps))
+
+
+def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
+    """Weights (D,) of the latents' KL relative to each other; None where they are all 1."""
+    network = settings.network
+    if not isinstance(network, LayeredNetwork):
+        return None
+    weights = torch.ones(vae.latents, device=device)
+    weights[: network.mask_latents] = network.mask_kl_weight
+    return weights
 
 
 def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty]]:
     """The penalties that have a weight, by name: (weight, the penalty of a pass)."""
-    first = settings.where
-    penalties: dict[str, tuple[float, Penalty]] = {
-        "jacobian_l1": (settings.sparsity, partial(objectives.jacobian_l1, vae)),
-        "off_diagonal_covariance": (
-            settings.decorrelation,
-            lambda passed, _: objectives.off_diagonal_covariance(passed.q.mean),
-        ),
-        "cross_covariance": (
-            settings.independence,
-            lambda passed, _: objectives.cross_covariance(passed.q.mean[:, :first], passed.q.mean[:, first:]),
-        ),
+    functions: dict[str, Penalty] = {
+        "jacobian_l1": partial(objectives.jacobian_l1, vae),
+        "off_diagonal_covariance": lambda passed, _: objectives.off_diagonal_covariance(passed.q.mean),
     }
-    return {name: chosen for name, chosen in penalties.items() if chosen[0]}
+    network = settings.network
+    if isinstance(network, LayeredNetwork):
+        first = network.mask_latents
+        functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
+            passed.q.mean[:, :first], passed.q.mean[:, first:]
+        )
+    weights: dict[str, float] = settings.penalties.model_dump()
+    return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
 
 
 def _features(config: Config, vae: VAE) -> int:
     """N, the number of terms that the reconstruction sums over."""
-    settings = config.vision
-    if settings.reconstruction == "perceptual" and settings.layer == "bottleneck" and config.dae is not None:
-        return config.dae.code
-    return math.prod(vae.shape)
+    likelihood = config.vision.likelihood
+    is_code = isinstance(likelihood, PerceptualLikelihood) and likelihood.features == "bottleneck"
+    return config.dae.code if is_code and config.dae is not None else math.prod(vae.shape)
 
 
 def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
-    """The denoising autoencoder that the reconstruction is compared in, where it is."""
-    if settings.reconstruction == "perceptual" and settings.layer != "pixels":
-        return load(run, "dae", DAE, device)
-    return None
+    """The denoising autoencoder in whose features the reconstruction is compared; None where it is not."""
+    return load(run, "dae", DAE, device) if needs_dae(settings) else None
+
+
+def needs_dae(settings: Settings) -> bool:
+    """Whether the reconstruction is compared in the features of a denoising autoencoder."""
+    likelihood = settings.likelihood
+    return isinstance(likelihood, PerceptualLikelihood) and likelihood.features != "pixels"
 
 
 def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
-    """What the settings compare images by; a DAE where it is by one's features."""
-    match settings.reconstruction:
-        case "bernoulli":
+    """The likelihood of the images that the settings name; `dae` gives the features of a perceptual one."""
+    match settings.likelihood:
+        case BernoulliLikelihood():
             return objectives.Bernoulli()
-        case "gaussian":
-            return objectives.Normal(settings.scale)
-        case "perceptual":
-            return objectives.Perceptual(dae, settings.layer)
+        case GaussianLikelihood(scale=scale):
+            return objectives.Normal(scale)
+        case PerceptualLikelihood(features=features):
+            return objectives.Perceptual(dae, features)
 
 
 @torch.no_grad()
@@ -196,20 +212,20 @@ def _measure(
     pixels = datasets.resident(data.images, indices[:METRIC_IMAGES], device)
     sums = torch.zeros(2 + vae.latents, dtype=torch.float64)
     for part, rows in enumerate(torch.arange(len(pixels), device=device).split(ENCODING_BATCH)):
-        x, dice = datasets.batch(pixels, rows), noise(0, part, device)
-        passed = objectives.forward(vae, x, likelihood, dice)
+        x = datasets.batch(pixels, rows)
+        passed = objectives.forward(vae, x, likelihood, step_generator(0, part, device))
         nats = kl_from_prior(vae.encode(x)).mean(0)
         values = torch.cat((torch.stack((passed.reconstruction, nats.sum())), nats))
         sums += values.double().cpu() * len(rows)
     cost, kl, *per_latent = (sums / len(pixels)).tolist()
-    told = {
+    metrics = {
         "images": len(pixels),
         "reconstruction": cost,
         "kl": kl,
         "kl_per_latent": per_latent,
         "active_latents": sum(value > ACTIVE for value in per_latent),
     }
-    return jsonable(told, DIGITS)
+    return jsonable(metrics, DIGITS)
 
 
 def _pixels(pixels: Tensor) -> dict[str, float]:

@@ -1,1 +1,1 @@
-"""The training loop, its schedules, and the choice among several initialisations."""
+"""The training loop, its schedules, and successive halving of several initialisations."""

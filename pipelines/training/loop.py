@@ -18,6 +18,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from pipelines import stopping
+from pipelines.config import TRAININGS
 from pipelines.errors import InterruptedRun, RunError
 from pipelines.runs.files import explain, read_lines, write_bytes
 from pipelines.training import checkpoint
@@ -29,8 +30,8 @@ STATE, LOG = "state", "log.jsonl"
 """The files of a training in its folder."""
 
 
-class Trained(NamedTuple):
-    """What a training came to."""
+class TrainResult(NamedTuple):
+    """The last logged terms of a training, and the time that it took."""
 
     last: dict[str, float]
     """The terms of the last line of the log, means over its interval."""
@@ -56,7 +57,7 @@ def train(
     quiet: bool = False,
     log_every: int = 50,
     checkpoint_seconds: float = 10.0,
-) -> Trained:
+) -> TrainResult:
     """Update `modules` step by step, going on from `folder`/state when there is one.
 
     Args:
@@ -106,7 +107,7 @@ def train(
                 )
     for module in modules.values():
         module.eval()
-    return Trained(last, at.seconds, earlier)
+    return TrainResult(last, at.seconds, earlier)
 
 
 def take_over(source: Path, folder: Path, seconds: float) -> None:
@@ -153,9 +154,10 @@ def _check_weights(modules: Modules, label: str, step: int, saved_step: int) -> 
 
 
 def _broken(label: str, what: str, step: int, saved_step: int) -> str:
+    key = f"{TRAININGS.get(label, label)}.lr"
     return (
         f"{label}: {what} at step {step}; the state of step {saved_step} is kept. "
-        f"Try a lower {label}.lr (--set {label}.lr=...)"
+        f"Try a lower {key} (--set {key}=...)"
     )
 
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 
-from pipelines.config import Constant, Geometric, Learning, Linear
+from pipelines.config import Constant, Geometric, Linear, Training
 from vision.schedules import Schedule, constant, geometric, linear
 
 
@@ -22,7 +22,7 @@ def _end(share: float, steps: int) -> int:
     return max(1, round(share * steps))
 
 
-def learning_rate(section: Learning) -> Callable[[int], float]:
+def learning_rate(section: Training) -> Callable[[int], float]:
     """The learning rate: a linear rise over `warmup` steps, then the decay from `lr` to zero."""
     peak, decay, steps, warmup = section.lr, section.decay, section.steps, section.warmup
 

@@ -1,7 +1,7 @@
-"""Reference operators on diagonal Gaussians: what AND, IN COMMON and IGNORE mean for axis-aligned concepts.
+"""Analytic operators on diagonal Gaussians: AND, IN COMMON and IGNORE for axis-aligned concepts.
 
-They need no training and serve as the yardstick of the learned ones. A concept is taken to be specific on the
-latents that carry its attributes and to equal the prior N(0, 1) on all others; then, latent by latent,
+They have no parameters and are a baseline for the learned operators. A concept is assumed to differ from the
+prior N(0, 1) on the latents that carry its attributes alone; then, latent by latent,
 
     AND        the product over the prior: 1/s^2 = 1/s_1^2 + 1/s_2^2 - 1 ,  mu/s^2 = mu_1/s_1^2 + mu_2/s_2^2 ,
     IN COMMON  both, where both are specific and agree; the prior elsewhere,
@@ -20,15 +20,27 @@ from vision.gaussian import ACTIVE, Gaussian, kl_from_prior, standard_normal
 
 
 def specific(q: Gaussian, nats: float = ACTIVE) -> Tensor:
-    """Return which latents say something: their KL from the prior exceeds `nats`; bool (B, D)."""
+    """Return which latents a Gaussian specifies: those whose KL from the prior exceeds `nats`.
+
+    Args:
+        q: Over (B, D).
+        nats: The threshold, in nats.
+
+    Returns:
+        bool (B, D).
+    """
     return kl_from_prior(q) > nats
 
 
 def conjunction(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
-    """AND: the product of the two over the prior, which both contain; (B, D).
+    """Return AND, the product of the two divided by the prior, which both contain, over (B, D).
 
-    Exact where y enters the natural parameters linearly. The variance is at most that of the prior or of the
-    wider input, which keeps it positive where both inputs are wider than the prior.
+    Exact where y enters the natural parameters linearly. The variance is limited to the larger of the prior's
+    and the inputs', which keeps it positive where both inputs are wider than the prior.
+
+    Args:
+        q_1: The first concept, over (B, D).
+        q_2: The second concept, over (B, D).
     """
     widest = torch.maximum(q_1.variance, q_2.variance).clamp(min=1.0)
     precision = torch.maximum(1 / q_1.variance + 1 / q_2.variance - 1, 1 / widest)
@@ -36,19 +48,14 @@ def conjunction(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
     return Gaussian(mean, -precision.log())
 
 
-def narrower(q_1: Gaussian, q_2: Gaussian) -> Gaussian:
-    """AND in its simplest form: on each latent the input of smaller variance; (B, D)."""
-    return _where(q_1.logvar <= q_2.logvar, q_1, q_2)
-
-
 def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float = ACTIVE) -> Gaussian:
-    """IN COMMON: the average of the two where both are specific and agree, the prior elsewhere; (B, D).
+    """Return IN COMMON, the average where both are specific and agree, the prior elsewhere, over (B, D).
 
     Args:
         q_1: The first concept, over (B, D).
-        q_2: The second concept.
+        q_2: The second concept, over (B, D).
         apart: Means agree when they differ by less than this many standard deviations of their difference.
-        nats: See `specific`.
+        nats: Threshold of `specific`, in nats.
     """
     agree = (q_1.mean - q_2.mean).abs() < apart * (q_1.variance + q_2.variance).sqrt()
     shared = Gaussian((q_1.mean + q_2.mean) / 2, (q_1.logvar + q_2.logvar) / 2)
@@ -56,7 +63,13 @@ def in_common(q_1: Gaussian, q_2: Gaussian, *, apart: float = 2.0, nats: float =
 
 
 def ignore(q_1: Gaussian, q_2: Gaussian, *, nats: float = ACTIVE) -> Gaussian:
-    """IGNORE: the prior where the second concept is specific, the first concept elsewhere; (B, D)."""
+    """Return IGNORE, the prior where the second concept is specific, the first elsewhere, over (B, D).
+
+    Args:
+        q_1: The first concept, over (B, D).
+        q_2: The second concept, over (B, D).
+        nats: Threshold of `specific`, in nats.
+    """
     return _where(specific(q_2, nats), _prior_like(q_1), q_1)
 
 
@@ -65,7 +78,7 @@ OPERATORS: Mapping[str, Callable[[Gaussian, Gaussian], Gaussian]] = {
     "IN COMMON": in_common,
     "IGNORE": ignore,
 }
-"""The reference for each of `symbols.OPERATORS`."""
+"""The analytic form of each of `symbols.OPERATORS`."""
 
 
 def _prior_like(q: Gaussian) -> Gaussian:

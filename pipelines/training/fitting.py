@@ -1,0 +1,100 @@
+"""What the training stages share: fit a module by its section of the config, and save it with its metrics."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pipelines.config import Training
+from pipelines.devices import Machine
+from pipelines.runs.files import write_json
+from pipelines.runs.folder import RunFolder, StageResult
+from pipelines.training import schedules
+from pipelines.training.loop import TrainResult, log_interval, train
+from pipelines.training.updates import StepLoss, descend
+from scan.run_format import MODEL
+from vision import weights
+
+NETWORK = "model"
+"""Name of a stage's network and of its optimiser in the checkpoint."""
+
+
+def fit(
+    module: nn.Module,
+    loss: StepLoss,
+    settings: Training,
+    folder: Path,
+    stage: str,
+    machine: Machine,
+    *,
+    weight_decay: float = 0.0,
+    until: int | None = None,
+) -> TrainResult:
+    """Minimise a loss by AdamW, or by plain Adam without `weight_decay`; an interrupted training goes on.
+
+    Args:
+        module: The network, on its device.
+        loss: Step -> (scalar to minimise, named scalars for the log).
+        settings: Steps, learning rate and its schedule.
+        folder: Receives `state` and `log.jsonl`.
+        stage: Name of the stage, for progress and messages.
+        machine: Whether there is progress to show.
+        weight_decay: Of AdamW.
+        until: Stop after this number of steps in total, with the learning rates of the whole training.
+
+    Raises:
+        InterruptedRun, RunError: As `pipelines.training.loop.train`.
+    """
+    adam = optimiser(module, weight_decay)
+    return train(
+        descend(adam, loss, schedules.learning_rate(settings)),
+        {NETWORK: module},
+        {NETWORK: adam},
+        steps=settings.steps if until is None else until,
+        folder=folder,
+        label=stage,
+        quiet=machine.quiet,
+        log_every=log_interval(settings.steps),
+        checkpoint_seconds=settings.checkpoint_seconds,
+    )
+
+
+def optimiser(module: nn.Module, weight_decay: float = 0.0) -> torch.optim.Optimizer:
+    """AdamW without a learning rate of its own: `descend` sets that of each step."""
+    return torch.optim.AdamW(module.parameters(), weight_decay=weight_decay, fused=True)
+
+
+def save_model(
+    module: nn.Module,
+    spec: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    result: TrainResult,
+    run: RunFolder,
+    stage: str,
+    machine: Machine,
+) -> StageResult:
+    """Write the weights and the metrics of a finished training into the folder of its stage.
+
+    Args:
+        module: The trained network.
+        spec: The specification that rebuilds it.
+        metrics: What is specific to the stage; JSON-able.
+        result: Of the training.
+        run: The run folder.
+        stage: Name of the stage.
+        machine: Where it was trained.
+    """
+    folder = run.stage(stage)
+    weights.save(folder / MODEL, module, spec)
+    content = {
+        "precision": "fp32",  # where the stage does not say otherwise
+        **metrics,
+        "parameters": sum(parameter.numel() for parameter in module.parameters()),
+        "seconds": round(result.seconds, 3),
+        "device": str(machine.device),
+        "threads": torch.get_num_threads(),
+    }
+    write_json(folder / "metrics.json", content)
+    return StageResult((MODEL, "metrics.json", "log.jsonl"), result.earlier_seconds)
