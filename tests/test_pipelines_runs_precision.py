@@ -146,7 +146,8 @@ def test_a_damaged_config_of_a_run_is_named(text: str, readable: bool, tmp_path:
 
 def test_a_run_keeps_its_precision_on_another_machine(shell: Shell) -> None:
     said = shell("vision", bf16=True)
-    assert (shell.written("vision.training"), shell.written("judge"), shell.measured("vision")) == ("bf16",) * 3
+    written = shell.written("vision.training"), shell.written("judge")
+    assert (*written, shell.measured("vision")) == ("bf16",) * 3
     assert not [line for line in said if line.startswith("precision")]
     said = shell("vision", "judge", bf16=False)
     assert said[0] == "vision: up to date"
