@@ -47,7 +47,10 @@ class Shell:
         return self.capsys.readouterr().err.splitlines()
 
     def written(self, section: str) -> str:
-        return yaml.safe_load((self.run_dir / "config.yaml").read_text())[section]["precision"]
+        found = yaml.safe_load((self.run_dir / "config.yaml").read_text())
+        for name in section.split("."):
+            found = found[name]
+        return found["precision"]
 
     def measured(self, stage: str) -> str:
         return json.loads((self.run_dir / stage / "metrics.json").read_text())["precision"]
@@ -142,7 +145,8 @@ def test_a_damaged_config_of_a_run_is_named(text: str, readable: bool, tmp_path:
 
 def test_a_run_keeps_its_precision_on_another_machine(shell: Shell) -> None:
     said = shell("vision", bf16=True)
-    assert (shell.written("vision"), shell.written("judge"), shell.measured("vision")) == ("bf16",) * 3
+    written = shell.written("vision.training"), shell.written("judge")
+    assert (*written, shell.measured("vision")) == ("bf16",) * 3
     assert not [line for line in said if line.startswith("precision")]
     said = shell("vision", "judge", bf16=False)
     assert said[0] == "vision: up to date"
