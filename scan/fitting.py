@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from scan import models
-from scan.grounding import SCAN, Direction, k_hot, training_loss
+from scan.grounding import SCAN, Direction, attribute_blocks, k_hot, training_loss
 from scan.grounding import expert_penalty as penalty_schedule
 from scan.joint_model import SymbolModel
 from scan.operators import Operators, draw_triples, recombination_loss, recombinations
@@ -104,6 +104,7 @@ def fit(
     model = _built(lambda: models.scan(vocabulary.size, latents, encoder=encoder, hidden=hidden), seed)
     model.to(device)
     penalty = penalty_schedule(expert_penalty, grounding, len(y), training.steps)
+    attributes = attribute_blocks(vocabulary, device)
     generator = torch.Generator(device).manual_seed(seed)
 
     def loss(step: int) -> Tensor:
@@ -113,6 +114,7 @@ def fit(
             y[rows],
             codes[rows],
             penalty=penalty(step),
+            attributes=attributes,
             beta=beta,
             grounding=grounding,
             direction=direction,

@@ -132,13 +132,21 @@ def grounding_loss(
     return Terms(loss, reconstruction, prior, grounded, per_latent)
 
 
+def attribute_blocks(vocabulary: Vocabulary, device: torch.device | None = None) -> Tensor:
+    """Which symbols are values of which attribute: 0 or 1 over (A, K), float32."""
+    blocks = torch.zeros(len(vocabulary.names), vocabulary.size, device=device)
+    for attribute, name in enumerate(vocabulary.names):
+        blocks[attribute, vocabulary.block(name)] = 1
+    return blocks
+
+
 def expert_penalty(weight: float, grounding: float, pairs: int, steps: int) -> Schedule:
-    """Return the weight of `Experts.active_experts` in the loss at each step of a training.
+    """Return the weight of `Experts.penalty` in the loss at each step of a training.
 
     It rises linearly from 0 to its full size at half of the steps.
 
     Args:
-        weight: Nats per active expert, over all training pairs; >= 0.
+        weight: Nats per value and latent, over all training pairs; >= 0.
         grounding: Weight of the grounding KL, by which a nat counts in the loss.
         pairs: M, the number of training pairs; the loss is a mean over them.
         steps: The length of the training.
@@ -152,6 +160,7 @@ def training_loss(
     q_x: Gaussian,
     *,
     penalty: float = 0.0,
+    attributes: Tensor | None = None,
     beta: float = 1.0,
     grounding: float = 10.0,
     direction: Direction = "forward",
@@ -163,8 +172,9 @@ def training_loss(
         scan: The model in training.
         y: k-hot symbols (B, K), float.
         q_x: Posteriors q(z_x|x) of one image for each symbol, over (B, D).
-        penalty: Weight of `Experts.active_experts` at this step (`expert_penalty`); above 0 it needs an
-            encoder of experts.
+        penalty: Weight of `Experts.penalty` at this step (`expert_penalty`); above 0 it needs an encoder of
+            experts, and attributes.
+        attributes: The attribute of each symbol, over (A, K) (`attribute_blocks`).
         beta: As in `grounding_loss`, like the following.
         grounding: Weight of the grounding KL.
         direction: Direction of the grounding KL.
@@ -176,7 +186,8 @@ def training_loss(
     loss = terms.loss
     if penalty:
         assert isinstance(scan.encoder, ExpertSymbolEncoder), "only experts can be penalised"
-        loss = loss + penalty * scan.encoder.experts.active_experts()
+        assert attributes is not None, "the expert penalty is one for each attribute"
+        loss = loss + penalty * scan.encoder.experts.penalty(attributes)
     return loss, {
         "loss": loss,
         "reconstruction": terms.reconstruction,

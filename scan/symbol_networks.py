@@ -9,8 +9,9 @@ latents that the symbol does not specify:
       1/s^2 = 1 + sum_v y_v tau_v ,    mu = s^2 sum_v y_v tau_v m_v .
 
   The natural parameters are linear in y, so a combination never seen in training is the sum of parts that
-  were. The expert penalty is proportional to the number of active experts (`Experts.active_experts`): it
-  removes the precision on latents in which the few images of a concept agree by chance.
+  were. The expert penalty (`Experts.penalty`) removes the precision on latents in which the few images of a
+  concept agree by chance. It is one for each attribute and latent, since the values of an attribute differ in
+  the same latents.
 - `ExpertSymbolDecoder` is Bayes' rule for Gaussian experts, with a bias b_v:
 
       logit p(y_v = 1|z) = b_v - 1/2 sum_k tau_vk (z_k - m_vk)^2 .
@@ -36,6 +37,8 @@ from vision.gaussian import Gaussian
 LOGVAR_LIMIT = 10.0
 HALF_ACTIVE = 0.5
 """Precision tau, relative to the prior's of 1, at which an expert counts as half active."""
+HALF_COST = 2.0
+"""Active experts of an attribute on a latent at which it pays half of the most that it can pay there."""
 
 
 def bounded(logvar: Tensor, limit: float = LOGVAR_LIMIT) -> Tensor:
@@ -115,15 +118,27 @@ class Experts(nn.Module):
         return self.start * bounded(self.growth, 12.0).exp()
 
     def active_experts(self) -> Tensor:
-        """Return the number of active experts, smoothly counted: sum_vk tau_vk / (tau_vk + 1/2), a scalar.
-
-        An expert of precision 0 counts 0, one of a precision well above `HALF_ACTIVE` counts 1. It has two
-        parameters, a mean and a precision, which are worth ln n nats on n images (the criterion of Schwarz,
-        "Estimating the Dimension of a Model", 1978). The gradient is largest at small precisions and would
-        stop experts from growing, hence the penalty rises during training (`scan.grounding.expert_penalty`).
-        """
+        """Return how active each expert is, tau / (tau + 1/2), over (K, D) and within 0..1."""
         precision = self.precision
-        return (precision / (precision + HALF_ACTIVE)).sum()
+        return precision / (precision + HALF_ACTIVE)
+
+    def penalty(self, attributes: Tensor) -> Tensor:
+        """Return the cost of the latents that each attribute specifies, a scalar:
+
+            sum_ak n_a S_ak / (S_ak + 2) ,    S_ak = sum over the values v of a of tau_vk / (tau_vk + 1/2) .
+
+        An attribute pays about 1 per value for a latent that all its n_a values specify, and n_a / 3 for one
+        that a single value specifies: where two values are only ever named together, such as a wall's and a
+        floor's, neither takes over the latents of the other. A group penalty, as of Yuan and Lin, "Model
+        Selection and Estimation in Regression with Grouped Variables", 2006, with a bounded cost per group.
+        The gradient is largest at small precisions and would stop experts from growing, hence the weight
+        rises during training (`scan.grounding.expert_penalty`).
+
+        Args:
+            attributes: Which symbols are values of which attribute, 0 or 1, over (A, K).
+        """
+        active = attributes @ self.active_experts()
+        return (attributes.sum(1, keepdim=True) * active / (active + HALF_COST)).sum()
 
 
 class ExpertSymbolEncoder(nn.Module):

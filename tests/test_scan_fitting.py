@@ -11,7 +11,7 @@ from torch import Tensor
 import scan
 from pipelines.config import Symbols
 from scan import fitting
-from scan.grounding import SCAN, k_hot, optimal_posterior, training_loss
+from scan.grounding import SCAN, attribute_blocks, k_hot, optimal_posterior, training_loss
 from scan.operators import Operators, Recombinations, draw_triples, recombination_loss
 from symbols import Attribute, Concept, ShortageError, Vocabulary
 from vision.gaussian import Gaussian
@@ -115,17 +115,40 @@ def test_a_penalty_silences_experts_that_gain_little() -> None:
         scan.fit(CODES[few], NAMES[few], WORDS, steps=200, lr=0.05, expert_penalty=weight)
         for weight in (0.0, 4.0)
     )
-    assert paid.encoder.experts.active_experts() < 0.8 * free.encoder.experts.active_experts()
+    assert paid.encoder.experts.active_experts().sum() < 0.8 * free.encoder.experts.active_experts().sum()
     assert paid.encoder.experts.precision[:3, 2].max() < 0.5, "walls say nothing of the third latent"
 
 
+def test_a_value_named_in_one_combination_alone_keeps_to_the_latents_of_its_attribute() -> None:
+    """Latent 0 is the wall's and latent 1 the floor's; wall 0 is named with floor 0 alone, ten times."""
+    values = tuple("abcdefgh")
+    words = Vocabulary((Attribute("wall", values), Attribute("floor", values)))
+    singles = [{name: value} for name in words.names for value in values][1:]
+    named = [words.concept(one) for one in singles for _ in range(10)]
+    named += [words.concept({"wall": "a", "floor": "a"})] * 10
+    rng = np.random.default_rng(0)
+    factors = np.array([words.factors(concept) for concept in named])
+    drawn = np.where(factors < 0, rng.integers(8, size=factors.shape), factors)
+    codes = torch.tensor(0.4 * (drawn - 3.5) + 0.05 * rng.normal(size=drawn.shape)).float()
+    q_x = Gaussian(codes, torch.full(codes.shape, -4.6))
+    free, paid = (
+        scan.fit(q_x, named, words, steps=600, lr=0.05, expert_penalty=weight) for weight in (0.0, 10.0)
+    )
+    assert free.encoder.experts.precision[0, 1] > 0.5
+    assert paid.encoder.experts.precision[0, 1] < 0.5
+    assert paid.encoder.experts.precision[0, 0] > 10
+    assert paid.encoder.experts.precision[8, 1] > 10
+
+
 def test_a_penalty_of_zero_is_no_part_of_the_loss(named: SCAN) -> None:
-    y = k_hot(WORDS, NAMES)
+    y, blocks = k_hot(WORDS, NAMES), attribute_blocks(WORDS)
     losses = [
-        training_loss(named, y, CODES, penalty=penalty, generator=torch.Generator().manual_seed(0))[0]
+        training_loss(
+            named, y, CODES, penalty=penalty, attributes=blocks, generator=torch.Generator().manual_seed(0)
+        )[0]
         for penalty in (0.0, 0.5)
     ]
-    torch.testing.assert_close(losses[1] - losses[0], 0.5 * named.encoder.experts.active_experts())
+    torch.testing.assert_close(losses[1] - losses[0], 0.5 * named.encoder.experts.penalty(blocks))
 
 
 def test_every_code_of_a_result_is_drawn_and_no_other() -> None:

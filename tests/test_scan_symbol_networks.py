@@ -126,13 +126,21 @@ def test_precisions_are_positive_and_bounded_whatever_the_parameters() -> None:
     assert precision[3] > 5000
 
 
-def test_active_experts_are_counted() -> None:
-    experts = Experts(2, 3)
+def test_attributes_pay_for_latents_rather_than_values() -> None:
+    """Three values of an attribute on one latent cost 3 * 3/5, each on its own latent 3 * 1/3 three times."""
+    experts, attributes = Experts(4, 3), torch.tensor([[1.0, 1, 1, 0], [0, 0, 0, 1]])
     with torch.no_grad():
         experts.growth.fill_(-200.0)
-        assert experts.active_experts().item() == pytest.approx(0, abs=1e-3)
-        experts.growth[0, 1] = experts.growth[1, 2] = 200.0
-    assert experts.active_experts().item() == pytest.approx(2, abs=1e-2)
+        assert experts.active_experts().max().item() == pytest.approx(0, abs=1e-3)
+        assert experts.penalty(attributes).item() == pytest.approx(0, abs=1e-3)
+        experts.growth[:3, 1] = 200.0
+        assert experts.active_experts().sum().item() == pytest.approx(3, abs=1e-2)
+        assert experts.penalty(attributes).item() == pytest.approx(9 / 5, abs=1e-2)
+        experts.growth[:3] = torch.where(torch.eye(3).bool(), 200.0, -200.0)
+        assert experts.penalty(attributes).item() == pytest.approx(3, abs=1e-2)
+        experts.growth.fill_(-200.0)
+        experts.growth[3, 0] = 200.0
+    assert experts.penalty(attributes).item() == pytest.approx(1 / 3, abs=1e-2)
 
 
 @pytest.mark.parametrize("penalty", [0.0, 4.0])
@@ -146,7 +154,7 @@ def test_with_a_penalty_experts_are_active_on_informative_latents_alone(penalty:
     optimiser = torch.optim.Adam(encoder.parameters(), lr=0.05)
     for step in range(500):
         weight = penalty * min(1.0, step / 250)
-        loss = kl(q_x, encoder(y)).sum(1).mean() + weight / len(y) * encoder.experts.active_experts()
+        loss = kl(q_x, encoder(y)).sum(1).mean() + weight / len(y) * encoder.experts.penalty(torch.ones(1, 8))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -205,7 +205,7 @@ def _on_codes(
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
     settings, decay = config.symbols, config.symbols.weight_decay
-    loss = symbols.loss_of(config, naming, y, q_x)
+    loss = symbols.loss_of(config, naming, data.vocabulary, y, q_x)
     yield Training("symbols", naming, loss, settings, settings.steps, "fp32", decay)
     loss = operators.loss_of(config, recombining, naming, data, triples, q_x)
     yield Training("operators", recombining, loss, config.operators, config.operators.steps, "fp32")

@@ -31,8 +31,8 @@ class Symbols(Training):
     weight_decay: NonNegativeFloat = 0.0
     encoder: Literal["experts", "mlp"] = "experts"
     expert_penalty: NonNegativeFloat = 0.0
-    """Of experts: the cost, in nats over all training pairs, of each latent that a symbol's expert acts on
-    (`scan.grounding.expert_penalty`); it rises from 0 over the first half of the steps."""
+    """Of experts: the cost of each latent that an attribute specifies, in nats per value over all training
+    pairs (`scan.symbol_networks.Experts.penalty`); it rises from 0 over the first half of the steps."""
     hidden: LayerWidths = (100,)
     examples: SmallCount = 10
     """Images of each training concept."""

@@ -23,7 +23,8 @@ from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.evaluation import specificity
-from scan.grounding import SCAN, expert_penalty, k_hot, training_loss
+from scan.grounding import SCAN, attribute_blocks, expert_penalty, k_hot, training_loss
+from symbols import Vocabulary
 from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
@@ -53,7 +54,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     scan = models.build(spec)
     assert isinstance(scan, SCAN)
     scan.to(device)
-    loss = loss_of(config, scan, y, q_x)
+    loss = loss_of(config, scan, data.vocabulary, y, q_x)
     trained = fit(
         scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
     )
@@ -76,12 +77,13 @@ def specification(settings: Settings, symbols: int, latents: int) -> dict[str, A
     }
 
 
-def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> StepLoss:
+def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: Gaussian) -> StepLoss:
     """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
     settings, device = config.symbols, y.device
     batch_seed = derive_seed(config.seed, "symbols batches")
     noise_seed = derive_seed(config.seed, "symbols noise")
     penalty = expert_penalty(settings.expert_penalty, settings.grounding, len(y), settings.steps)
+    attributes = attribute_blocks(vocabulary, device)
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
         pair = batches.plain(batch_seed, step, len(y), settings.batch, device)
@@ -90,6 +92,7 @@ def loss_of(config: Config, scan: SCAN, y: Tensor, q_x: Gaussian) -> StepLoss:
             y[pair],
             q_x[pair],
             penalty=penalty(step),
+            attributes=attributes,
             beta=settings.beta,
             grounding=settings.grounding,
             direction=settings.direction,
