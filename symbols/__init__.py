@@ -8,6 +8,9 @@ from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents,
 from symbols.holding_out import held_out_concepts, held_out_pairs
 from symbols.names import VocabularyError
 from symbols.sampling import novel_concepts, training_concepts
+from symbols.split_sizes import SplitError, SplitSizes
+from symbols.splits import Splits, shows_pair
+from symbols.splitting import draw_splits
 from symbols.triples import Triple, operator_triples
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Vocabulary
@@ -23,6 +26,9 @@ __all__ = [
     "Operation",
     "Operator",
     "ShortageError",
+    "SplitError",
+    "SplitSizes",
+    "Splits",
     "Triple",
     "Unseen",
     "Vocabulary",
@@ -31,6 +37,7 @@ __all__ = [
     "children",
     "concepts_at",
     "counts",
+    "draw_splits",
     "evaluate",
     "held_out_concepts",
     "held_out_pairs",
@@ -39,6 +46,7 @@ __all__ = [
     "operator_triples",
     "parents",
     "parse",
+    "shows_pair",
     "to_node_link",
     "training_concepts",
 ]

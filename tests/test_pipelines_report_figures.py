@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from pipelines.report import figures, plots
 from pipelines.report.figures import Sampler
 from pipelines.report.sheets import WRONG, Sheet, make_grid, png, save, strips
-from pipelines.runs.datasets import Data, Splits
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.grounded_scan import GroundedSCAN
-from symbols import Attribute, Concept, Triple, Vocabulary, hierarchy
+from symbols import Attribute, Concept, Splits, Triple, Vocabulary, hierarchy
 from vision.data import ImageSet
 from vision.gaussian import Gaussian
 

@@ -14,11 +14,12 @@ from pipelines.errors import RunError, UsageError
 from pipelines.runs import datasets
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder
-from pipelines.runs.randomness import generator
 from pipelines.stages.operators import draw_triples
-from pipelines.stages.symbols import draw_examples
-from symbols import Attribute, Concept, Triple, Vocabulary, apply
-from vision.data import ImageSet
+from scan.data import Data
+from scan.examples import draw_examples
+from symbols import Attribute, Concept, Splits, Triple, Vocabulary, apply
+from vision.data import ImageSet, batches
+from vision.randomness import generator
 
 MACHINE = Machine(torch.device("cpu"), quiet=True)
 
@@ -29,7 +30,7 @@ def config(path: Path, *, seed: int = 0, **splits: int) -> Config:
     return Config.model_validate({"name": "t", "seed": seed, "data": data, "splits": {**wanted, **splits}})
 
 
-def drawn(path: Path, folder: Path, **changes: int) -> datasets.Data:
+def drawn(path: Path, folder: Path, **changes: int) -> Data:
     chosen = config(path, **changes)
     with RunFolder(folder) as run:
         write_json(folder / "data.json", datasets.record(chosen, run, MACHINE))
@@ -37,11 +38,11 @@ def drawn(path: Path, folder: Path, **changes: int) -> datasets.Data:
 
 
 @pytest.fixture
-def data(tmp_path: Path) -> datasets.Data:
+def data(tmp_path: Path) -> Data:
     return drawn(write_npz(tmp_path / "set.npz"), tmp_path / "run")
 
 
-def test_no_list_shares_with_another_what_must_be_unseen(data: datasets.Data) -> None:
+def test_no_list_shares_with_another_what_must_be_unseen(data: Data) -> None:
     splits = data.splits
     assert [len(part) for part in (splits.held_out, splits.train_symbols, splits.test_symbols)] == [6, 20, 15]
     assert not set(splits.train_symbols) & set(splits.test_symbols)
@@ -52,7 +53,7 @@ def test_no_list_shares_with_another_what_must_be_unseen(data: datasets.Data) ->
         assert not {left, right, result} & set(splits.held_out)
 
 
-def test_training_images_are_neither_held_out_nor_test_images(data: datasets.Data) -> None:
+def test_training_images_are_neither_held_out_nor_test_images(data: Data) -> None:
     descriptions = [data.vocabulary.describe(row) for row in data.images.factors]
     held_out = {i for i, concept in enumerate(descriptions) if concept in set(data.splits.held_out)}
     assert held_out == set(data.held_out.tolist())
@@ -62,7 +63,7 @@ def test_training_images_are_neither_held_out_nor_test_images(data: datasets.Dat
     assert len(parts[2]) == 20
 
 
-def test_every_training_concept_has_a_training_image(data: datasets.Data) -> None:
+def test_every_training_concept_has_a_training_image(data: Data) -> None:
     shown = data.images.factors[data.train]
     for concept in (*data.splits.train_symbols, *data.splits.test_symbols):
         assert data.vocabulary.matches(shown, concept).any()
@@ -107,14 +108,14 @@ def test_errors_of_the_data_are_usage_errors(tmp_path: Path) -> None:
         datasets.vocabulary(Config.model_validate(bad), datasets.images(Config.model_validate(bad)))
 
 
-def test_batches_are_the_images_in_the_unit_interval(data: datasets.Data) -> None:
-    pixels = datasets.resident(data.images, np.array([3, 5, 8]), torch.device("cpu"))
-    x = datasets.batch(pixels, torch.tensor([2, 0]))
+def test_batches_are_the_images_in_the_unit_interval(data: Data) -> None:
+    pixels = batches.resident(data.images, np.array([3, 5, 8]), torch.device("cpu"))
+    x = batches.take(pixels, torch.tensor([2, 0]))
     assert torch.equal(x, data.images.images[torch.tensor([8, 3])].float() / 255)
     assert x.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_examples_show_their_concept_and_are_training_images(data: datasets.Data) -> None:
+def test_examples_show_their_concept_and_are_training_images(data: Data) -> None:
     pairs = draw_examples(data, 4, np.random.default_rng(0))
     assert len(pairs.image) == 4 * len(data.splits.train_symbols)
     assert set(pairs.image.tolist()) <= set(data.train.tolist())
@@ -142,7 +143,7 @@ def test_missing_examples_are_rendered_and_never_of_a_held_out_combination() -> 
     image_set = type(image_set)(
         image_set.images, image_set.factors, image_set.names, image_set.value_names, render=render
     )
-    data = datasets.Data(image_set, words, datasets.draw(chosen, image_set, words))
+    data = Data(image_set, words, datasets.draw(chosen, image_set, words))
     pairs = draw_examples(data, 10, np.random.default_rng(0))
     missing = pairs.image < 0
     assert missing.any()
@@ -152,7 +153,7 @@ def test_missing_examples_are_rendered_and_never_of_a_held_out_combination() -> 
         assert words.matches(rendered[0][pairs.concept[missing] == index], concept).all()
 
 
-def test_operators_reach_taught_concepts(data: datasets.Data) -> None:
+def test_operators_reach_taught_concepts(data: Data) -> None:
     triples = draw_triples(data, 200, seed=0)
     assert len(triples) == len(set(triples)) == 200
     assert {triple.result for triple in triples} == set(data.splits.train_symbols)
@@ -170,16 +171,14 @@ def test_operators_make_do_with_the_triples_that_there_are() -> None:
         words.names,
         (("red",), ("blue",)),
     )
-    splits = datasets.Splits((), np.array([0]), (red, blue), (red & blue,), ())
-    triples = draw_triples(datasets.Data(image_set, words, splits), 50, seed=0)
+    splits = Splits((), np.array([0]), (red, blue), (red & blue,), ())
+    triples = draw_triples(Data(image_set, words, splits), 50, seed=0)
     assert set(triples) == {
         Triple("IGNORE", red & blue, blue, red),
         Triple("IGNORE", red & blue, red, blue),
     }
-    nothing_open = datasets.Splits((), np.array([0]), (red & blue,), (red,), ())
-    assert [t.op for t in draw_triples(datasets.Data(image_set, words, nothing_open), 50, seed=0)] == [
-        "AND"
-    ] * 2
+    nothing_open = Splits((), np.array([0]), (red & blue,), (red,), ())
+    assert [t.op for t in draw_triples(Data(image_set, words, nothing_open), 50, seed=0)] == ["AND"] * 2
 
 
 def test_streams_of_different_names_differ() -> None:

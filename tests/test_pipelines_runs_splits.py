@@ -16,6 +16,7 @@ from pipelines.devices import Machine
 from pipelines.errors import UsageError
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
+from scan.data import Data
 from symbols import Vocabulary
 from vision.data import ImageSet
 
@@ -46,7 +47,7 @@ def made(factors: np.ndarray, *, binary: bool, **splits: int) -> tuple[Config, I
     return config, image_set, datasets.vocabulary(config, image_set)
 
 
-def check(data: datasets.Data) -> None:
+def check(data: Data) -> None:
     """Whatever the sizes: nothing is in two lists, every value is shown and mentioned, nothing unseen is."""
     splits, words = data.splits, data.vocabulary
     lists = [splits.train_symbols, splits.test_symbols, splits.validation_symbols]
@@ -73,7 +74,7 @@ def check(data: datasets.Data) -> None:
 def test_defaults_fit_small_sets_and_the_sizes_found_give_the_same_lists(name: str) -> None:
     config, images, words = made(SMALL_SETS[name], binary="binary" in name)
     splits = datasets.draw(config, images, words)
-    check(datasets.Data(images, words, splits))
+    check(Data(images, words, splits))
     sizes = {key: len(getattr(splits, key)) for key in Asked.model_fields}
     again = datasets.draw(config.model_copy(update={"splits": Asked(**sizes)}), images, words)
     assert all(np.array_equal(getattr(again, key), getattr(splits, key)) for key in sizes)
@@ -123,7 +124,7 @@ def test_vocabularies_too_large_to_enumerate_are_drawn_from_in_seconds(attribute
     began = time.process_time()
     splits = datasets.draw(config, images, words)
     assert time.process_time() - began < 10
-    data = datasets.Data(images, words, splits)
+    data = Data(images, words, splits)
     check(data)
     assert len(data.held_out) == len(splits.held_out) > 40
     assert len(splits.test_symbols) == len(splits.validation_symbols) == 200
@@ -144,7 +145,7 @@ def test_a_held_out_pair_is_in_no_list_and_in_no_training_image(n: int) -> None:
     config, images, words = made(
         np.tile(SMALL_SETS["one image of each"], (3, 1)), binary=False, held_out_pairs=n
     )
-    data = datasets.Data(images, words, datasets.draw(config, images, words))
+    data = Data(images, words, datasets.draw(config, images, words))
     check(data)
     assert len(data.splits.held_out_pairs) == n
     shows = np.any([words.matches(images.factors, pair) for pair in data.splits.held_out_pairs], axis=0)

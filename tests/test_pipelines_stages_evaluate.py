@@ -14,15 +14,14 @@ from torch import Tensor
 from pipelines.config import config_files
 from pipelines.devices import machine
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data, Splits
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model
 from pipelines.stages import evaluate
 from pipelines.stages.evaluate import grounded_splits, with_pairs
 from pipelines.stages.judge import training_images
-from pipelines.stages.real_images import true_symbols
 from scan.analytic_operators import OPERATORS
-from symbols import Attribute, Concept, Vocabulary
+from scan.data import Data
+from symbols import Attribute, Concept, Splits, Vocabulary
 from vision.data import ImageSet
 
 SPLITS = ("train_symbols", "validation_symbols", "test_symbols", "test_operators", "held_out")
@@ -127,15 +126,6 @@ def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -
             )
             assert torch.allclose(q.mean[row], expected.mean[0], atol=1e-5)
             assert torch.allclose(q.logvar[row], expected.logvar[0], atol=1e-5)
-
-
-def test_the_true_symbols_of_images_are_those_of_their_concepts() -> None:
-    words = Vocabulary(
-        (Attribute("a", ("x", "y", "z")), Attribute("b", binary=True), Attribute("c", ("p", "q")))
-    )
-    factors = np.array([[2, 1, 0], [0, 0, 1]])
-    expected = np.stack([words.encode(words.describe(row)) for row in factors]).astype(bool)
-    assert np.array_equal(true_symbols(words, factors).numpy(), expected)
 
 
 @pytest.fixture(scope="module")

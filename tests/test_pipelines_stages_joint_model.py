@@ -11,13 +11,13 @@ from joint_models import NAMES, VALUES, WORDS, BandJudge, SharedTable, concept, 
 
 from pipelines.config import Config
 from pipelines.devices import machine
-from pipelines.runs.datasets import Data, Splits
 from pipelines.runs.folder import RunFolder
 from pipelines.stages import evaluate, operators
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.loading import open_model
 from scan.operators import Operators
-from symbols import operator_triples
+from symbols import Splits, operator_triples
 from vision.data import ImageSet
 
 CONFIG = Config.model_validate(

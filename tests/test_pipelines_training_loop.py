@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from pipelines.config import VisionTraining
 from pipelines.errors import InterruptedRun, RunError
-from pipelines.runs.randomness import derive_seed, step_generator
 from pipelines.training.loop import TrainResult, train
 from pipelines.training.schedules import learning_rate
 from pipelines.training.updates import descend
 from vision.data import batches
+from vision.randomness import derive_seed, step_generator
 
 CPU = torch.device("cpu")
 STEPS = 60

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.errors import RunError
-from pipelines.runs.randomness import step_generator
 from pipelines.training.loop import train
 from pipelines.training.updates import StepLoss, Update, alternate, descend, repeat
+from vision.randomness import step_generator
 
 CPU = torch.device("cpu")
 STEPS, CRITIC_STEPS = 20, 3

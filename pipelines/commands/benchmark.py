@@ -19,9 +19,7 @@ from pipelines.config import Training as TrainingSettings
 from pipelines.devices import place
 from pipelines.errors import UsageError
 from pipelines.runs import datasets, splits
-from pipelines.runs.datasets import Data
 from pipelines.runs.precision import Resolved
-from pipelines.runs.randomness import generator
 from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as seeing
 from pipelines.training import schedules
@@ -29,13 +27,16 @@ from pipelines.training.fitting import optimiser
 from pipelines.training.restarts import total_steps
 from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
 from scan.operators import Operators
 from symbols import Concept
 from vision.dae import DAE
+from vision.data import batches
 from vision.encoding import encode
+from vision.randomness import generator
 from vision.vae import VAE
 
 M = TypeVar("M", bound=nn.Module)
@@ -180,7 +181,7 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
     if settings is not None:
         spec = dae.specification(config, data.images.shape)
         module = _built("dae", vision.models.build, spec, DAE, device)
-        pixels = datasets.resident(data.images, data.train, device)
+        pixels = batches.resident(data.images, data.train, device)
         loss = dae.loss_of(config, module, pixels)
         yield Training("dae", module, loss, settings, settings.steps, _resolved(settings.precision))
 
@@ -191,7 +192,7 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
     if seeing.needs_dae(settings):
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
-    pixels = datasets.resident(data.images, data.train, device)
+    pixels = batches.resident(data.images, data.train, device)
     loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
     return Training("vision", vae, loss, training, total_steps(training), _resolved(training.precision))
 
@@ -200,7 +201,7 @@ def _on_codes(
     config: Config, data: Data, naming: SCAN, recombining: Operators, vae: VAE, device: torch.device
 ) -> Iterator[Training]:
     """The two trainings that see no pixel."""
-    pairs = symbols.draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
+    pairs = symbols.examples_of(data, config)
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)

@@ -26,8 +26,8 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.report.sheets import make_grid, png
     from pipelines.runs import datasets
     from pipelines.runs.files import write_bytes
-    from pipelines.runs.randomness import generator
     from symbols import counts
+    from vision.randomness import generator
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")

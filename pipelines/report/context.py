@@ -11,15 +11,15 @@ from pipelines.devices import Machine
 from pipelines.report.figures import Sampler
 from pipelines.report.sheets import Sheet, save
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.models import load_concept_model, load_judge, load_vision
 from pipelines.runs.plan import shown
-from pipelines.runs.randomness import derive_seed
-from pipelines.runs.splits import Splits
+from scan.data import Data
 from scan.evaluation import reader
+from symbols import Splits
 from vision.models import VisionModel
+from vision.randomness import derive_seed
 
 
 class FigureFolder:

@@ -17,7 +17,6 @@ import torch
 from tqdm import tqdm
 
 from pipelines.runs.folder import versions
-from pipelines.runs.randomness import derive_seed, generator
 from vision.data import ImageSet
 from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
@@ -32,6 +31,7 @@ from vision.metrics import (
 )
 from vision.metrics.information import factor_entropies
 from vision.metrics.mig import gaps
+from vision.randomness import derive_seed, generator
 
 POINTS = 3_000
 """To fit on, and half as many to test, in an evaluation."""

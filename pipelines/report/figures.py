@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from pipelines.report.sheets import Sheet
-from pipelines.runs.datasets import Data
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.evaluation import Reader, target_values
 from symbols import Concept, Triple
 from vision.data import to_bytes

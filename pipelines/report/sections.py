@@ -20,8 +20,8 @@ from pipelines.report.disentanglement import by_kl
 from pipelines.report.sheets import make_grid
 from pipelines.report.tables import Table
 from pipelines.runs.files import read_json, read_lines
-from pipelines.runs.randomness import generator
 from symbols import OPERATORS, Concept, counts, hierarchy
+from vision.randomness import generator
 
 RECONSTRUCTED = 10
 PER_LEVEL = 3

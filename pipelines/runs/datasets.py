@@ -6,14 +6,12 @@ a symbol; the test images are unseen, their combinations are not. Rendered image
 config and seed render them again.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 from tqdm import tqdm
 
 from pipelines.config import Config, FolderData, NpzData, RoomsData
@@ -22,57 +20,19 @@ from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs.files import read_json
 from pipelines.runs.folder import RunFolder, check_format
-from pipelines.runs.randomness import generator
-from pipelines.runs.splits import Splits, draw, notes, shows_pair
+from pipelines.runs.splits import draw, notes
+from scan.data import Data
 from scan.run_format import FORMAT
-from symbols import Attribute, Concept, Triple, Unseen, Vocabulary, VocabularyError
-from vision.data import DataError, ImageSet, load_folder, load_npz, to_unit
+from symbols import Attribute, Concept, Splits, Vocabulary, VocabularyError
+from vision.data import DataError, ImageSet, load_folder, load_npz
 from vision.data.rooms import rooms
+from vision.randomness import generator
 
 RENDERED_AT_ONCE = 2_000
 LISTED = 5
 """Attributes that an error names at most."""
 
 AnyData = RoomsData | NpzData | FolderData
-
-
-@dataclass(frozen=True)
-class Data:
-    """What a stage works on."""
-
-    images: ImageSet
-    vocabulary: Vocabulary
-    splits: Splits
-
-    def may_be_learned_from(self, factors: np.ndarray) -> np.ndarray:
-        """Which of N images (N, A) show neither a held-out combination nor a held-out pair: bool (N,)."""
-        held_out = self.vocabulary.shows_any(factors, self.splits.held_out)
-        return ~held_out & ~shows_pair(self.vocabulary, factors, self.splits.held_out_pairs)
-
-    @cached_property
-    def train(self) -> np.ndarray:
-        """Indices of the images that may be trained on: neither of a held-out combination, nor with a
-        held-out pair, nor test images."""
-        allowed = self.may_be_learned_from(self.images.factors)
-        allowed[self.splits.test_images] = False
-        return np.flatnonzero(allowed)
-
-    @cached_property
-    def held_out(self) -> np.ndarray:
-        """Indices of the images of held-out combinations."""
-        return np.flatnonzero(self.vocabulary.shows_any(self.images.factors, self.splits.held_out))
-
-    @cached_property
-    def held_out_pairs(self) -> np.ndarray:
-        """Indices of the images that show both values of a held-out pair."""
-        return np.flatnonzero(shows_pair(self.vocabulary, self.images.factors, self.splits.held_out_pairs))
-
-    @cached_property
-    def unseen(self) -> Unseen:
-        """The concepts that nothing may be trained on, as `symbols` draws around them."""
-        splits = self.splits
-        shown = self.images.factors[self.train]
-        return Unseen(self.vocabulary, splits.held_out, splits.held_out_pairs, shown)
 
 
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
@@ -229,18 +189,7 @@ def _describe(
         "shape": list(image_set.shape),
         "asked": dict(asked),
         "vocabulary": words.to_dict(),
-        "splits": {
-            "held_out": [dict(concept.items()) for concept in splits.held_out],
-            "held_out_pairs": [dict(concept.items()) for concept in splits.held_out_pairs],
-            "test_images": splits.test_images.tolist(),
-            "train_symbols": [dict(concept.items()) for concept in splits.train_symbols],
-            "validation_symbols": [dict(concept.items()) for concept in splits.validation_symbols],
-            "test_symbols": [dict(concept.items()) for concept in splits.test_symbols],
-            "test_operators": [
-                {"op": op, "left": dict(a.items()), "right": dict(b.items()), "result": dict(result.items())}
-                for op, a, b, result in splits.test_operators
-            ],
-        },
+        "splits": splits.to_dict(),
     }
 
 
@@ -265,36 +214,7 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
 def _recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
     """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
     words = Vocabulary.from_dict(content["vocabulary"])
-    lists = content["splits"]
-    if max(lists["test_images"], default=0) >= len(image_set):
+    splits = Splits.from_dict(content["splits"], words)
+    if max(splits.test_images, default=0) >= len(image_set):
         raise ValueError(f"test_images: there are {len(image_set)} images")
-    return Data(
-        image_set,
-        words,
-        Splits(
-            _concepts(words, lists["held_out"]),
-            np.array(lists["test_images"], dtype=np.int64),
-            _concepts(words, lists["train_symbols"]),
-            _concepts(words, lists["test_symbols"]),
-            tuple(
-                Triple(t["op"], *(words.concept(t[side]) for side in ("left", "right", "result")))
-                for t in lists["test_operators"]
-            ),
-            _concepts(words, lists["validation_symbols"]),
-            _concepts(words, lists["held_out_pairs"]),
-        ),
-    )
-
-
-def _concepts(words: Vocabulary, items: Sequence[Mapping[str, str]]) -> tuple[Concept, ...]:
-    return tuple(words.concept(concept) for concept in items)
-
-
-def resident(image_set: ImageSet, indices: np.ndarray, device: torch.device) -> Tensor:
-    """The images at `indices` on a device, uint8 (N, H, W, C): the order in which convolutions are fast."""
-    return image_set.images[torch.from_numpy(indices)].permute(0, 2, 3, 1).contiguous().to(device)
-
-
-def batch(pixels: Tensor, rows: Tensor | slice) -> Tensor:
-    """Rows of resident pixels as images (B, C, H, W) in [0, 1], channels last in memory."""
-    return to_unit(pixels[rows]).permute(0, 3, 1, 2)
+    return Data(image_set, words, splits)

@@ -7,9 +7,9 @@ from torch import nn
 
 from pipelines.devices import place
 from pipelines.errors import RunError
-from pipelines.runs.datasets import Data
 from pipelines.runs.folder import RunFolder
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.judge import Judge
 from scan.loading import load_joint_model, load_model
 from scan.operators import Operators

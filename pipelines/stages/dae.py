@@ -9,12 +9,12 @@ from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
-from pipelines.runs.randomness import derive_seed, step_generator
 from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches
+from vision.randomness import derive_seed, step_generator
 
 
 def specification(config: Config, shape: tuple[int, int, int]) -> dict[str, Any]:
@@ -38,7 +38,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     settings, device = config.dae, machine.device
     assert settings is not None, "there is no such stage without its section"
     data = datasets.load(config, run, quiet=machine.quiet)
-    pixels = datasets.resident(data.images, data.train, device)
+    pixels = batches.resident(data.images, data.train, device)
     spec = specification(config, data.images.shape)
     torch.manual_seed(derive_seed(config.seed, "dae weights"))
     dae = models.build(spec)
@@ -57,14 +57,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
 
 
 def loss_of(config: Config, dae: DAE, pixels: Tensor) -> StepLoss:
-    """What each step minimises, on resident images (`datasets.resident`)."""
+    """What each step minimises, on resident images (`batches.resident`)."""
     settings, device = config.dae, pixels.device
     assert settings is not None, "there is no such stage without its section"
     batch_seed = derive_seed(config.seed, "dae batches")
     noise_seed = derive_seed(config.seed, "dae noise")
 
     def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batches.plain(batch_seed, step, len(pixels), settings.batch, device))
+        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), settings.batch, device))
         with autocast(device, settings.precision):
             loss = objectives.denoising(dae, x, step_generator(noise_seed, step, device))
         return loss.value, {"loss": loss.value, **loss.terms}

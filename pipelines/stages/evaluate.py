@@ -22,18 +22,15 @@ from pipelines.report import health
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
 from pipelines.runs.files import read_json, write_json
 from pipelines.runs.folder import RunFolder, StageResult, versions
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
-from pipelines.runs.randomness import derive_seed, generator
-from pipelines.stages.judge import judge_accuracy
-from pipelines.stages.real_images import describing, encoded, reconstruction_accuracy
-from pipelines.stages.realism import real, realism
 from scan import analytic_operators
+from scan.comparison import real, realism
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.evaluation import (
     Reader,
     Scores,
@@ -49,9 +46,12 @@ from scan.evaluation import (
     target_values,
 )
 from scan.judge import Judge
+from scan.judge_accuracy import judge_accuracy
+from scan.real_images import describing, encoded, reconstruction_accuracy
 from scan.run_format import FORMAT
 from symbols import OPERATORS, Concept, Triple
 from vision.gaussian import Gaussian
+from vision.randomness import derive_seed, generator
 
 ANALYTIC = "analytic_operators"
 RECOMBINED = ("test_operators", ANALYTIC)

@@ -17,14 +17,13 @@ from pipelines.config import Operators as Settings
 from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_concept_model
-from pipelines.runs.randomness import derive_seed, generator, step_generator
-from pipelines.stages.symbols import draw_examples
+from pipelines.stages.symbols import examples_of
 from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
+from scan.data import Data
 from scan.joint_model import SymbolModel
 from scan.operators import draw_triples as triples_reaching
 from scan.operators import recombination_loss, recombinations
@@ -32,6 +31,7 @@ from symbols import OPERATORS, ShortageError, Triple
 from vision.data import batches
 from vision.encoding import encode_with
 from vision.gaussian import Gaussian
+from vision.randomness import derive_seed, step_generator
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
@@ -40,7 +40,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     data = datasets.load(config, run, quiet=machine.quiet)
     model = load_concept_model(run, data, device, operators=False)
     triples = draw_triples(data, settings.triples, config.seed)
-    pairs = draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
+    pairs = examples_of(data, config)
     q_x = encode_with(model.encode_image, pairs.pixels, device)
     spec = specification(settings)
     torch.manual_seed(derive_seed(config.seed, "operators weights"))

@@ -3,9 +3,8 @@
 The visual model is frozen, so every needed image is encoded once; no pixel is touched in the loop.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -14,31 +13,21 @@ from pipelines.config import Symbols as Settings
 from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_vision
-from pipelines.runs.randomness import derive_seed, generator, step_generator
 from pipelines.training.fitting import fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
+from scan.data import Data
 from scan.evaluation import specificity
+from scan.examples import Examples, draw_examples, listing
 from scan.grounding import SCAN, attribute_blocks, expert_penalty, k_hot, training_loss
 from symbols import Vocabulary
 from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
-
-
-class Examples(NamedTuple):
-    """The training pairs: M symbols, each with one image."""
-
-    concept: np.ndarray
-    """Indices (M,) into the training concepts."""
-    image: np.ndarray
-    """Indices (M,) into the image set; -1 for an image that was rendered for its pair."""
-    pixels: Tensor
-    """The images, uint8 (M, C, H, W)."""
+from vision.randomness import derive_seed, generator, step_generator
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
@@ -46,7 +35,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     settings, device = config.symbols, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     vae = load_vision(run, data, device)
-    pairs = draw_examples(data, settings.examples, generator(config.seed, "examples"))
+    pairs = examples_of(data, config)
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     spec = specification(settings, data.vocabulary.size, vae.latents)
@@ -58,7 +47,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     trained = fit(
         scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
     )
-    write_json(run.stage("symbols") / "examples.json", _listing(data, pairs))
+    write_json(run.stage("symbols") / "examples.json", listing(data, pairs))
     with torch.no_grad():
         grounded = specificity(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))
     metrics = {**trained.last, **grounded, "pairs": len(y)}
@@ -102,44 +91,13 @@ def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: 
     return loss
 
 
-def draw_examples(data: Data, each: int, rng: np.random.Generator) -> Examples:
-    """Draw `each` training images of every training concept.
-
-    Where the set has fewer, more are rendered with the factors of those it has, so that no held-out
-    combination appears; where it cannot render, they repeat in turn.
+def examples_of(data: Data, config: Config) -> Examples:
+    """The training pairs of a run, the same for every stage that learns from them.
 
     Raises:
         RunError: For a concept without any training image.
     """
-    train, render = data.train, data.images.render
-    factors = data.images.factors[train]
-    images, wanted = [], []
-    for taught in data.splits.train_symbols:
-        matching = train[data.vocabulary.matches(factors, taught)]
-        if not len(matching):
-            raise RunError(f"symbols: no training image shows the training concept '{taught}'")
-        drawn = rng.permutation(matching)[:each]
-        more = np.full(each - len(drawn), -1) if render else np.resize(drawn, each - len(drawn))
-        images.append(np.concatenate((drawn, more)))
-        wanted.append(data.images.factors[np.resize(drawn, each)])
-    image = np.concatenate(images)
-    pixels = data.images.images[torch.from_numpy(image)]
-    missing = image < 0
-    if render and missing.any():
-        pixels[torch.from_numpy(missing)] = render(np.concatenate(wanted)[missing], rng)
-    return Examples(np.repeat(np.arange(len(images)), each), image, pixels)
-
-
-def _listing(data: Data, pairs: Examples) -> dict[str, object]:
-    """Which images each concept was shown with, for `examples.json`."""
-    shown = pairs.image.reshape(len(data.splits.train_symbols), -1)
-    return {
-        "examples": [
-            {
-                "concept": dict(concept.items()),
-                "images": row[row >= 0].tolist(),
-                "rendered": int((row < 0).sum()),
-            }
-            for concept, row in zip(data.splits.train_symbols, shown, strict=True)
-        ]
-    }
+    try:
+        return draw_examples(data, config.symbols.examples, generator(config.seed, "examples"))
+    except ValueError as error:
+        raise RunError(f"symbols: {error}") from error

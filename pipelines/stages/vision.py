@@ -21,21 +21,21 @@ from pipelines.config import Vision as Settings
 from pipelines.devices import Machine, autocast, place
 from pipelines.report import health
 from pipelines.runs import datasets
-from pipelines.runs.datasets import Data
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
-from pipelines.runs.randomness import derive_seed, generator, step_generator
 from pipelines.training import schedules
 from pipelines.training.fitting import save_model
 from pipelines.training.restarts import RECORD, Restart, successive_halving, total_steps
 from pipelines.training.updates import StepLoss
+from scan.data import Data
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches
 from vision.encoding import ENCODING_BATCH, encode
 from vision.gaussian import ACTIVE, kl_from_prior
 from vision.objectives import Likelihood, Pass
+from vision.randomness import derive_seed, generator, step_generator
 from vision.vae import VAE
 
 METRIC_IMAGES = 2000
@@ -59,7 +59,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     """Train on every image that is neither held out nor a test image."""
     settings, training, device = config.vision, config.vision.training, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
-    pixels = datasets.resident(data.images, data.train, device)
+    pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     likelihood = likelihood_of(settings, _dae(settings, run, device))
 
@@ -108,14 +108,14 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
 
 
 def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
-    """What each step minimises, on resident images (`datasets.resident`)."""
+    """What each step minimises, on resident images (`batches.resident`)."""
     settings, training, device = config.vision, config.vision.training, pixels.device
     objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
     batch_seed = derive_seed(config.seed, "vision batches")
     noise_seed = derive_seed(config.seed, "vision noise")
 
     def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = datasets.batch(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
+        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
         generator = step_generator(noise_seed, step, device)
         with autocast(device, training.precision):
             passed = objectives.forward(vae, x, likelihood, generator)
@@ -209,10 +209,10 @@ def _measure(
     """
     if not len(indices):
         return None
-    pixels = datasets.resident(data.images, indices[:METRIC_IMAGES], device)
+    pixels = batches.resident(data.images, indices[:METRIC_IMAGES], device)
     sums = torch.zeros(2 + vae.latents, dtype=torch.float64)
     for part, rows in enumerate(torch.arange(len(pixels), device=device).split(ENCODING_BATCH)):
-        x = datasets.batch(pixels, rows)
+        x = batches.take(pixels, rows)
         passed = objectives.forward(vae, x, likelihood, step_generator(0, part, device))
         nats = kl_from_prior(vae.encode(x)).mean(0)
         values = torch.cat((torch.stack((passed.reconstruction, nats.sum())), nats))

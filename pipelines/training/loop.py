@@ -1,6 +1,6 @@
 """The training loop. It knows no model and no loss: modules, their optimisers, and `update(step)`.
 
-Whatever is random in a step is a function of the step (`pipelines.runs.randomness`), so the step, the modules
+Whatever is random in a step is a function of the step (`vision.randomness`), so the step, the modules
 and the optimisers are the whole state, and a run that was killed at any moment ends with the same weights,
 bit for bit, as one that was not. Nothing in a step waits for the device: the logged terms are summed there
 and fetched once an interval.

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vision.data.images import DataError
+from vision.data.images import DataError, ImageSet, to_unit
 
 MOST_SETS = 200
 """Sets of factors that `Pairs` prepares at most; each takes three integers of memory an image."""
@@ -30,6 +30,16 @@ MOST_GROUPS = 2**40
 """Numbers of groups before they are numbered anew."""
 ROUNDS = 8
 """Draws of a partner before all of its candidates are compared."""
+
+
+def resident(image_set: ImageSet, indices: np.ndarray, device: torch.device) -> Tensor:
+    """The images at `indices` on a device, uint8 (N, H, W, C): the order in which convolutions are fast."""
+    return image_set.images[torch.from_numpy(indices)].permute(0, 2, 3, 1).contiguous().to(device)
+
+
+def take(pixels: Tensor, rows: Tensor | slice) -> Tensor:
+    """Rows of resident pixels as images (B, C, H, W) in [0, 1], channels last in memory."""
+    return to_unit(pixels[rows]).permute(0, 3, 1, 2)
 
 
 def plain(seed: int, step: int, n: int, batch: int, device: torch.device | str = "cpu") -> Tensor:

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from pipelines.runs.datasets import Data
-from pipelines.runs.randomness import derive_seed
-from pipelines.stages.judge import READING_BATCH
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.description import symbol_scores
 from scan.evaluation import Reader
+from scan.judge_accuracy import READING_BATCH
 from symbols import Vocabulary
 from vision.encoding import encode_with
 from vision.gaussian import ACTIVE, Gaussian, kl_from_prior
+from vision.randomness import derive_seed
 
 DRAWS = 4
 """Descriptions that are sampled of each image."""

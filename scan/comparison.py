@@ -12,9 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.runs.datasets import Data
-from pipelines.runs.randomness import derive_seed, generator
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.evaluation import DECODING_BATCH, target_values
 from scan.judge import Judge
 from scan.realism import (
@@ -27,6 +26,7 @@ from scan.realism import (
 )
 from symbols import Concept
 from vision.data import to_unit
+from vision.randomness import derive_seed, generator
 
 IMAGES = 1000
 """Imagined images of a split, and at most as many real ones beside them."""
