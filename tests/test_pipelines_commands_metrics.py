@@ -1,40 +1,17 @@
-"""`scan metrics` and the disentanglement of a run: ceilings, files, errors, and what is published."""
+"""`scan metrics`: ceilings, what is printed, errors, and the codes of a run."""
 
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from metric_files import CODES, FACTORS, run, values, write
 
-from pipelines import cli
-from pipelines.commands.metric_names import MEANINGS, METRICS, QUICK, meaning
 from pipelines.commands.metrics import table
-from pipelines.report import disentanglement
+from vision.metric_names import INTERPRETATIONS, METRICS, QUICK, interpretation
 from vision.metrics import ALL_METRICS, dci, mig
 
-SIZES = (3, 4)
 FAST = "mig,modularity,sap,dci_lasso"
-RNG = np.random.default_rng(0)
-FACTORS = np.stack([RNG.integers(0, size, 300) for size in SIZES], axis=1)
-CODES = FACTORS[:, ::-1] * np.array([-1.0, 0.5])
-
-
-def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    capsys.readouterr()
-    code = cli.main(["metrics", *words])
-    told = capsys.readouterr()
-    return code, told.out, told.err
-
-
-def write(path: Path, **arrays: object) -> str:
-    np.savez(path, **{"codes": CODES, "factors": FACTORS, **arrays})  # type: ignore[arg-type]
-    return str(path)
-
-
-def values(said: str, metric: str) -> dict[str, float]:
-    entry = json.loads(said)["metrics"][metric]
-    return {name: score["value"] for name, score in entry["scores"].items()}
 
 
 def test_every_metric_has_a_name_and_every_score_a_meaning() -> None:
@@ -42,7 +19,10 @@ def test_every_metric_has_a_name_and_every_score_a_meaning() -> None:
     assert METRICS.keys() - learners == ALL_METRICS.keys()
     assert "dci" in QUICK
     assert not learners & set(QUICK)
-    assert all(score in MEANINGS or meaning(score) for score in ("dci_informativeness_test", "downstream_10"))
+    assert all(
+        score in INTERPRETATIONS or interpretation(score)
+        for score in ("dci_informativeness_test", "downstream_10")
+    )
 
 
 def test_a_perfect_code_scores_its_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,22 +61,6 @@ def test_the_split_is_the_one_that_the_functions_draw(
     expected = dci(CODES, FACTORS, estimator="lasso", seed=3)
     found = values(run(words, capsys)[1], "dci_lasso")
     assert found["dci_lasso_informativeness_test"] == expected.informativeness_test
-
-
-def test_csv_columns_are_told_apart_by_their_names(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "a.csv"
-    columns = np.hstack([CODES[:, :1], FACTORS, CODES[:, 1:]])
-    np.savetxt(path, columns, delimiter=",", header="code_x,zone,size,z1", comments="")
-    words = ["--json", "--metrics", "mig", "--seed", "3", "--test-share", "0.5"]
-    code, said, _ = run([str(path), *words], capsys)
-    assert code == 0
-    assert list(json.loads(said)["factors"]) == ["zone", "size"]
-    _, same, _ = run([write(tmp_path / "a.npz"), *words], capsys)
-    assert values(said, "mig") == values(same, "mig")
-    _, other, _ = run([str(path), *words, "--seed", "4"], capsys)
-    assert values(other, "mig") != values(said, "mig")
 
 
 def test_the_table_names_scores_directions_and_settings(
@@ -208,132 +172,3 @@ def test_a_run_is_encoded_and_scored(finished_run: Path, capsys: pytest.CaptureF
     assert record["factors"] == {"wall": 16, "floor": 16, "object": 16, "shape": 3}
     assert run(words, capsys)[1] != run([*words, "--seed", "1"], capsys)[1]
     assert "200 points to fit" in table(record)
-
-
-def test_the_evaluation_publishes_the_model_beside_its_ceiling_and_floor(finished_run: Path) -> None:
-    folder = finished_run / "evaluate"
-    told = json.loads((folder / "metrics.json").read_text())["disentanglement"]
-    matrices = json.loads((folder / told["matrices"]).read_text())
-    assert told["matrices"] in json.loads((folder / "done.json").read_text())["files"]
-    for scores in (told, told["perfect"], told["random"]):
-        assert {"mig", "modularity", "modularity_active", "sap"} < scores.keys()
-        assert scores["dci"].keys() > {"disentanglement", "completeness", "informativeness_test", "estimator"}
-    for name in ("mig", "modularity"):
-        assert told["random"][name] < told["perfect"][name] >= 0.9
-    assert told["random"]["dci"]["disentanglement"] < told["perfect"]["dci"]["disentanglement"]
-    assert (told["points"], told["points_test"]) == (500, 250)
-    assert {"bins", "seed", "versions", "factors", "images"} < told.keys()
-    for name in ("mutual_information", "dci_importance", "sap"):
-        assert np.shape(matrices[name]) == (5, 4)
-    ordered = np.array(matrices["mutual_information"]) / np.array(matrices["factor_entropy"])
-    assert np.diff(np.sort(ordered, axis=0)[-2:], axis=0).mean() == pytest.approx(told["mig"], abs=1e-3)
-    nats = np.array(matrices["kl_per_latent"])[disentanglement.by_kl(matrices)]
-    assert (np.diff(nats) <= 0).all()
-
-
-def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured(
-    finished_run: Path,
-) -> None:
-    import torch
-
-    from pipelines.runs.folder import RunFolder
-    from pipelines.runs.models import load
-    from vision.data import ImageSet
-    from vision.vae import VAE
-
-    device = torch.device("cpu")
-    vae = load(RunFolder(finished_run), "vision", VAE, device)
-    pixels = torch.zeros(60, *vae.shape, dtype=torch.uint8)
-    factors = np.stack([np.arange(60) % 3, np.zeros(60, dtype=np.int64)], axis=1)
-    images = ImageSet(pixels, factors, ("a", "b"), (("x", "y", "z"), ("only",)))
-    told, matrices = disentanglement.disentanglement(vae.encode, images, 0, device)
-    assert "at least 2 that vary" in told["not_measured"]
-    assert matrices == {"not_measured": told["not_measured"]}
-    both = ImageSet(
-        pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
-    )
-    measured, _ = disentanglement.disentanglement(vae.encode, both, 0, device)
-    assert measured["dci"]["estimator"] == "gradient_boosting"
-
-
-def csv_of(
-    path: Path, delimiter: str, *, words: bool = False, index: bool = False, mark: bool = False
-) -> str:
-    lines = [["z0", "z1", "colour", "size"]]
-    for code, (colour, size) in zip(CODES, FACTORS, strict=True):
-        lines.append([*map(str, code), f"colour {colour}" if words else str(colour), str(size)])
-    if index:
-        lines = [[str(place - 1) if place else "", *line] for place, line in enumerate(lines)]
-    path.write_text("\n".join(map(delimiter.join, lines)), encoding="utf-8-sig" if mark else "utf-8")
-    return str(path)
-
-
-def test_a_table_is_the_same_however_it_is_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    words = ["--json", "--metrics", "mig"]
-    _, plain, _ = run([csv_of(tmp_path / "a.csv", ","), *words], capsys)
-    for name, options in {
-        "b.csv": {"delimiter": ";", "mark": True},
-        "c.tsv": {"delimiter": "\t", "index": True},
-        "d.txt": {"delimiter": ",", "words": True, "index": True},
-    }.items():
-        code, said, told = run([csv_of(tmp_path / name, **options), *words], capsys)
-        assert (code, told) == (0, "")
-        assert {**json.loads(said), "source": "", "metrics": ""} == {
-            **json.loads(plain),
-            "source": "",
-            "metrics": "",
-        }
-        assert values(said, "mig") == values(plain, "mig")
-
-
-@pytest.mark.parametrize("kind", ["U", "S"])
-def test_words_are_factors_in_an_npz_file_too(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
-) -> None:
-    words = ["--json", "--metrics", "mig"]
-    spelt = np.char.add("v", FACTORS.astype(str)).astype(kind)
-    test = {"codes_test": CODES[:99], "factors_test": spelt[:99]}
-    _, said, _ = run([write(tmp_path / "a.npz", factors=spelt, **test), *words], capsys)
-    numbers = {"codes_test": CODES[:99], "factors_test": FACTORS[:99]}
-    _, expected, _ = run([write(tmp_path / "b.npz", **numbers), *words], capsys)
-    assert values(said, "mig") == values(expected, "mig")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("z0;f\n0,5;1\n1,5;2\n", "column z0, line 2: '0,5' is not a number (a decimal comma: write 0.5)"),
-        ("z0,f\n1,2\n2,\n", "column f, line 3: empty"),
-        ("z0,f\n1,2\nnan,1\n", "column z0, line 3: 'nan' is not a number"),
-        ("z0,f\n1,2\n1,nan\n", "column f, line 3: 'nan' is not a number"),
-        ("z0,f\n1,2\n1,0.5\n", "column f, line 3: '0.5' is not an integer (discretise"),
-        ("z0,f,f\n1,2,2\n", "column 'f' occurs twice"),
-        ("z0,z1\n1,2\n", "no column besides those of codes"),
-    ],
-)
-def test_cells_that_cannot_be_used(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
-) -> None:
-    (tmp_path / "a.csv").write_text(text)
-    code, said, told = run([str(tmp_path / "a.csv")], capsys)
-    assert (code, said) == (2, "")
-    assert message in told
-    assert len(told.splitlines()) == 1
-
-
-def test_arrays_that_are_not_used_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = write(tmp_path / "a.npz", notes=np.array([{}], dtype=object))
-    assert run([path, "--metrics", "mig"], capsys)[0] == 0
-
-
-def test_names_of_factors_are_escaped_in_the_terminal(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = write(tmp_path / "a.npz", factor_names=np.array([b"red\x1b[2J", b"b"]))
-    code, said, _ = run([path, "--metrics", "mig"], capsys)
-    assert code == 0
-    assert r"red\x1b[2J (3)" in said
-    path = write(tmp_path / "a.npz", factor_names=["b", "b"])
-    assert "factor_names has 'b' twice" in run([path, "--metrics", "mig"], capsys)[2]

@@ -1,6 +1,5 @@
 """The figures: what a row and a column of a sheet really are."""
 
-import hashlib
 import io
 
 import numpy as np
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from pipelines.report import figures, plots
 from pipelines.report.figures import Sampler
-from pipelines.report.sheets import WRONG, Sheet, make_grid, png, save, strips
+from pipelines.report.sheets import WRONG, Sheet, save, strips
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.grounded_scan import GroundedSCAN
@@ -178,42 +177,6 @@ def test_a_saved_sheet_is_its_images_in_order(tmp_path) -> None:  # type: ignore
     assert pixels[2::6, 2::6, 0].tolist() == [[0, 40, 80], [120, 160, 200]]
 
 
-@pytest.mark.parametrize(("n", "columns", "rows"), [(2, 1, 2), (2, 8, 1), (4, 2, 2), (7, 3, 3), (9, 8, 2)])
-@pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("padding", [0, 1, 3])
-def test_a_grid_has_every_image_in_its_place_and_else_background(
-    n: int, columns: int, rows: int, channels: int, padding: int
-) -> None:
-    images = torch.randint(0, 200, (n, channels, 4, 5), dtype=torch.uint8)
-    across = min(n, columns)
-    expected = torch.full((3, rows * (4 + padding) + padding, across * (5 + padding) + padding), 255)
-    for i, image in enumerate(images):
-        top = padding + i // across * (4 + padding)
-        left = padding + i % across * (5 + padding)
-        expected[:, top : top + 4, left : left + 5] = image
-    grid = make_grid(images, columns=columns, padding=padding, background=255)
-    assert grid.dtype == torch.uint8
-    assert grid.tolist() == expected.tolist()
-    real = make_grid(images.float() / 255, columns=columns, padding=padding, background=1.0)
-    assert torch.equal(real, expected.float() / 255)
-
-
-@pytest.mark.parametrize(
-    ("shape", "options", "digest"),
-    [
-        ((7, 3, 4, 5), {"columns": 3}, "5c11dc9273bdf11f"),
-        ((8, 1, 5, 4), {"columns": 4, "padding": 1, "background": 255}, "21735584d4f7cd04"),
-        ((3, 3, 2, 2), {"columns": 8, "padding": 0}, "1f1869f4eb8bf3f1"),
-        ((1, 1, 3, 2), {}, "59db165e73172759"),
-    ],
-)
-def test_a_grid_is_that_of_torchvision(shape: tuple[int, ...], options: dict[str, int], digest: str) -> None:
-    """The digests are of `torchvision.utils.make_grid(images, nrow, padding, pad_value)`, version 0.28."""
-    images = (torch.arange(np.prod(shape)) * 37 % 251).to(torch.uint8).view(shape)
-    pixels = make_grid(images, **options).contiguous().numpy()
-    assert hashlib.sha256(pixels.tobytes()).hexdigest().startswith(digest)
-
-
 def drawn(content: bytes) -> np.ndarray:
     with Image.open(io.BytesIO(content)) as image:
         return np.array(image.convert("RGB")).astype(int)
@@ -252,7 +215,3 @@ def test_the_lattice_shows_every_concept_s_picture() -> None:
     picture = drawn(plots.lattice(graph, pictures))
     for _, colour in zip(graph, colours, strict=False):
         assert (np.abs(picture - colour).max(2) < 10).any(), colour
-
-
-def test_a_png_holds_its_pixels() -> None:
-    assert drawn(png(torch.full((1, 2, 2), 7, dtype=torch.uint8))).tolist() == [[[7] * 3] * 2] * 2

@@ -23,10 +23,10 @@ def main(options: argparse.Namespace) -> None:
 
     from pipelines.config import config_files
     from pipelines.errors import UsageError, printable
-    from pipelines.report.sheets import make_grid, png
     from pipelines.runs import datasets
     from pipelines.runs.files import write_bytes
     from symbols import counts
+    from vision.grids import make_grid, png
     from vision.randomness import generator
 
     if options.n < 1:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 import scan
 from pipelines.errors import RunError, UsageError
-from pipelines.report.sheets import WHITE, make_grid, png
+from pipelines.report.sheets import WHITE
 from pipelines.runs.contents import is_run
 from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import check_format, config_of
@@ -25,6 +25,7 @@ from scan.run_format import finished as is_finished
 from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
 from vision.data import DataError, to_bytes
 from vision.data.pictures import read_picture
+from vision.grids import make_grid, png
 
 COLUMNS = 8
 LISTED = 5

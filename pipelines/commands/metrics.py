@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.commands import Command, place, real, whole
-from pipelines.commands.metric_names import METRICS, QUICK, meaning
+from vision.metric_names import METRICS, QUICK, interpretation
 
 if TYPE_CHECKING:
     from vision.metrics import Parts
@@ -62,6 +62,7 @@ def main(options: argparse.Namespace) -> None:
     import json
 
     from pipelines.errors import UsageError, printable
+    from pipelines.runs.metrics import jsonable
 
     if (options.file is None) == (options.run is None):
         raise UsageError("give either a FILE of codes and factors or --run RUN (see scan metrics --help)")
@@ -75,7 +76,7 @@ def main(options: argparse.Namespace) -> None:
     source = _of_run(options) if options.run else _of_file(options)
     results = {**source.about, "metrics": measure(source.parts, names, strict=options.metrics is not None)}
     print(
-        json.dumps(_finite(results), indent=1, allow_nan=False)
+        json.dumps(jsonable(results, None), indent=1, allow_nan=False)
         if options.json
         else printable(table(results), lines=True)
     )
@@ -95,23 +96,33 @@ def _named(text: str) -> tuple[str, ...]:
 
 
 def _of_file(options: argparse.Namespace) -> Source:
-    from pipelines.commands import code_files
+    from pipelines.errors import UsageError
+    from vision import code_files
+    from vision.data import DataError
 
-    found = code_files.read(options.file, share=options.test_share, seed=options.seed, points=options.points)
+    path = options.file.expanduser()
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; for a run: scan metrics --run {path}")
+    try:
+        found = code_files.read(path, share=options.test_share, seed=options.seed, points=options.points)
+    except DataError as error:
+        raise UsageError(str(error)) from error
     about = {"source": str(options.file), "split": found.split}
     return Source(found.parts, about | _sizes(found.parts, found.names, options.seed))
 
 
 def _of_run(options: argparse.Namespace) -> Source:
     """Encode images of a run; rendered ones are drawn afresh, so that its own need not be made again."""
+    from tqdm import tqdm
+
     from pipelines.commands import finished
     from pipelines.config import RoomsData, config_files
     from pipelines.devices import machine
     from pipelines.errors import RunError, UsageError
-    from pipelines.report.disentanglement import encoded
     from pipelines.runs import datasets
     from pipelines.runs.folder import RunFolder, config_of
     from pipelines.runs.models import load
+    from vision.disentanglement import encoded, points_of
     from vision.metrics import MetricError
     from vision.vae import VAE
 
@@ -124,8 +135,11 @@ def _of_run(options: argparse.Namespace) -> Source:
     images = datasets.images(config)
     if vae.shape != images.shape:
         raise RunError(f"{run.path}: its vision is for images {vae.shape}, its data set has {images.shape}")
+    points = options.points or RUN_POINTS
+    total = points_of(images, points)
     try:
-        found = encoded(vae.encode, images, options.points or RUN_POINTS, options.seed, device, quiet=False)
+        with tqdm(total=total, desc="encoding", unit="image", delay=1, leave=False, disable=None) as bar:
+            found = encoded(vae.encode, images, points, options.seed, device, progress=bar.update)
     except MetricError as error:
         raise UsageError(f"{run.path}: {error}") from error
     about = {
@@ -138,8 +152,8 @@ def _of_run(options: argparse.Namespace) -> Source:
 
 
 def _sizes(parts: Parts, names: Sequence[str], seed: int) -> dict[str, Any]:
-    from pipelines.commands.code_files import counts
     from pipelines.runs.folder import versions
+    from vision.code_files import counts
 
     return {
         "points": len(parts.codes),
@@ -179,7 +193,9 @@ def measure(parts: Parts, names: Sequence[str], *, strict: bool) -> dict[str, di
                     raise UsageError(f"{name}: {error}") from error
                 results[name] = {"not_measured": str(error), "settings": settings}
                 continue
-            read = {score: {"value": value, **meaning(score)._asdict()} for score, value in scores.items()}
+            read = {
+                score: {"value": value, **interpretation(score)._asdict()} for score, value in scores.items()
+            }
             seconds = round(time.monotonic() - began, 2)
             results[name] = {"scores": read, "settings": settings, "seconds": seconds}
     if not any("scores" in entry for entry in results.values()):
@@ -225,15 +241,6 @@ def table(results: dict[str, Any]) -> str:
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join([*lines, *([""] if missing else []), *missing])
-
-
-def _finite(value: Any) -> Any:
-    """What is not a number or infinite as null, so that the JSON is valid."""
-    import math
-
-    if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 COMMAND = Command(

@@ -18,11 +18,12 @@ from pipelines.errors import printable
 from pipelines.report import health, tables
 from pipelines.report.context import ReportContext, read
 from pipelines.report.sections import SECTIONS
-from pipelines.report.sheets import png, scale_of, strips
+from pipelines.report.sheets import scale_of, strips
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import shown
 from symbols import hierarchy, to_node_link
+from vision.grids import png
 
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "report.html.j2"

@@ -16,11 +16,11 @@ from pipelines.config import config_files
 from pipelines.devices import usable_cores
 from pipelines.report import figures, image_tables, plots, tables
 from pipelines.report.context import ReportContext
-from pipelines.report.disentanglement import by_kl
-from pipelines.report.sheets import make_grid
 from pipelines.report.tables import Table
 from pipelines.runs.files import read_json, read_lines
 from symbols import OPERATORS, Concept, counts, hierarchy
+from vision.disentanglement import by_kl
+from vision.grids import make_grid
 from vision.randomness import generator
 
 RECONSTRUCTED = 10

@@ -1,6 +1,5 @@
 """Sheets: grids of images with words, saved as a picture and a JSON file that says what is where."""
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
-from torch.nn import functional as F
 
 from pipelines.runs.files import write_bytes, write_json
+from vision.grids import make_grid, png
 
 WHITE = 255
 WRONG = (200, 30, 45)
@@ -96,35 +94,3 @@ def _underlined(image: Tensor, wrong: bool) -> Tensor:
     if wrong:
         lines[:, 1] = torch.tensor(WRONG, dtype=torch.uint8)[:, None]
     return torch.cat((image, lines), dim=1)
-
-
-def make_grid(images: Tensor, *, columns: int = 8, padding: int = 2, background: float = 0) -> Tensor:
-    """Images (N, C, H, W), C of 1 or 3, in rows of `columns`, as one image (3, height, width) of their type.
-
-    Equal to `torchvision.utils.make_grid`, without the import of torchvision: it takes 1.7 s of the 6 s in
-    which `scan sym2img` starts.
-
-    Args:
-        images: At least one; a single one is returned as it is.
-        columns: Images in a row; the last row is filled with the background.
-        padding: Width in pixels of the background between and around the images.
-        background: The value of its pixels.
-    """
-    images = images.expand(-1, 3, -1, -1)
-    n = len(images)
-    if n == 1:
-        return images[0]
-    columns = min(columns, n)
-    missing = -n % columns
-    cells = F.pad(images, (padding, 0, padding, 0, 0, 0, 0, missing), value=background)
-    rows = cells.unflatten(0, (-1, columns)).permute(2, 0, 3, 1, 4)
-    grid = rows.flatten(3, 4).flatten(1, 2)
-    return F.pad(grid, (0, padding, 0, padding), value=background)
-
-
-def png(image: Tensor) -> bytes:
-    """An image uint8 (channels, H, W), grey or RGB, as the content of a PNG file."""
-    pixels = image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()

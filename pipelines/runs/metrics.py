@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 
 
-def jsonable(value: Any, digits: int = 5) -> Any:
-    """Numbers rounded and as plain Python, what is not a number as null, so that the JSON is valid.
+def jsonable(value: Any, digits: int | None = 5) -> Any:
+    """Numbers as plain Python, what is not a finite number as null, so that the JSON is valid.
+
+    Args:
+        value: Numbers, also of numpy, in mappings and lists of any depth.
+        digits: Decimals that floats are rounded to; None for all of them.
 
     >>> jsonable({"a": float("nan"), 1: np.float64(0.123456789)})
     {'a': None, '1': 0.12346}
@@ -18,5 +22,7 @@ def jsonable(value: Any, digits: int = 5) -> Any:
     if isinstance(value, list | tuple):
         return [jsonable(inner, digits) for inner in value]
     if isinstance(value, float | np.floating):
-        return round(float(value), digits) if math.isfinite(value) else None
+        if not math.isfinite(value):
+            return None
+        return float(value) if digits is None else round(float(value), digits)
     return int(value) if isinstance(value, np.integer) else value

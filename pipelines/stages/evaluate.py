@@ -11,6 +11,7 @@ on validation_symbols; the other lists are for reports.
 import itertools
 import time
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,6 @@ import torch
 from pipelines.config import Config, Precision
 from pipelines.devices import Machine, autocast
 from pipelines.report import health
-from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
 from pipelines.runs.files import read_json, write_json
@@ -50,11 +50,13 @@ from scan.judge_accuracy import judge_accuracy
 from scan.real_images import describing, encoded, reconstruction_accuracy
 from scan.run_format import FORMAT
 from symbols import OPERATORS, Concept, Triple
+from vision.disentanglement import disentanglement
 from vision.gaussian import Gaussian
 from vision.randomness import derive_seed, generator
 
 ANALYTIC = "analytic_operators"
 RECOMBINED = ("test_operators", ANALYTIC)
+MATRICES = "disentanglement.json"
 PAIRS = ("held_out_pairs", "held_out_pair_combinations")
 PAIR_COMBINATIONS = 100
 """Full combinations with a held-out pair that are asked for."""
@@ -92,6 +94,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     beside, codes_of = real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
     codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
+    if "not_measured" not in codes:
+        codes["versions"] = {**versions(), "numba": version("numba")}
+    codes["matrices"] = MATRICES
     measured = {
         "format": FORMAT,
         "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},

@@ -1,4 +1,4 @@
-"""Disentanglement of a run's visual model: its codes of images whose factors are known, and their scores.
+"""Disentanglement of an image encoder: its codes of images whose factors are known, and their scores.
 
 A code is the mean of q(z|x). Rendered sets give fresh images of all combinations, others a draw of their own
 images, those of the training set included: the model is trained without factors. The same metrics are taken
@@ -7,16 +7,13 @@ since neither scores 1 or 0 in every metric. Metrics that average over latents l
 is the prior, by their KL.
 """
 
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
+from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from pipelines.runs.folder import versions
 from vision.data import ImageSet
 from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
@@ -40,8 +37,6 @@ DCI_WORK = 3_000 * 51 * 32
 MIN_POINTS = 500
 BINS = 20
 BATCH = 2_000
-MATRICES = "disentanglement.json"
-"""The file of the matrices, beside metrics.json."""
 
 
 class Encoded(NamedTuple):
@@ -65,7 +60,7 @@ def encoded(
     seed: int,
     device: torch.device,
     *,
-    quiet: bool = True,
+    progress: Callable[[int], object] = lambda images: None,
 ) -> Encoded:
     """Encode images whose factors are known: fresh ones of a rendered set, else a draw of the set's own.
 
@@ -75,26 +70,23 @@ def encoded(
         points: Images to fit on, and half as many to test; of a stored set at most two thirds, and a third.
         seed: Of the draw.
         device: Where the model is.
-        quiet: Without a progress bar.
+        progress: Called after every batch, with the number of its images; `points_of` is their sum.
 
     Raises:
         MetricError: When the images are too few, or no factor of them varies.
     """
     rng = generator(seed, "disentanglement images")
     codes, factors, divergences = [], [], []
-    total = points + points // 2
+    total = points_of(images, points)
     order = None if images.render else rng.permutation(len(images))[:total]
-    total = total if order is None else len(order)
-    hidden = True if quiet else None
-    with tqdm(total=total, desc="encoding", unit="image", delay=1, leave=False, disable=hidden) as bar:
-        for start in range(0, total, BATCH):
-            n = min(BATCH, total - start)
-            some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
-            q = encode_with(encoder, some.images, device)
-            codes.append(q.mean.double().cpu().numpy())
-            factors.append(some.factors)
-            divergences.append(kl_from_prior(q).double().cpu().numpy())
-            bar.update(n)
+    for start in range(0, total, BATCH):
+        n = min(BATCH, total - start)
+        some = images.sample(n, rng) if order is None else images.subset(order[start : start + n])
+        q = encode_with(encoder, some.images, device)
+        codes.append(q.mean.double().cpu().numpy())
+        factors.append(some.factors)
+        divergences.append(kl_from_prior(q).double().cpu().numpy())
+        progress(n)
     if total < 6:
         raise MetricError(f"{total} images are too few")
     z, v, fit = np.concatenate(codes), np.concatenate(factors), total * 2 // 3
@@ -115,12 +107,28 @@ def encoded(
     )
 
 
+def points_of(images: ImageSet, points: int) -> int:
+    """The number of images that `encoded` encodes: half as many again as `points`, if there are so many."""
+    total = points + points // 2
+    return total if images.render else min(total, len(images))
+
+
 def disentanglement(
     encoder: ImageEncoder, images: ImageSet, seed: int, device: torch.device, points: int = POINTS
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The entry of `metrics.json`, and its matrices; where nothing can be scored both have `not_measured`.
+    """The scores of an encoder, and the matrices that they are read from.
 
     A rendered set no larger than the points asked for is taken to be a trial: as many images as it has.
+
+    Args:
+        encoder: The image encoder.
+        images: The set, of the model's shape.
+        seed: Of the draw and of the learners.
+        device: Where the model is.
+        points: Images to fit on, and half as many to test.
+
+    Returns:
+        Scores and matrices, JSON-able; where nothing can be scored both have `not_measured`, which says why.
     """
     try:
         found = encoded(encoder, images, min(points, max(len(images) * 2 // 3, MIN_POINTS)), seed, device)
@@ -128,8 +136,7 @@ def disentanglement(
             raise MetricError("the metrics compare factors: at least 2 that vary are needed")
         return _measured(found)
     except MetricError as error:
-        why = {"not_measured": str(error)}
-        return {**why, "matrices": MATRICES}, why
+        return {"not_measured": str(error)}, {"not_measured": str(error)}
 
 
 def _measured(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -158,8 +165,6 @@ def _measured(found: Encoded) -> tuple[dict[str, Any], dict[str, Any]]:
         "factors_left_out": list(found.left_out),
         "bins": BINS,
         "seed": parts.seed,
-        "versions": {**versions(), "numba": version("numba")},
-        "matrices": MATRICES,
     }
     return metrics, {"factors": list(found.names), "kl_per_latent": found.kl.tolist(), **matrices}
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.errors import UsageError
 from vision.data.archives import names_of, read_arrays, words
 from vision.data.factors import numbered
 from vision.data.images import DataError
@@ -53,52 +52,47 @@ def read(path: Path, *, share: float, seed: int, points: int | None = None) -> C
             default.
 
     Raises:
-        UsageError: When the file cannot be read, or its arrays cannot be scored.
+        DataError: When the file cannot be read, or its arrays cannot be scored.
     """
     path = path.expanduser()
     try:
         arrays = _arrays(path)
         return _split(arrays, share, seed, points)
     except MetricError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise DataError(f"{path}: {error}") from error
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     if path.is_dir():
-        raise UsageError(f"{path} is a folder; for a run: scan metrics --run {path}")
+        raise DataError(f"{path} is a folder")
     if path.suffix.lower() in TABLES:
         return _table(path)
     try:
         arrays = read_arrays(path, ARRAYS.__contains__)
-        for key in ("codes", "factors"):
-            if key not in arrays:
-                there = ", ".join(names_of(path)[:LISTED]) or "nothing"
-                raise UsageError(f"{path}: no array called {key} (there is {there})")
-        return arrays
     except DataError as error:
         what = str(error)
         kinds = f"{', '.join(TABLES)} or .npz"
-        raise UsageError(f"{path}: {what}" + (f"; expected {kinds}" if "not an" in what else "")) from error
+        raise DataError(f"{path}: {what}" + (f"; expected {kinds}" if "not an" in what else "")) from error
+    for key in ("codes", "factors"):
+        if key not in arrays:
+            there = ", ".join(names_of(path)[:LISTED]) or "nothing"
+            raise DataError(f"{path}: no array called {key} (there is {there})")
+    return arrays
 
 
 def _table(path: Path) -> dict[str, np.ndarray]:
-    try:
-        table = read_table(path)
-        table.problems.raise_any(path, table.total)
-        latents = [name for name in table.names if LATENT.fullmatch(name)]
-        factors = [name for name in table.names if not LATENT.fullmatch(name)]
-        if not latents or not factors:
-            what = (
-                "no column of codes (code_0, z1, ...)" if not latents else "no column besides those of codes"
-            )
-            raise UsageError(f"{path}: {what} in its header: {', '.join(table.names[:LISTED])}")
-        return {
-            "codes": np.array([table.numbers(name) for name in latents]).T,
-            "factors": np.stack([_factor(table, name) for name in factors], axis=1),
-            "factor_names": np.array(factors),
-        }
-    except DataError as error:
-        raise UsageError(str(error)) from error
+    table = read_table(path)
+    table.problems.raise_any(path, table.total)
+    latents = [name for name in table.names if LATENT.fullmatch(name)]
+    factors = [name for name in table.names if not LATENT.fullmatch(name)]
+    if not latents or not factors:
+        what = "no column of codes (code_0, z1, ...)" if not latents else "no column besides those of codes"
+        raise DataError(f"{path}: {what} in its header: {', '.join(table.names[:LISTED])}")
+    return {
+        "codes": np.array([table.numbers(name) for name in latents]).T,
+        "factors": np.stack([_factor(table, name) for name in factors], axis=1),
+        "factor_names": np.array(factors),
+    }
 
 
 def _factor(table: Table, name: str) -> np.ndarray:
@@ -188,5 +182,10 @@ def _names(found: np.ndarray | None, factors: int) -> tuple[str, ...]:
 
 
 def counts(names: Sequence[str], factors: np.ndarray) -> dict[str, int]:
-    """The number of values of each factor (N, K)."""
+    """The number of values that each factor takes.
+
+    Args:
+        names: Of K factors.
+        factors: (N, K).
+    """
     return {name: len(np.unique(column)) for name, column in zip(names, factors.T, strict=True)}

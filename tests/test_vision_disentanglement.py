@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipelines.report import disentanglement
+from vision import disentanglement
 from vision.data import ImageSet
 from vision.gaussian import Gaussian
 from vision.metrics import modularity
@@ -41,17 +41,17 @@ def posterior(monkeypatch: pytest.MonkeyPatch) -> None:
 FACTORS = np.stack([np.arange(900) % 3, np.arange(900) // 3 % 4], axis=1)
 
 
-def test_latents_at_the_prior_are_told_by_their_kl(posterior: None) -> None:
+def test_latents_at_the_prior_are_found_by_their_kl(posterior: None) -> None:
     vae: Any = None
     found = disentanglement.encoded(vae, images(FACTORS), 600, 0, CPU)
     assert found.parts.active is not None
     assert found.parts.active.tolist() == [True] * 2 + [False] * 4
-    told, _ = disentanglement.disentanglement(vae, images(FACTORS), 0, CPU, points=600)
+    measured, _ = disentanglement.disentanglement(vae, images(FACTORS), 0, CPU, points=600)
     codes, factors = found.parts.codes, found.parts.factors
-    assert told["latents_active"] == 2
-    assert told["modularity_active"] == pytest.approx(modularity(codes[:, :2], factors))
-    assert told["modularity_active"] > 0.95 > modularity(codes, factors, active_only=True)
-    assert told["perfect"]["modularity_active"] > 0.95
+    assert measured["latents_active"] == 2
+    assert measured["modularity_active"] == pytest.approx(modularity(codes[:, :2], factors))
+    assert measured["modularity_active"] > 0.95 > modularity(codes, factors, active_only=True)
+    assert measured["perfect"]["modularity_active"] > 0.95
 
 
 def test_a_factor_that_the_test_part_lacks_is_left_out(posterior: None) -> None:
@@ -60,3 +60,23 @@ def test_a_factor_that_the_test_part_lacks_is_left_out(posterior: None) -> None:
     rare[order[:3]] = 1  # all three among the points to fit on
     found = disentanglement.encoded(None, images(np.hstack([FACTORS, rare])), 600, 0, CPU)  # type: ignore[arg-type]
     assert (found.names, found.left_out) == (("a", "b"), ("c",))
+
+
+def test_images_without_two_factors_that_vary_are_said_to_be_unmeasured() -> None:
+    shape = (1, 4, 4)
+
+    def encoder(x: torch.Tensor) -> Gaussian:
+        mean = torch.randn(len(x), 3, generator=torch.Generator().manual_seed(0))
+        return Gaussian(mean, torch.full_like(mean, -4.0))
+
+    pixels = torch.zeros(60, *shape, dtype=torch.uint8)
+    factors = np.stack([np.arange(60) % 3, np.zeros(60, dtype=np.int64)], axis=1)
+    images = ImageSet(pixels, factors, ("a", "b"), (("x", "y", "z"), ("only",)))
+    metrics, matrices = disentanglement.disentanglement(encoder, images, 0, CPU)
+    assert "at least 2 that vary" in metrics["not_measured"]
+    assert matrices == {"not_measured": metrics["not_measured"]}
+    both = ImageSet(
+        pixels, factors + [[0, 1]] * (np.arange(60)[:, None] % 2), ("a", "b"), images.value_names[:1] * 2
+    )
+    measured, _ = disentanglement.disentanglement(encoder, both, 0, CPU)
+    assert measured["dci"]["estimator"] == "gradient_boosting"
