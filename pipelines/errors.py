@@ -4,11 +4,11 @@
 checkpoint.
 """
 
-import difflib
 import re
 from collections.abc import Iterable
 
 from scan.run_format import RunError as RunError
+from vision.spelling import closest
 
 
 class UsageError(Exception):
@@ -23,7 +23,9 @@ def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:
     """The end of a message about a name that is none of the choices.
 
     Args:
-        otherwise: What it says where none is near, with "{}" for the choices.
+        name: The name.
+        choices: What is valid.
+        otherwise: What the message says where none is near, with "{}" for the choices.
 
     >>> nearest("vison", ["vision", "symbols"])
     '; did you mean vision?'
@@ -31,8 +33,8 @@ def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:
     '; there are vision, symbols'
     """
     choices = list(choices)
-    close = difflib.get_close_matches(name, choices, n=1)
-    return f"; did you mean {close[0]}?" if close else otherwise.format(", ".join(choices))
+    close = closest(name, choices)
+    return f"; did you mean {close}?" if close else otherwise.format(", ".join(choices))
 
 
 def printable(text: str, *, lines: bool = False) -> str:

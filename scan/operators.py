@@ -18,9 +18,9 @@ from torch import Tensor, nn
 
 from scan.grounding import Direction, directed_kl, k_hot
 from scan.joint_model import SymbolModel
-from scan.symbol_networks import bounded, mlp
+from scan.symbol_networks import LOGVAR_LIMIT, mlp
 from symbols import OPERATORS, Concept, ShortageError, Triple, Unseen, Vocabulary, operator_triples
-from vision.gaussian import Gaussian
+from vision.gaussian import Gaussian, bounded
 
 
 class Operators(nn.Module):
@@ -39,7 +39,7 @@ class Operators(nn.Module):
         pair = torch.stack((q_1.mean, q_2.mean, q_1.logvar, q_2.logvar), dim=-1)  # (B, D, 4)
         results = self.layers(pair).unflatten(-1, (len(OPERATORS), 2))  # (B, D, R, 2)
         mean, logvar = results[torch.arange(len(op), device=op.device), :, op].unbind(-1)
-        return Gaussian(mean, bounded(logvar))
+        return Gaussian(mean, bounded(logvar, LOGVAR_LIMIT))
 
 
 def operator_loss(q_x: Gaussian, q_r: Gaussian, direction: Direction = "forward") -> Tensor:

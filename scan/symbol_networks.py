@@ -32,21 +32,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vision.gaussian import Gaussian
+from vision.gaussian import Gaussian, bounded
 
 LOGVAR_LIMIT = 10.0
+"""Of the log-variances of symbols and of recombined concepts."""
 HALF_ACTIVE = 0.5
 """Precision tau, relative to the prior's of 1, at which an expert counts as half active."""
 HALF_COST = 2.0
 """Active experts of an attribute on a latent at which it pays half of the most that it can pay there."""
-
-
-def bounded(logvar: Tensor, limit: float = LOGVAR_LIMIT) -> Tensor:
-    """Squash log-variances smoothly into (-limit, limit), so that exp() can neither overflow nor vanish.
-
-    Close to the identity around 0, and unlike a hard clamp it passes a gradient near the limit.
-    """
-    return limit * torch.tanh(logvar / limit)
 
 
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
@@ -73,7 +66,7 @@ class MLPSymbolEncoder(nn.Module):
     def forward(self, y: Tensor) -> Gaussian:
         """Return q(z_y|y) over (B, D) for symbols y (B, K)."""
         mean, logvar = self.layers(y).chunk(2, dim=-1)
-        return Gaussian(mean, bounded(logvar))
+        return Gaussian(mean, bounded(logvar, LOGVAR_LIMIT))
 
 
 class SymbolDecoder(nn.Module):

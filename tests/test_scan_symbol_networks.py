@@ -5,13 +5,11 @@ import torch
 from torch import Tensor
 
 from scan.symbol_networks import (
-    LOGVAR_LIMIT,
     Experts,
     ExpertSymbolDecoder,
     ExpertSymbolEncoder,
     MLPSymbolEncoder,
     SymbolDecoder,
-    bounded,
 )
 from vision.gaussian import Gaussian, kl
 
@@ -70,12 +68,6 @@ def test_negative_symbols_mirror_the_mean_and_keep_the_variance() -> None:
     positive, negative = encoder(y), encoder(-y)
     torch.testing.assert_close(negative.mean, -positive.mean)
     torch.testing.assert_close(negative.variance, positive.variance)
-
-
-def test_bounded_is_nearly_the_identity_at_zero_and_never_leaves_its_limits() -> None:
-    small = torch.linspace(-1, 1, 11)
-    torch.testing.assert_close(bounded(small), small, rtol=0.01, atol=0)
-    assert bounded(torch.tensor([-1e9, 1e9])).tolist() == [-LOGVAR_LIMIT, LOGVAR_LIMIT]
 
 
 def test_hidden_sizes_make_the_paper_s_networks() -> None:

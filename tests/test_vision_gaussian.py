@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from vision.gaussian import Gaussian, kl, kl_from_prior, standard_normal
+from vision.gaussian import Gaussian, bounded, kl, kl_from_prior, standard_normal
 
 
 def gaussian(seed: int, batch: int = 3, latents: int = 4) -> Gaussian:
@@ -77,3 +77,9 @@ def test_indexing_takes_rows_and_detach_cuts_the_graph():
 def test_parameters_of_different_shapes_are_refused():
     with pytest.raises(ValueError, match=r"\(2, 3\).*\(2, 4\)"):
         Gaussian(torch.zeros(2, 3), torch.zeros(2, 4))
+
+
+def test_bounded_is_nearly_the_identity_at_zero_and_never_leaves_its_limits() -> None:
+    small = torch.linspace(-1, 1, 11)
+    torch.testing.assert_close(bounded(small, 10.0), small, rtol=0.01, atol=0)
+    assert bounded(torch.tensor([-1e9, 1e9]), 16.0).tolist() == [-16, 16]

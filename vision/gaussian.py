@@ -79,6 +79,18 @@ def standard_normal(shape: Sequence[int], device: torch.device | str | None = No
     return Gaussian(zeros, zeros)
 
 
+def bounded(logvar: Tensor, limit: float) -> Tensor:
+    """Log-variances mapped smoothly into (-limit, limit), so that exp() can neither overflow nor vanish.
+
+    Close to the identity around 0, and unlike a hard clamp it passes a gradient near the limit.
+
+    Args:
+        logvar: Of any shape.
+        limit: Positive.
+    """
+    return limit * torch.tanh(logvar / limit)
+
+
 def kl(q: Gaussian, p: Gaussian) -> Tensor:
     """KL(q || p) per dimension, (..., D), in nats, at least 0; q and p are over (..., D)."""
     return 0.5 * (

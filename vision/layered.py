@@ -39,8 +39,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from vision.gaussian import Gaussian
-from vision.networks import ConvEncoder, Decoder, Encoder, Link, bounded, image_shape
+from vision.gaussian import Gaussian, bounded
+from vision.networks import LOGVAR_BOUND, ConvEncoder, Decoder, Encoder, Link, image_shape
 
 LOGVAR_SCALE = 10.0
 """Log-variance of a colour latent per unit of its parameter, which moves as slowly as a weight does."""
@@ -67,7 +67,7 @@ class LayeredEncoder(Encoder):
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x) over (B, latents) of images (B, C, H, W) in [0, 1], in the colour space of the model."""
         q = self.encoder(x)
-        constant = bounded(LOGVAR_SCALE * self.colour_logvar).expand(len(x), -1)
+        constant = bounded(LOGVAR_SCALE * self.colour_logvar, LOGVAR_BOUND).expand(len(x), -1)
         logvar = torch.cat((q.logvar[:, : self.mask_latents], constant), dim=1)
         return Gaussian(q.mean + self.linear((x - 0.5).flatten(1)).float(), logvar)
 

@@ -25,13 +25,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vision.gaussian import Gaussian
+from vision.gaussian import Gaussian, bounded
 
 Shape = tuple[int, int, int]
 Link = Literal["sigmoid", "identity"]
 
 WIDTHS = (32, 32, 64, 64)
 LOGVAR_BOUND = 16.0
+"""Of the log-variances of posteriors."""
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU}
 
@@ -176,7 +177,7 @@ class ConvEncoder(Encoder):
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
-        logvar = bounded(logvar)
+        logvar = bounded(logvar, LOGVAR_BOUND)
         if self.min_logvar is not None:
             logvar = self.min_logvar + functional.softplus(logvar - self.min_logvar)
         return Gaussian(mean, logvar)
@@ -219,11 +220,6 @@ class ConvDecoder(Decoder):
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, C, H, W)."""
         return self.deconvolutions(self.hidden(full_precision(self.code, z)))
-
-
-def bounded(logvar: Tensor) -> Tensor:
-    """A log-variance of any shape, mapped smoothly into (-16, 16); close to the identity around 0."""
-    return LOGVAR_BOUND * torch.tanh(logvar / LOGVAR_BOUND)
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:

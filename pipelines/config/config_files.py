@@ -1,6 +1,5 @@
 """From a YAML file and `--set a.b=value` to a checked `Config`; errors are one line and name file and key."""
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -23,6 +22,7 @@ from pipelines.config.assignments import (
 from pipelines.config.renamed import RENAMED
 from pipelines.config.values import spelled
 from pipelines.errors import UsageError, nearest, printable, shortened
+from vision.spelling import closest
 
 SHIPPED = Path(__file__).parent / "presets"
 MOST_BYTES = 4 * 2**20
@@ -181,9 +181,8 @@ def _instead(keys: Sequence[str], model: type[BaseModel]) -> str:
     if others:
         kind, other = literals(model, "kind")[0], literals(others[0], "kind")[0]
         return f" of kind {kind}, it is one of kind {other}"
-    close = difflib.get_close_matches(last, list(model.model_fields), n=1)
-    if close:
-        return f"; did you mean {'.'.join([*sections, close[0]])}?"
+    if close := closest(last, model.model_fields):
+        return f"; did you mean {'.'.join([*sections, close])}?"
     elsewhere = list(dict.fromkeys(key for key in _dotted_keys() if key.rpartition(".")[2] == last))
     if elsewhere:
         return f"; did you mean {' or '.join(elsewhere)}?"
