@@ -80,7 +80,7 @@ def computes_bf16(device: torch.device) -> bool:
 
 
 def cpu_features() -> dict[str, bool]:
-    """Which of `FEATURES` this processor has; what torch cannot tell counts as absent."""
+    """Which of `FEATURES` this processor has; what torch does not report counts as absent."""
     try:
         found = torch.cpu.get_capabilities()
     except AttributeError:  # torch before 2.11

@@ -2,7 +2,7 @@
 
 It takes the vocabulary from RUN/data.json and the weights from
 RUN/{vision,symbols,operators}/model.safetensors, checks them against the sha256 that each stage noted in
-its done.json (`scan.run_format`), and refuses by name whatever it cannot trust.
+its done.json (`scan.run_format`), and refuses by name whatever differs.
 """
 
 from os import PathLike

@@ -98,7 +98,7 @@ def _draw(
     while len(drawn) < n:
         if not levels:
             raise ShortageError(
-                f"{n} concepts are wanted, but only {len(drawn)} are left to draw", len(drawn)
+                f"{n} concepts are asked for, but only {len(drawn)} are left to draw", len(drawn)
             )
         level = list(levels)[rng.integers(len(levels))]
         concept = levels[level].draw(rng, (unseen, banned))

@@ -18,8 +18,8 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
     """Exit code, stdout, stderr."""
     capsys.readouterr()
     code = cli.main(["metrics", *words])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def write(path: Path, **arrays: object) -> str:
@@ -27,6 +27,6 @@ def write(path: Path, **arrays: object) -> str:
     return str(path)
 
 
-def values(said: str, metric: str) -> dict[str, float]:
-    entry = json.loads(said)["metrics"][metric]
+def values(stdout: str, metric: str) -> dict[str, float]:
+    entry = json.loads(stdout)["metrics"][metric]
     return {name: score["value"] for name, score in entry["scores"].items()}

@@ -84,9 +84,9 @@ def test_help_is_instant_and_has_an_example(words: list[str]) -> None:
 
 
 def test_a_run_is_made_once_and_then_up_to_date(shell: Shell) -> None:
-    code, said = shell()
+    code, lines = shell()
     assert code == 0
-    assert [line.split(":")[0] for line in said if "done in" in line] == ["vision", "symbols", "operators"]
+    assert [line.split(":")[0] for line in lines if "done in" in line] == ["vision", "symbols", "operators"]
     began = time.time()
     assert shell() == (0, ["vision: up to date", "symbols: up to date", "operators: up to date"])
     assert not [p for p in shell.run_dir.rglob("*/*") if p.stat().st_mtime > began]
@@ -101,11 +101,11 @@ def test_a_run_is_made_once_and_then_up_to_date(shell: Shell) -> None:
 def test_a_changed_setting_makes_its_stage_and_the_later_ones_again(shell: Shell) -> None:
     shell("--quiet")
     before = {stage: shell.digest(stage) for stage in ("vision", "symbols", "operators")}
-    code, said = shell("--set", "symbols.steps=3", "--set", "vision.training.checkpoint_seconds=1")
+    code, lines = shell("--set", "symbols.steps=3", "--set", "vision.training.checkpoint_seconds=1")
     assert code == 0
-    assert said[0] == "vision: up to date"
-    assert "symbols: made again, since symbols.steps 2 -> 3" in said
-    assert "operators: made again, since symbols/model.safetensors differs" in said
+    assert lines[0] == "vision: up to date"
+    assert "symbols: made again, since symbols.steps 2 -> 3" in lines
+    assert "operators: made again, since symbols/model.safetensors differs" in lines
     assert shell.digest("vision") == before["vision"]
     assert shell.digest("symbols") != before["symbols"]
     assert shell.digest("operators") != before["operators"]
@@ -115,9 +115,9 @@ def test_a_changed_setting_makes_its_stage_and_the_later_ones_again(shell: Shell
 
 def test_a_longer_test_list_leaves_what_was_trained(shell: Shell) -> None:
     shell("--quiet")
-    said = shell("--set", "splits.test_symbols=6", "--set", "splits.test_operators=6")[1]
+    lines = shell("--set", "splits.test_symbols=6", "--set", "splits.test_operators=6")[1]
     for stage in ("vision", "symbols", "operators"):
-        assert f"{stage}: up to date" in said
+        assert f"{stage}: up to date" in lines
 
 
 def test_stages_run_alone_when_what_they_build_on_is_there(shell: Shell) -> None:
@@ -127,9 +127,9 @@ def test_stages_run_alone_when_what_they_build_on_is_there(shell: Shell) -> None
     assert shell("vision", "--quiet") == (0, [])
     assert shell("--quiet", "symbols") == (0, [])
     assert not (shell.run_dir / "operators").exists()
-    code, said = shell("symbols", "--set", "vision.training.steps=3")
+    code, lines = shell("symbols", "--set", "vision.training.steps=3")
     assert code == 2
-    assert "vision, which was made with other settings (vision.training.steps 2 -> 3)" in said[-1]
+    assert "vision, which was made with other settings (vision.training.steps 2 -> 3)" in lines[-1]
     assert shell("symbols") == (0, ["symbols: up to date"])
 
 
@@ -139,10 +139,10 @@ def test_an_altered_file_is_refused_by_name_until_its_stage_is_named(shell: Shel
     path = shell.run_dir / "vision" / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-10])
     for words in ([], ["operators"]):
-        code, said = shell(*words)
+        code, lines = shell(*words)
         assert code == 1
-        assert str(path) in said[-1]
-        assert "scan run CONFIG vision" in said[-1]
+        assert str(path) in lines[-1]
+        assert "scan run CONFIG vision" in lines[-1]
     assert shell("vision", "--quiet") == (0, [])
     assert shell.digest("vision") == digest
     assert shell() == (0, ["vision: up to date", "symbols: up to date", "operators: up to date"])
@@ -156,10 +156,10 @@ def test_a_users_own_model_takes_a_stages_place(shell: Shell) -> None:
     for path in shutil_free:
         path.unlink()
     (shell.run_dir / "vision" / "model.safetensors").write_bytes(mine)
-    code, said = shell()
+    code, lines = shell()
     assert code == 0
-    assert said[0] == "vision: your own vision/model.safetensors"
-    assert any(line.startswith("symbols: made again") for line in said)
+    assert lines[0] == "vision: your own vision/model.safetensors"
+    assert any(line.startswith("symbols: made again") for line in lines)
     shell("--fresh", "--quiet")
     assert (shell.run_dir / "vision" / "model.safetensors").read_bytes() == mine
     shell("--fresh", "--quiet", "vision")
@@ -168,9 +168,9 @@ def test_a_users_own_model_takes_a_stages_place(shell: Shell) -> None:
 
 def test_a_second_process_on_a_run_is_refused(shell: Shell) -> None:
     with RunFolder(shell.run_dir):
-        code, said = shell()
+        code, lines = shell()
     assert code == 1
-    assert said == [f"scan: error: {shell.run_dir} is in use by another process (id {os.getpid()})"]
+    assert lines == [f"scan: error: {shell.run_dir} is in use by another process (id {os.getpid()})"]
 
 
 def test_fresh_starts_over_also_from_another_format(shell: Shell) -> None:
@@ -179,9 +179,9 @@ def test_fresh_starts_over_also_from_another_format(shell: Shell) -> None:
     for name in ("data.json", "vision/done.json"):
         path = shell.run_dir / name
         path.write_text(path.read_text().replace(f'"format": {FORMAT}', '"format": 0'))
-        code, said = shell()
+        code, lines = shell()
         assert code == 1
-        assert f"{path} has run format 0, this version reads {FORMAT}" in said[-1]
+        assert f"{path} has run format 0, this version reads {FORMAT}" in lines[-1]
         assert shell("--fresh", "--quiet") == (0, [])
         assert shell.digest("operators") == digest
 
@@ -284,9 +284,9 @@ def test_data_prints_json_and_writes_a_sheet(tmp_path: Path, capsys: pytest.Capt
     config.write_text("name: a\ndata: {kind: rooms}")
     options = ["--set", "data.images=60", "--set", "data.size=8", "-n", "16", "-o", str(sheet)]
     assert cli.main(["data", str(config), "--json", *options]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["shape"] == [3, 8, 8]
-    assert told["concepts_per_level"] == [51, 912, 6400, 12288]
-    assert all(sum(values.values()) == 60 for values in told["factors"].values())
+    described = json.loads(capsys.readouterr().out)
+    assert described["shape"] == [3, 8, 8]
+    assert described["concepts_per_level"] == [51, 912, 6400, 12288]
+    assert all(sum(values.values()) == 60 for values in described["factors"].values())
     with Image.open(sheet) as image:
         assert image.size == (8 * 10 + 2, 2 * 10 + 2)

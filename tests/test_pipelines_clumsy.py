@@ -21,10 +21,10 @@ def refused(words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
         code = cli.main(words)
     except SystemExit as end:  # of the parser
         code = int(str(end.code))
-    told = capsys.readouterr().err
-    assert code in (1, 2), told
-    assert "shows where" not in told
-    lines = told.splitlines()
+    stderr = capsys.readouterr().err
+    assert code in (1, 2), stderr
+    assert "shows where" not in stderr
+    lines = stderr.splitlines()
     assert max(map(len, lines)) <= 610
     assert all(line.isprintable() for line in lines)
     return lines[-1]
@@ -68,8 +68,8 @@ def test_headers_that_declare_what_is_not_there(
     descr: str, shape: str, content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     header = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n"
-    told = refused(run(tmp_path, archive(tmp_path / "set.npz", header, content)), capsys)
-    assert "set.npz: " in told
+    stderr = refused(run(tmp_path, archive(tmp_path / "set.npz", header, content)), capsys)
+    assert "set.npz: " in stderr
 
 
 @pytest.mark.parametrize(

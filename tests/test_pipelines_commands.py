@@ -19,8 +19,8 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
     """Exit code, stdout, stderr."""
     capsys.readouterr()
     code = cli.main(words)
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 @pytest.fixture
@@ -35,12 +35,12 @@ def test_sym2img_writes_the_images_of_the_library(
 ) -> None:
     out = tmp_path / "hats.png"
     words = ["sym2img", str(finished_run), "(wall: red) AND hat", "-n", "3", "-o", str(out), "--seed", "5"]
-    code, said, _ = run(words, capsys)
+    code, stdout, _ = run(words, capsys)
     assert code == 0
-    assert said == f"3 images of wall: red, shape: hat: {out}\n"
-    told = json.loads(out.with_suffix(".json").read_text())
-    assert told["concept"] == {"wall": "red", "shape": "hat"}
-    assert (told["images"], told["columns"], told["seed"], told["enlarged"]) == (3, 3, 5, 8)
+    assert stdout == f"3 images of wall: red, shape: hat: {out}\n"
+    about = json.loads(out.with_suffix(".json").read_text())
+    assert about["concept"] == {"wall": "red", "shape": "hat"}
+    assert (about["images"], about["columns"], about["seed"], about["enlarged"]) == (3, 3, 5, 8)
     model = scan.load(finished_run)
     x = model.sym2img("(wall: red) AND hat", 3, torch.Generator().manual_seed(5))
     with Image.open(out) as image:
@@ -115,9 +115,9 @@ def test_a_wrong_request_is_explained(
     (tmp_path / "cut.png").write_bytes(photo.read_bytes()[:60])
     places = {"RUN": str(finished_run), "PHOTO": str(photo)}
     filled = [places.get(word, word.replace("TMP", str(tmp_path))) for word in words]
-    found, said, told = run(filled, capsys)
-    assert (found, said) == (code, "")
-    shown = told.splitlines()
+    found, stdout, stderr = run(filled, capsys)
+    assert (found, stdout) == (code, "")
+    shown = stderr.splitlines()
     assert shown[0].startswith("scan: error: ")
     assert len(shown) == (3 if len(lines) == 3 else 1)
     for line, expected in zip(shown, lines, strict=False):
@@ -132,32 +132,32 @@ def test_a_damaged_run_fails_with_the_name_of_the_file(
     broken = shutil.copytree(finished_run, tmp_path / "run")
     model = broken / "symbols" / "model.safetensors"
     model.write_bytes(model.read_bytes()[:-4])
-    code, _, told = run(["sym2img", str(broken), "hat"], capsys)
+    code, _, stderr = run(["sym2img", str(broken), "hat"], capsys)
     assert code == 1
-    assert str(model) in told
+    assert str(model) in stderr
     assert run(["traverse", str(broken), "-o", str(tmp_path / "t.png")], capsys)[0] == 0
     shutil.rmtree(broken / "operators")
     shutil.copytree(finished_run / "symbols", broken / "symbols", dirs_exist_ok=True)
-    code, _, told = run(["sym2img", str(broken), "hat AND wall: red"], capsys)
+    code, _, stderr = run(["sym2img", str(broken), "hat AND wall: red"], capsys)
     assert code == 2
-    assert "needs the learned operators" in told
+    assert "needs the learned operators" in stderr
     assert run(["sym2img", str(broken), "hat", "-o", str(tmp_path / "h.png")], capsys)[0] == 0
 
 
 def test_img2sym_describes_as_the_library_does(
     finished_run: Path, photo: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, said, told = run(["img2sym", str(finished_run), str(photo), "--json"], capsys)
-    assert (code, told) == (0, "")
-    (record,) = json.loads(said)
+    code, stdout, stderr = run(["img2sym", str(finished_run), str(photo), "--json"], capsys)
+    assert (code, stderr) == (0, "")
+    (record,) = json.loads(stdout)
     assert record["image"] == str(photo)
     with Image.open(photo) as image:
         x = torch.from_numpy(np.array(image)).permute(2, 0, 1)
     (expected,) = scan.load(finished_run).img2sym(x).to_dicts()
     assert {key: record[key] for key in expected} == expected
-    code, said, _ = run(["img2sym", str(finished_run), str(photo), "--threshold", "0"], capsys)
-    assert said.startswith(f"{photo}: wall: ")
-    assert "; that is: dub (" in said
+    code, stdout, _ = run(["img2sym", str(finished_run), str(photo), "--threshold", "0"], capsys)
+    assert stdout.startswith(f"{photo}: wall: ")
+    assert "; that is: dub (" in stdout
 
 
 def test_images_of_other_sizes_are_made_to_fit_with_a_note(
@@ -168,10 +168,10 @@ def test_images_of_other_sizes_are_made_to_fit_with_a_note(
     Image.fromarray(wide).save(tmp_path / "wide.png")
     Image.fromarray(np.full((16, 16), 200, dtype=np.uint8)).save(tmp_path / "grey.png")
     names = [str(tmp_path / name) for name in ("wide.png", "grey.png")]
-    code, said, told = run(["img2sym", str(finished_run), *names], capsys)
+    code, stdout, stderr = run(["img2sym", str(finished_run), *names], capsys)
     assert code == 0
-    assert told == f"note: {names[0]}: 64x32 made 16x16, cropped to the middle\n"
-    descriptions = [line.partition(": ")[2] for line in said.splitlines()]
+    assert stderr == f"note: {names[0]}: 64x32 made 16x16, cropped to the middle\n"
+    descriptions = [line.partition(": ")[2] for line in stdout.splitlines()]
     assert descriptions[0] == descriptions[1]
 
 
@@ -183,12 +183,12 @@ def test_traverse_needs_the_visual_model_alone(
     shutil.copy(finished_run / "data.json", only)
     out = tmp_path / "t.png"
     words = ["traverse", str(only), "-o", str(out), "--columns", "5"]
-    code, said, _ = run([*words, "--image", str(photo)], capsys)
+    code, stdout, _ = run([*words, "--image", str(photo)], capsys)
     assert code == 0
-    told = json.loads(out.with_suffix(".json").read_text())
-    assert said.splitlines()[:-1] == told["rows"]
-    assert told["nats"] == sorted(told["nats"], reverse=True)
-    assert told["images"] == 5 * len(told["rows"])
+    about = json.loads(out.with_suffix(".json").read_text())
+    assert stdout.splitlines()[:-1] == about["rows"]
+    assert about["nats"] == sorted(about["nats"], reverse=True)
+    assert about["images"] == 5 * len(about["rows"])
     first = out.read_bytes()
     run([*words, "--seed", "1"], capsys)
     assert out.read_bytes() != first
@@ -198,10 +198,10 @@ def test_evaluate_is_done_once_and_prints_its_metrics(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copy = shutil.copytree(finished_run, tmp_path / "run")
-    code, said, told = run(["evaluate", str(copy), "--json", "--device", "cpu"], capsys)
+    code, stdout, stderr = run(["evaluate", str(copy), "--json", "--device", "cpu"], capsys)
     assert code == 0
-    assert told == "judge: up to date\nevaluate: up to date\n"
-    before = json.loads(said)
+    assert stderr == "judge: up to date\nevaluate: up to date\n"
+    before = json.loads(stdout)
     assert before == json.loads((finished_run / "evaluate" / "metrics.json").read_text())
     shutil.rmtree(copy / "evaluate")
     shutil.rmtree(copy / "judge")
@@ -209,6 +209,6 @@ def test_evaluate_is_done_once_and_prints_its_metrics(
     again = json.loads((copy / "evaluate" / "metrics.json").read_text())
     assert again["splits"] == before["splits"]
     shutil.rmtree(copy / "vision")
-    code, _, told = run(["evaluate", str(copy), "--device", "cpu"], capsys)
+    code, _, stderr = run(["evaluate", str(copy), "--device", "cpu"], capsys)
     assert code == 2
-    assert "evaluate needs vision" in told
+    assert "evaluate needs vision" in stderr

@@ -45,8 +45,8 @@ def bench(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, st
     """Exit code, stdout, stderr."""
     capsys.readouterr()
     code = cli.main(["bench", "--device", "cpu", "--seconds", "0.01", *words])
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def costs(path: Path, *assignments: str) -> dict[str, benchmark.Cost]:
@@ -135,9 +135,9 @@ def test_all_starts_of_a_vision_model_count(tiny: Path) -> None:
 
 
 def test_json_holds_every_number_with_its_unit(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, told = bench(capsys, str(tiny), "--json")
-    assert (code, told) == (0, "")
-    found = json.loads(said)
+    code, stdout, stderr = bench(capsys, str(tiny), "--json")
+    assert (code, stderr) == (0, "")
+    found = json.loads(stdout)
     assert set(found) == {"machine", "matrix_product", "configs", "peak_memory_mib"}
     assert {"processor", "vector_extensions", "threads", "torch", "precision_auto"} <= set(found["machine"])
     (only,) = found["configs"]
@@ -177,9 +177,9 @@ def test_it_tells_the_machine_and_a_row_for_each_network_and_writes_nothing(
 ) -> None:
     monkeypatch.chdir(tiny.parent)
     before = sorted(Path().rglob("*"))
-    code, said, _ = bench(capsys, str(tiny), str(tiny), "--set", "vision.training.batch=8")
+    code, stdout, _ = bench(capsys, str(tiny), str(tiny), "--set", "vision.training.batch=8")
     assert code == 0
-    lines = said.splitlines()
+    lines = stdout.splitlines()
     starts = ("processor: ", "vector extensions: ", f"torch {torch.__version__}, ", "precision auto: ")
     assert all(line.startswith(start) for line, start in zip(lines, starts, strict=False))
     rows = [line.split()[0] for line in lines if line.strip()]
@@ -219,7 +219,7 @@ def test_a_rendered_set_is_measured_on_few_images(tmp_path: Path) -> None:
 def test_a_wrong_request_is_one_line(
     words: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, _, told = bench(capsys, *words)
+    code, _, stderr = bench(capsys, *words)
     assert code == 2
-    (line,) = told.splitlines()
+    (line,) = stderr.splitlines()
     assert message in line

@@ -26,15 +26,15 @@ def test_every_metric_has_a_name_and_every_score_a_meaning() -> None:
 
 
 def test_a_perfect_code_scores_its_ceiling(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, said, told = run([write(tmp_path / "a.npz"), "--json", "--metrics", FAST], capsys)
-    assert (code, told) == (0, "")
-    record = json.loads(said, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
+    code, stdout, stderr = run([write(tmp_path / "a.npz"), "--json", "--metrics", FAST], capsys)
+    assert (code, stderr) == (0, "")
+    record = json.loads(stdout, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert (record["points"], record["points_test"], record["latents"]) == (201, 99, 2)
     assert record["factors"] == {"factor 0": 3, "factor 1": 4}
     assert list(record["metrics"]) == FAST.split(",")
-    assert values(said, "modularity")["modularity"] > 0.99
-    assert values(said, "mig")["mig"] > 0.95
-    assert values(said, "dci_lasso")["dci_lasso_disentanglement"] == pytest.approx(1, abs=1e-3)
+    assert values(stdout, "modularity")["modularity"] > 0.99
+    assert values(stdout, "mig")["mig"] > 0.95
+    assert values(stdout, "dci_lasso")["dci_lasso_disentanglement"] == pytest.approx(1, abs=1e-3)
     assert record["metrics"]["mig"]["scores"]["mig"]["better"] == "higher"
     assert record["metrics"]["mig"]["settings"] == "bins 20"
 
@@ -42,14 +42,14 @@ def test_a_perfect_code_scores_its_ceiling(tmp_path: Path, capsys: pytest.Captur
 def test_a_test_part_of_the_file_is_used_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = {"codes_test": CODES[::-1], "factors_test": FACTORS}
     path = write(tmp_path / "a.npz", **wrong, factor_names=["colour", "size"])
-    code, said, _ = run([path, "--json", "--metrics", "mig,dci_lasso"], capsys)
+    code, stdout, _ = run([path, "--json", "--metrics", "mig,dci_lasso"], capsys)
     assert code == 0
-    record = json.loads(said)
+    record = json.loads(stdout)
     assert record["split"] == "the file's own test part"
     assert list(record["factors"]) == ["colour", "size"]
-    assert values(said, "mig")["mig"] == mig(CODES, FACTORS)
+    assert values(stdout, "mig")["mig"] == mig(CODES, FACTORS)
     expected = dci(CODES, FACTORS, CODES[::-1], FACTORS, estimator="lasso")
-    found = values(said, "dci_lasso")
+    found = values(stdout, "dci_lasso")
     assert found["dci_lasso_informativeness_test"] == expected.informativeness_test < 0
     assert found["dci_lasso_informativeness_train"] == expected.informativeness_train
 
@@ -67,9 +67,9 @@ def test_the_table_names_scores_directions_and_settings(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "a.npz")
-    code, said, _ = run([path, "--metrics", "mig,unsupervised", "--points", "100"], capsys)
+    code, stdout, _ = run([path, "--metrics", "mig,unsupervised", "--points", "100"], capsys)
     assert code == 0
-    lines = said.splitlines()
+    lines = stdout.splitlines()
     assert lines[0] == f"{path}: 100 points to fit, 50 to test; 2 latents"
     assert "seed 0" in lines[1]
     assert any(line.startswith("mig ") and "higher" in line and "bins 20" in line for line in lines)
@@ -80,15 +80,15 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path / "a.npz", factors=FACTORS[:, :1])
-    code, _, told = run([path, "--metrics", "modularity"], capsys)
-    assert (code, told) == (
+    code, _, stderr = run([path, "--metrics", "modularity"], capsys)
+    assert (code, stderr) == (
         2,
         "scan: error: modularity: modularity compares factors: at least 2 are needed\n",
     )
     monkeypatch.setattr("pipelines.commands.metrics.QUICK", ("mig", "modularity"))
-    code, said, _ = run([path], capsys)
+    code, stdout, _ = run([path], capsys)
     assert code == 0
-    assert "modularity: not measured, modularity compares factors" in said
+    assert "modularity: not measured, modularity compares factors" in stdout
 
 
 def test_an_infinite_score_is_null_in_json(
@@ -123,11 +123,11 @@ def test_arrays_that_cannot_be_scored(
     arrays: dict, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "a.npz", **arrays)
-    code, said, told = run([path], capsys)
-    assert (code, said) == (2, "")
-    assert told.startswith(f"scan: error: {path}: ")
-    assert message in told
-    assert len(told.splitlines()) == 1
+    code, stdout, stderr = run([path], capsys)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(f"scan: error: {path}: ")
+    assert message in stderr
+    assert len(stderr.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -157,17 +157,17 @@ def test_a_wrong_request_is_one_line(
     (tmp_path / "text.csv").write_text("z0,size\n1,2\nbig,2\n")
     (tmp_path / "ragged.csv").write_text("z0,size\n1\n")
     (tmp_path / "text.npz").write_text("no zip")
-    code, said, told = run([word.replace("TMP", str(tmp_path)) for word in words], capsys)
-    assert (code, said) == (2, "")
-    assert told.startswith(f"scan: error: {message.replace('TMP', str(tmp_path))}")
-    assert len(told.splitlines()) == 1
+    code, stdout, stderr = run([word.replace("TMP", str(tmp_path)) for word in words], capsys)
+    assert (code, stdout) == (2, "")
+    assert stderr.startswith(f"scan: error: {message.replace('TMP', str(tmp_path))}")
+    assert len(stderr.splitlines()) == 1
 
 
 def test_a_run_is_encoded_and_scored(finished_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--run", str(finished_run), "--json", "--metrics", "mig,mcc", "--points", "200"]
-    code, said, _ = run(words, capsys)
+    code, stdout, _ = run(words, capsys)
     assert code == 0
-    record = json.loads(said)
+    record = json.loads(stdout)
     assert (record["points"], record["points_test"], record["latents"]) == (200, 100, 5)
     assert record["factors"] == {"wall": 16, "floor": 16, "object": 16, "shape": 3}
     assert run(words, capsys)[1] != run([*words, "--seed", "1"], capsys)[1]

@@ -15,13 +15,13 @@ def test_csv_columns_are_recognised_by_their_names(
     columns = np.hstack([CODES[:, :1], FACTORS, CODES[:, 1:]])
     np.savetxt(path, columns, delimiter=",", header="code_x,zone,size,z1", comments="")
     words = ["--json", "--metrics", "mig", "--seed", "3", "--test-share", "0.5"]
-    code, said, _ = run([str(path), *words], capsys)
+    code, stdout, _ = run([str(path), *words], capsys)
     assert code == 0
-    assert list(json.loads(said)["factors"]) == ["zone", "size"]
+    assert list(json.loads(stdout)["factors"]) == ["zone", "size"]
     _, same, _ = run([write(tmp_path / "a.npz"), *words], capsys)
-    assert values(said, "mig") == values(same, "mig")
+    assert values(stdout, "mig") == values(same, "mig")
     _, other, _ = run([str(path), *words, "--seed", "4"], capsys)
-    assert values(other, "mig") != values(said, "mig")
+    assert values(other, "mig") != values(stdout, "mig")
 
 
 def csv_of(
@@ -46,14 +46,14 @@ def test_a_table_is_the_same_however_it_is_written(
         "c.tsv": {"delimiter": "\t", "index": True},
         "d.txt": {"delimiter": ",", "words": True, "index": True},
     }.items():
-        code, said, told = run([csv_of(tmp_path / name, **options), *words], capsys)
-        assert (code, told) == (0, "")
-        assert {**json.loads(said), "source": "", "metrics": ""} == {
+        code, stdout, stderr = run([csv_of(tmp_path / name, **options), *words], capsys)
+        assert (code, stderr) == (0, "")
+        assert {**json.loads(stdout), "source": "", "metrics": ""} == {
             **json.loads(plain),
             "source": "",
             "metrics": "",
         }
-        assert values(said, "mig") == values(plain, "mig")
+        assert values(stdout, "mig") == values(plain, "mig")
 
 
 @pytest.mark.parametrize("kind", ["U", "S"])
@@ -63,10 +63,10 @@ def test_words_are_factors_in_an_npz_file_too(
     words = ["--json", "--metrics", "mig"]
     spelt = np.char.add("v", FACTORS.astype(str)).astype(kind)
     test = {"codes_test": CODES[:99], "factors_test": spelt[:99]}
-    _, said, _ = run([write(tmp_path / "a.npz", factors=spelt, **test), *words], capsys)
+    _, stdout, _ = run([write(tmp_path / "a.npz", factors=spelt, **test), *words], capsys)
     numbers = {"codes_test": CODES[:99], "factors_test": FACTORS[:99]}
     _, expected, _ = run([write(tmp_path / "b.npz", **numbers), *words], capsys)
-    assert values(said, "mig") == values(expected, "mig")
+    assert values(stdout, "mig") == values(expected, "mig")
 
 
 @pytest.mark.parametrize(
@@ -85,10 +85,10 @@ def test_cells_that_cannot_be_used(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, message: str
 ) -> None:
     (tmp_path / "a.csv").write_text(text)
-    code, said, told = run([str(tmp_path / "a.csv")], capsys)
-    assert (code, said) == (2, "")
-    assert message in told
-    assert len(told.splitlines()) == 1
+    code, stdout, stderr = run([str(tmp_path / "a.csv")], capsys)
+    assert (code, stdout) == (2, "")
+    assert message in stderr
+    assert len(stderr.splitlines()) == 1
 
 
 def test_arrays_that_are_not_used_are_not_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,8 +100,8 @@ def test_names_of_factors_are_escaped_in_the_terminal(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "a.npz", factor_names=np.array([b"red\x1b[2J", b"b"]))
-    code, said, _ = run([path, "--metrics", "mig"], capsys)
+    code, stdout, _ = run([path, "--metrics", "mig"], capsys)
     assert code == 0
-    assert r"red\x1b[2J (3)" in said
+    assert r"red\x1b[2J (3)" in stdout
     path = write(tmp_path / "a.npz", factor_names=["b", "b"])
     assert "factor_names has 'b' twice" in run([path, "--metrics", "mig"], capsys)[2]

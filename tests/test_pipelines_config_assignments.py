@@ -59,10 +59,10 @@ def test_a_new_kind_keeps_what_it_shares_and_says_what_it_leaves_out(
     constant = ["vision.objective.beta.value=2", "vision.objective.beta.kind=constant"]
     found = load(ROOMS, constant).vision.objective.beta
     assert found == Constant(kind="constant", value=2.0)
-    told = capsys.readouterr().err
+    stderr = capsys.readouterr().err
     left_out = ", ".join(f"vision.objective.beta.{key}" for key in ("start", "end", "until"))
-    assert f"leaves out {left_out}, which" in told
-    assert told.count("\n") == 1
+    assert f"leaves out {left_out}, which" in stderr
+    assert stderr.count("\n") == 1
     layered = load(ROOMS).vision.network
     network = load(ROOMS, ["vision.network.kind=convolutional"]).vision.network
     assert network == ConvolutionalNetwork(

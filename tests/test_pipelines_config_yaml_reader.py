@@ -13,7 +13,7 @@ def test_what_yaml_1_1_takes_for_a_number_or_a_date_stays_its_text(text: str) ->
     assert read(f"{{{text}: [{text}]}}") == {text: [text]}
 
 
-def test_null_and_booleans_are_told_from_quoted_words() -> None:
+def test_null_and_booleans_are_distinguished_from_quoted_words() -> None:
     assert read("[~, null, '', 'null', yes, 'yes', Off, !!str no]") == [
         None,
         None,

@@ -157,9 +157,9 @@ def test_runs_that_cannot_be_written_are_read(finished_run: Path, tmp_path: Path
     )
     assert ended.returncode == 0, ended.stderr
     assert json.loads(ended.stdout.splitlines()[-1]) == [0] * len(works) + [1] * len(fails), ended.stderr
-    said = [line for line in ended.stderr.splitlines() if line.startswith("scan: ")]
-    assert len(said) == len(fails)
-    assert all("the folder is not writable" in line for line in said)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("scan: ")]
+    assert len(lines) == len(fails)
+    assert all("the folder is not writable" in line for line in lines)
     assert state(disk) == before
     assert (tmp_path / "same.html").read_bytes() == (run / "report.html").read_bytes()
     assert "<section" in (tmp_path / "page.html").read_text(encoding="utf-8")

@@ -98,7 +98,7 @@ def test_it_says_what_was_measured(text: str, finished_run: Path) -> None:
     for split in metrics["splits"].values():
         assert f"{split['accuracy_top1']:.3f}" in text
     assert f"{metrics['splits']['test_symbols']['diversity_uniform_nats']:.3f}" in text
-    assert "exact operators" in text
+    assert "analytic operators" in text
     for words in ("wall: ", "IN COMMON", "held-out combinations", "steps a second", "torch"):
         assert words in text
 
@@ -115,19 +115,19 @@ def test_every_picture_has_a_json_file_that_fits_it(finished_run: Path) -> None:
     }
     assert drawn < pictures
     for name in pictures - drawn:
-        told = json.loads((folder / f"{name}.json").read_text())
+        about = json.loads((folder / f"{name}.json").read_text())
         with Image.open(folder / f"{name}.png") as image:
-            assert image.size == (18 * len(told["columns"]) + 2, 18 * len(told["rows"]) + 2)
+            assert image.size == (18 * len(about["columns"]) + 2, 18 * len(about["rows"]) + 2)
     listed = json.loads((finished_run / "report" / "done.json").read_text())["files"]
     assert {f"figures/{name}.png" for name in pictures} <= listed.keys()
     assert "../report.html" in listed
 
 
-def test_new_and_taught_concepts_are_told_apart(finished_run: Path) -> None:
+def test_new_and_taught_concepts_are_marked(finished_run: Path) -> None:
     splits = json.loads((finished_run / "data.json").read_text())["splits"]
     for level in range(1, 5):
-        told = json.loads((finished_run / "report" / "figures" / f"sym2img_{level}.json").read_text())
-        for row in told["rows"]:
+        about = json.loads((finished_run / "report" / "figures" / f"sym2img_{level}.json").read_text())
+        for row in about["rows"]:
             split = "test_symbols" if row.endswith(" (new)") else "train_symbols"
             concept = dict(item.split(": ") for item in row.removesuffix(" (new)").split(", "))
             assert concept in splits[split]
@@ -164,9 +164,9 @@ def test_it_is_written_once_and_again_when_it_was_removed(
 ) -> None:
     run = shutil.copytree(finished_run, tmp_path / "run")
     assert cli.main(["report", str(run), "--device", "cpu"]) == 0
-    told = capsys.readouterr()
-    assert told.err == "report: up to date\n"
-    assert told.out == f"{run / 'report.html'}\n"
+    captured = capsys.readouterr()
+    assert captured.err == "report: up to date\n"
+    assert captured.out == f"{run / 'report.html'}\n"
     (run / "report.html").unlink()
     assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
     assert (run / "report.html").read_text() == (finished_run / "report.html").read_text()

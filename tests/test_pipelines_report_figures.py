@@ -45,9 +45,9 @@ class Names(nn.Module):
         asked = torch.stack(
             (y[:, :3] @ torch.tensor([-1.5, 0, 1.5]), y[:, 3:] @ torch.tensor([-1.5, 1.5])), 1
         )
-        said = torch.stack((y[:, :3].sum(1), y[:, 3:].sum(1)), 1)
+        mentioned = torch.stack((y[:, :3].sum(1), y[:, 3:].sum(1)), 1)
         mean = torch.cat((asked, torch.zeros(len(y), 2)), 1)
-        return Gaussian(mean, torch.cat((-20 * said, torch.zeros(len(y), 2)), 1))
+        return Gaussian(mean, torch.cat((-20 * mentioned, torch.zeros(len(y), 2)), 1))
 
     def decode_symbol(self, z: Tensor) -> Tensor:
         return -torch.cat(
@@ -151,7 +151,7 @@ def test_a_recombination_shows_both_inputs_and_the_result(sampler: Sampler) -> N
 
 def test_descriptions_are_right_where_they_are(sampler: Sampler, data: Data) -> None:
     words = figures.predictions(sampler.model, data, np.arange(4))
-    assert [[w.right for w in said] for said in words] == [[True, True]] * 3 + [[False, True]]
+    assert [[w.right for w in row] for row in words] == [[True, True]] * 3 + [[False, True]]
     assert (words[3][0].value, words[3][0].truth) == ("x", "z")
     sheet = figures.descriptions(data, np.arange(4), words, "title")
     assert sheet.about["descriptions"][3]["a"]["right"] is False

@@ -1,4 +1,4 @@
-"""Health: every sign is told from its absence, and a sound run has none."""
+"""Health: every sign is distinguished from its absence, and a sound run has none."""
 
 import json
 import math
@@ -78,8 +78,8 @@ def test_pixels_are_measured() -> None:
 
 def test_warnings_are_at_the_top_of_the_report_and_in_the_metrics(finished_run: Path, tmp_path: Path) -> None:
     # The judge of this run is hardly trained.
-    told = json.loads((finished_run / "evaluate" / "metrics.json").read_text())["warnings"]
-    assert any(line.startswith("the judge reads real images badly") for line in told)
+    warnings = json.loads((finished_run / "evaluate" / "metrics.json").read_text())["warnings"]
+    assert any(line.startswith("the judge reads real images badly") for line in warnings)
     text = (finished_run / "report.html").read_text()
     assert text.index("the judge reads real images badly") < text.index("<p>") < text.index("<nav>")
     run = shutil.copytree(finished_run, tmp_path / "run")
@@ -111,8 +111,8 @@ vision:
     )
     run = tmp_path / "run"
     assert cli.main(["run", str(config), "vision", "--run-dir", str(run), "--device", "cpu"]) == 0
-    told = capsys.readouterr().err
-    assert "vision: warning: the images are all alike" in told
+    stderr = capsys.readouterr().err
+    assert "vision: warning: the images are all alike" in stderr
     measured = json.loads((run / "vision" / "metrics.json").read_text())
     assert any("all alike" in line for line in health.warnings({"vision": measured}))
     assert math.isfinite(measured["train"]["kl"])

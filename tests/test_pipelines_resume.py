@@ -48,8 +48,8 @@ class Run:
 
     def finish(self) -> None:
         with self.start() as process:
-            _, said = process.communicate(timeout=PATIENCE)
-        assert process.returncode == 0, said
+            _, stderr = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, stderr
 
     def stop(self, stage: str, step: int, number: signal.Signals) -> subprocess.Popen[str]:
         """Run until `stage` has logged `step`, then send a signal; returns the process, ended in that stage.
@@ -75,7 +75,7 @@ class Run:
         return process
 
     def logged(self, stage: str) -> int:
-        """Steps that the logs of a stage tell of, those of all its restarts together while it tries them."""
+        """Steps in the logs of a stage, those of all its restarts together while it tries them."""
         lines = []
         for log in (self.folder / stage).rglob("log.jsonl"):
             try:

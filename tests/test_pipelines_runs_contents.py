@@ -130,8 +130,8 @@ def test_a_finished_run_in_the_default_folder_is_kept_when_settings_differ(
     before = everything(tmp_path)
     config = str(finished_run / "config.yaml")
     assert cli.main(["run", config, "--quiet", "--set", "symbols.steps=21"]) == 2
-    said = capsys.readouterr().err
-    assert all(part in said for part in ("symbols.steps 20 -> 21", "--run-dir", "--fresh"))
+    stderr = capsys.readouterr().err
+    assert all(part in stderr for part in ("symbols.steps 20 -> 21", "--run-dir", "--fresh"))
     assert everything(tmp_path) == before
     assert cli.main(["run", config, "--quiet", "--run-dir", "runs/tiny", "--set", "symbols.steps=21"]) == 0
 

@@ -25,9 +25,9 @@ MACHINE = Machine(torch.device("cpu"), quiet=True)
 
 
 def config(path: Path, *, seed: int = 0, **splits: int) -> Config:
-    wanted = {"held_out": 6, "test_images": 20, "train_symbols": 20, "test_symbols": 15, "test_operators": 15}
+    sizes = {"held_out": 6, "test_images": 20, "train_symbols": 20, "test_symbols": 15, "test_operators": 15}
     data = {"kind": "npz", "path": str(path)}
-    return Config.model_validate({"name": "t", "seed": seed, "data": data, "splits": {**wanted, **splits}})
+    return Config.model_validate({"name": "t", "seed": seed, "data": data, "splits": {**sizes, **splits}})
 
 
 def drawn(path: Path, folder: Path, **changes: int) -> Data:

@@ -144,13 +144,13 @@ def test_a_damaged_config_of_a_run_is_named(text: str, readable: bool, tmp_path:
 
 
 def test_a_run_keeps_its_precision_on_another_machine(shell: Shell) -> None:
-    said = shell("vision", bf16=True)
+    lines = shell("vision", bf16=True)
     written = shell.written("vision.training"), shell.written("judge")
     assert (*written, shell.measured("vision")) == ("bf16",) * 3
-    assert not [line for line in said if line.startswith("precision")]
-    said = shell("vision", "judge", bf16=False)
-    assert said[0] == "vision: up to date"
-    assert [line for line in said if line.startswith("precision")] == [
+    assert not [line for line in lines if line.startswith("precision")]
+    lines = shell("vision", "judge", bf16=False)
+    assert lines[0] == "vision: up to date"
+    assert [line for line in lines if line.startswith("precision")] == [
         "precision: this run computes vision, judge in bf16 (its config.yaml), for which this CPU has no "
         "arithmetic: about ten times slower than fp32 "
         "(--fresh --set vision.training.precision=fp32 starts over)"
@@ -165,8 +165,8 @@ def test_the_resolved_precision_is_the_same_input_as_auto(shell: Shell) -> None:
     up_to_date = ["vision: up to date", "judge: up to date"]
     assert shell("vision", "judge", "--set", "vision.training.precision=fp32", bf16=True) == up_to_date
     assert shell("vision", "judge", bf16=True) == up_to_date
-    said = shell("vision", "--set", "vision.training.precision=bf16", bf16=True)
-    assert said[0] == "vision: made again, since vision.training.precision fp32 -> bf16"
+    lines = shell("vision", "--set", "vision.training.precision=bf16", bf16=True)
+    assert lines[0] == "vision: made again, since vision.training.precision fp32 -> bf16"
 
 
 def test_starting_over_chooses_anew(shell: Shell) -> None:
@@ -180,6 +180,6 @@ def test_starting_over_chooses_anew(shell: Shell) -> None:
 
 def test_forced_bf16_warns_once_and_goes_on(shell: Shell) -> None:
     forced = ("--set", "vision.training.precision=bf16", "--set", "judge.precision=bf16")
-    said = shell("vision", "judge", *forced, bf16=False)
-    assert sum(line.startswith("precision: ") for line in said) == 1
+    lines = shell("vision", "judge", *forced, bf16=False)
+    assert sum(line.startswith("precision: ") for line in lines) == 1
     assert shell.measured("judge") == "bf16"

@@ -103,11 +103,11 @@ def test_what_lies_beside_the_metrics_agrees_with_them(finished_run: Path, metri
         assert len(listed[name]) == split["concepts"]
         mean = np.mean([one["accuracy_top1"] for one in listed[name]])
         assert mean == pytest.approx(split["accuracy_top1"], abs=1e-3)
-        for attribute, told in split["per_attribute"].items():
+        for attribute, scores in split["per_attribute"].items():
             counts = np.array(tables[name][attribute]["counts"])
-            assert counts.sum() == told["concepts"] * split["images_per_concept"]
-            if told["concepts"]:
-                assert np.trace(counts) / counts.sum() == pytest.approx(told["accuracy_top1"], abs=1e-4)
+            assert counts.sum() == scores["concepts"] * split["images_per_concept"]
+            if scores["concepts"]:
+                assert np.trace(counts) / counts.sum() == pytest.approx(scores["accuracy_top1"], abs=1e-4)
 
 
 def test_operators_are_asked_in_the_order_of_their_triples(finished_run: Path) -> None:
@@ -166,11 +166,11 @@ def test_validation_symbols_and_held_out_pairs_have_columns_of_their_own(hard: t
 
 def test_img2sym_is_measured_by_both_protocols(metrics: dict) -> None:
     described = metrics["img2sym"]
-    for told in (described, described["test_images"]):
-        sampled = told["sampled"]
-        assert told["protocol"] != sampled["protocol"]
+    for measured in (described, described["test_images"]):
+        sampled = measured["sampled"]
+        assert measured["protocol"] != sampled["protocol"]
         assert 0 <= sampled["exact_match"] <= min(sampled["precision"], sampled["recall"]) <= 1
-        assert sampled["exact_match"] <= told["accuracy_strict"] + 0.05
+        assert sampled["exact_match"] <= measured["accuracy_strict"] + 0.05
 
 
 def test_realism_stands_beside_that_of_real_images(metrics: dict) -> None:

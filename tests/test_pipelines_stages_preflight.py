@@ -34,10 +34,10 @@ def run(folder: Path, data: Path, *assignments: str, more: tuple[str, ...] = ())
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
     """What was said of a request that was refused before anything was written into the run folder."""
-    told = capsys.readouterr().err
-    assert told.startswith("scan: error: "), told
-    assert told.count("\n") == 1
-    assert "shows where" not in told
+    stderr = capsys.readouterr().err
+    assert stderr.startswith("scan: error: "), stderr
+    assert stderr.count("\n") == 1
+    assert "shows where" not in stderr
     assert {entry.name for entry in (folder / "run").iterdir()} <= {
         ".lock",
         "vision",
@@ -46,7 +46,7 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> 
         "symbols",
     }
     assert not [*folder.glob("run/*/state"), *folder.glob("run/*/done.json")]
-    return told
+    return stderr
 
 
 def changed(folder: Path, **arrays: np.ndarray) -> Path:
@@ -81,9 +81,9 @@ def test_networks_that_do_not_suit_the_images_are_refused(
 ) -> None:
     (tmp_path / "run").mkdir()
     assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 2
-    told = refused(tmp_path, capsys)
-    assert message in told
-    assert works in told
+    stderr = refused(tmp_path, capsys)
+    assert message in stderr
+    assert works in stderr
 
 
 @pytest.mark.parametrize("colour", ["hsv", "hsv_cyclic"])
@@ -93,15 +93,15 @@ def test_colour_spaces_of_grey_images_are_refused(
 ) -> None:
     grey = np.random.default_rng(0).integers(0, 255, (200, 8, 8), dtype=np.uint8)
     assert run(tmp_path, changed(tmp_path, images=grey), f"vision.network.colour={colour}", more=asked) == 2
-    told = refused(tmp_path, capsys)
-    assert f"vision.network.colour: {colour} needs images with 3 channels, these have 1" in told
-    assert "--set vision.network.colour=rgb" in told
+    stderr = refused(tmp_path, capsys)
+    assert f"vision.network.colour: {colour} needs images with 3 channels, these have 1" in stderr
+    assert "--set vision.network.colour=rgb" in stderr
 
 
 def test_images_of_four_pixels_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(tmp_path, write_npz(tmp_path / "set.npz", size=4)) == 2
-    told = refused(tmp_path, capsys)
-    assert "data: the images have 4x4 pixels, a side is at least 8: set data.size" in told
+    stderr = refused(tmp_path, capsys)
+    assert "data: the images have 4x4 pixels, a side is at least 8: set data.size" in stderr
 
 
 @pytest.mark.parametrize("size", ["[512, 8]", "[8, 512]"])
@@ -156,9 +156,9 @@ def test_models_of_the_user_for_other_data_are_refused(
     (tmp_path / "run" / stage).mkdir(parents=True)
     weights.save(tmp_path / "run" / stage / MODEL, build(spec), spec)
     assert run(tmp_path, write_npz(tmp_path / "set.npz"), *assignments) == 1
-    told = refused(tmp_path, capsys)
-    assert f"{stage}/{MODEL}: " in told
-    assert message in told
+    stderr = refused(tmp_path, capsys)
+    assert f"{stage}/{MODEL}: " in stderr
+    assert message in stderr
 
 
 def test_nothing_is_removed_for_a_stage_whose_predecessors_are_not_there(

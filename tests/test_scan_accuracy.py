@@ -46,8 +46,8 @@ def test_expected_kl_agrees_with_simulation_and_with_its_asymptote() -> None:
 def test_accuracy_counted_by_hand() -> None:
     colour = readings([[0, 0, 1, 2], [3, 3, 3, 3], [1, 1, 1, 1]], 10)
     shape = readings([[0, 1, 1, 1], [2, 0, 2, 0], [0, 0, 0, 0]], 3)
-    wanted = np.array([[0, 1], [-1, 2], [-1, -1]])
-    result = accuracy([colour, shape], wanted)
+    targets = np.array([[0, 1], [-1, 2], [-1, -1]])
+    result = accuracy([colour, shape], targets)
     # Concept 0: colour 2/4, shape 3/4, both on one of 4 images. Concept 1: shape 2/4. Concept 2: nothing.
     assert result.top1 == pytest.approx(((0.5 + 0.75) / 2 + 0.5) / 2)
     assert result.strict == pytest.approx((0.25 + 0.5) / 2)
@@ -110,9 +110,9 @@ def test_nothing_specified_and_nothing_open_are_nan_not_a_score() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message"),
+    ("targets", "message"),
     [(np.array([[2]]), r"-1\.\.1"), (np.array([[-2]]), r"-1\.\.1"), (np.array([[0, 0]]), r"\(S, 1\)")],
 )
-def test_wrong_requests_are_refused(wanted: np.ndarray, message: str) -> None:
+def test_wrong_requests_are_refused(targets: np.ndarray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        accuracy([np.full((1, 2, 2), 0.5)], wanted)
+        accuracy([np.full((1, 2, 2), 0.5)], targets)

@@ -30,8 +30,8 @@ def described(*rows: list[float]) -> Description:
 TWO = described([0.1, 0.7, 0.2, 0.4, 0.3, 0.7], [0.9, 0.06, 0.04, 0.8, 0.55, 0.45])
 
 
-def names(said: tuple) -> list[str]:
-    return [one.name for one in said]
+def names(predictions: tuple) -> list[str]:
+    return [one.name for one in predictions]
 
 
 def test_blocks_are_softmax_and_binary_attributes_sigmoid() -> None:
@@ -53,7 +53,7 @@ def test_listed_symbols_reach_the_threshold_in_order() -> None:
     first, second = TWO.symbols(0.5)
     assert names(first) == ["wall: white", "shape: ice lolly"]
     assert names(second) == ["wall: red", "smiling", "shape: hat"]
-    assert [said.probability for said in second] == pytest.approx([0.9, 0.8, 0.55])
+    assert [prediction.probability for prediction in second] == pytest.approx([0.9, 0.8, 0.55])
     assert names(TWO.symbols(0.35)[0]) == ["wall: white", "shape: ice lolly", "smiling"]
     assert TWO.symbols(0.95) == ((), ())
 

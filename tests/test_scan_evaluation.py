@@ -24,13 +24,13 @@ from symbols import Concept, Triple
 from vision.gaussian import Gaussian
 
 VALUES = (4, 3, 2)
-WANTED = np.array([[1, -1, -1], [3, 2, 1], [-1, 0, -1], [0, 1, 0], [2, -1, 1]])
+TARGETS = np.array([[1, -1, -1], [3, 2, 1], [-1, 0, -1], [0, 1, 0], [2, -1, 1]])
 SIZES = Sizes(accuracy=50, diversity=4000)
 
 
-def gaussian(wanted: np.ndarray) -> Gaussian:
+def gaussian(targets: np.ndarray) -> Gaussian:
     """A "concept" whose latents are what it asks for, without variance, and uncertain where it does not."""
-    mean = torch.from_numpy(wanted).float()
+    mean = torch.from_numpy(targets).float()
     return Gaussian(mean, torch.full_like(mean, -40.0))
 
 
@@ -47,7 +47,7 @@ def perfect(z: Tensor) -> list[Tensor]:
 
 def test_a_perfect_model_scores_one_and_its_diversity_is_that_of_a_uniform_sampler() -> None:
     torch.manual_seed(0)
-    scores = score(gaussian(WANTED), WANTED, perfect, SIZES)
+    scores = score(gaussian(TARGETS), TARGETS, perfect, SIZES)
     assert scores.accuracy.top1 == scores.accuracy.strict == 1
     assert scores.per_level == {1: 1, 2: 1, 3: 1}
     assert scores.diversity is not None
@@ -65,14 +65,14 @@ def test_a_random_model_scores_chance() -> None:
     def random(z: Tensor) -> list[Tensor]:
         return one_hot(torch.stack([torch.randint(v, (len(z),)) for v in VALUES], 1))
 
-    wanted = np.tile(WANTED, (40, 1))
-    scores = score(gaussian(wanted), wanted, random, Sizes(200, 200))
+    targets = np.tile(TARGETS, (40, 1))
+    scores = score(gaussian(targets), targets, random, Sizes(200, 200))
     assert scores.accuracy.top1_per_attribute == pytest.approx([1 / v for v in VALUES], abs=0.01)
     assert scores.per_level[3] == pytest.approx(np.mean([1 / v for v in VALUES]), abs=0.01)
 
 
 def test_a_model_without_variety_is_as_far_from_flat_as_can_be() -> None:
-    scores = score(gaussian(WANTED), WANTED, lambda z: one_hot(z.round().long().clamp(min=0)), SIZES)
+    scores = score(gaussian(TARGETS), TARGETS, lambda z: one_hot(z.round().long().clamp(min=0)), SIZES)
     assert scores.accuracy.top1 == 1
     assert scores.diversity is not None
     assert scores.diversity.hard_per_attribute == pytest.approx([math.log(v) for v in VALUES])
@@ -84,7 +84,7 @@ def test_scores_stay_with_their_concepts() -> None:
         asked[asked[:, 0] == 2] = 0
         return one_hot(asked)
 
-    scores = score(gaussian(WANTED), WANTED, blind, Sizes(3, 3))
+    scores = score(gaussian(TARGETS), TARGETS, blind, Sizes(3, 3))
     assert scores.top1.tolist() == [1, 1, 1, 1, 0]
     assert scores.strict.tolist() == [1, 1, 1, 1, 0]
 
@@ -104,13 +104,13 @@ def test_readings_are_the_same_however_they_are_cut_into_batches() -> None:
 
 
 def test_a_split_of_full_concepts_has_no_diversity_and_its_json_no_nan() -> None:
-    full = WANTED[[1, 3]]
+    full = TARGETS[[1, 3]]
     scores = score(gaussian(full), full, perfect, SIZES)
-    told = jsonable(split_metrics(scores, ("a", "b", "c"), np.zeros(3), full))
-    assert told["diversity_nats"] is None
-    assert told["diversity_data_nats"] is None
-    assert told["accuracy_top1"] == 1
-    json.dumps(told, allow_nan=False)
+    metrics = jsonable(split_metrics(scores, ("a", "b", "c"), np.zeros(3), full))
+    assert metrics["diversity_nats"] is None
+    assert metrics["diversity_data_nats"] is None
+    assert metrics["accuracy_top1"] == 1
+    json.dumps(metrics, allow_nan=False)
 
 
 def test_frequencies_are_nats_from_flat() -> None:
@@ -132,16 +132,16 @@ def test_pairs_are_scored_on_their_own_attributes() -> None:
     assert pair_metrics(scores, inside) == {"accuracy_pair": 0.75, "accuracy_pair_strict": 0.5}
 
 
-def test_operators_are_told_apart_by_whether_their_operands_were_taught() -> None:
-    scores = score(gaussian(WANTED), WANTED, perfect, Sizes(3, 3))._replace(
+def test_operators_are_separated_by_whether_their_operands_were_taught() -> None:
+    scores = score(gaussian(TARGETS), TARGETS, perfect, Sizes(3, 3))._replace(
         top1=np.array([1, 0.5, 0, 1, 0.2])
     )
     a, b, c = (Concept([("a", value)]) for value in "xyz")
     triples = [Triple("AND", left, right, c) for left, right in ((a, b), (b, a), (a, c), (c, c), (c, a))]
-    told = operand_metrics(scores, triples, (a, b))
-    assert told["accuracy_operands_taught"] == pytest.approx(0.75)
-    assert told["accuracy_operands_other"] == pytest.approx(0.4)
-    assert (told["concepts_operands_taught"], told["concepts_operands_other"]) == (2, 3)
+    metrics = operand_metrics(scores, triples, (a, b))
+    assert metrics["accuracy_operands_taught"] == pytest.approx(0.75)
+    assert metrics["accuracy_operands_other"] == pytest.approx(0.4)
+    assert (metrics["concepts_operands_taught"], metrics["concepts_operands_other"]) == (2, 3)
     assert operand_metrics(scores, triples, (a, b, c))["accuracy_operands_other"] is None
 
 

@@ -72,7 +72,7 @@ def trained() -> Operators:
 
 
 @pytest.mark.parametrize("op", range(3))
-def test_training_on_images_of_the_result_ends_at_the_exact_operators(trained: Operators, op: int) -> None:
+def test_training_on_images_of_the_result_ends_at_the_set_operators(trained: Operators, op: int) -> None:
     torch.manual_seed(1)
     left, right, result, ops = triples(3000)
     chosen = ops == op

@@ -38,8 +38,8 @@ def test_a_probe_reads_colours_that_no_image_of_its_fit_had() -> None:
 def test_real_rooms_are_on_their_palette_and_random_colours_are_not() -> None:
     some, other = (rooms(n, size=16, rng=np.random.default_rng(n)) for n in (3000, 300))
     assert tuple(some.colours) == NAMES[:3]
-    wanted = PAINTS[torch.from_numpy(some.factors[:, :3])]
-    read = colour_probe(to_unit(some.images), wanted).colours(to_unit(other.images))
+    colours = PAINTS[torch.from_numpy(some.factors[:, :3])]
+    read = colour_probe(to_unit(some.images), colours).colours(to_unit(other.images))
     random = palette_distance(torch.rand(2000, 3) * 255, PAINTS).median()
     for place, most in enumerate((4, 8, 30)):
         assert palette_distance(read[:, place], PAINTS).median() < most < random / 1.9

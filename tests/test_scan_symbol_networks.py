@@ -86,8 +86,8 @@ def test_the_expert_decoder_is_bayes_rule_for_the_experts() -> None:
     q_y, prior = encoder(torch.eye(2)), torch.distributions.Normal(0.0, 1.0)
 
     def log_odds(z: Tensor) -> Tensor:
-        said = torch.distributions.Normal(q_y.mean, q_y.std)
-        return (said.log_prob(z.unsqueeze(1)) - prior.log_prob(z).unsqueeze(1)).sum(-1)
+        expert = torch.distributions.Normal(q_y.mean, q_y.std)
+        return (expert.log_prob(z.unsqueeze(1)) - prior.log_prob(z).unsqueeze(1)).sum(-1)
 
     z, origin = torch.randn(50, 3), torch.zeros(1, 3)
     torch.testing.assert_close(

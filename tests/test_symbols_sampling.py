@@ -147,7 +147,7 @@ def test_an_exhausted_level_leaves_the_others() -> None:
     rng = generator()
     everything = training_concepts(SMALL, sum(counts(SMALL)), rng, held_out=())
     assert set(everything) == {concept for level in (1, 2, 3) for concept in concepts_at(SMALL, level)}
-    with pytest.raises(ValueError, match="36 concepts are wanted, but only 35"):
+    with pytest.raises(ValueError, match="36 concepts are asked for, but only 35"):
         novel_concepts(SMALL, 36, rng, known=(), held_out=())
 
 

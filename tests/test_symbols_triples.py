@@ -53,9 +53,9 @@ def test_triples_reach_all_levels_evenly_and_may_conflict() -> None:
 def test_triples_can_be_asked_to_reach_given_concepts() -> None:
     rng = generator()
     held_out = held_out_concepts(ROOMS, 300, rng)
-    wanted = novel_concepts(ROOMS, 200, rng, known=(), held_out=held_out)
-    triples = operator_triples(ROOMS, 500, rng, held_out=held_out, results=wanted)
-    assert [t.result for t in triples] == [wanted[i % 200] for i in range(500)]
+    results = novel_concepts(ROOMS, 200, rng, known=(), held_out=held_out)
+    triples = operator_triples(ROOMS, 500, rng, held_out=held_out, results=results)
+    assert [t.result for t in triples] == [results[i % 200] for i in range(500)]
     assert all(reaches(triple) for triple in triples)
     assert not {c for t in triples for c in (t.left, t.right)} & set(held_out)
     assert {t.op for t in triples if t.result.level == 4} == {"AND"}
@@ -81,12 +81,12 @@ def test_impossible_triples_are_refused() -> None:
 @pytest.mark.parametrize("vocabulary", [ROOMS, SPRITES], ids=["rooms", "sprites"])
 def test_half_of_the_triples_have_taught_inputs_only_where_there_are_as_many(vocabulary: Vocabulary) -> None:
     taught = training_concepts(vocabulary, 133, generator(1), held_out=())
-    wanted = novel_concepts(vocabulary, 200, generator(2), known=taught, held_out=())
-    triples = operator_triples(vocabulary, 120, generator(), held_out=(), results=wanted, taught=taught)
+    results = novel_concepts(vocabulary, 200, generator(2), known=taught, held_out=())
+    triples = operator_triples(vocabulary, 120, generator(), held_out=(), results=results, taught=taught)
     kinds = Counter((t.op, t.left in taught and t.right in taught) for t in triples)
     assert all(reaches(triple) for triple in triples)
     assert not any(t.result in (t.left, t.right) for t in triples)
-    assert {t.result for t in triples} <= set(wanted)
+    assert {t.result for t in triples} <= set(results)
     assert len(set(triples)) == 120
     assert all(kinds[op, kind] >= 5 for op in OPERATORS for kind in (True, False))
     assert 45 <= sum(kinds[op, True] for op in OPERATORS) <= 70
@@ -94,20 +94,20 @@ def test_half_of_the_triples_have_taught_inputs_only_where_there_are_as_many(voc
 
 def test_no_more_distinct_triples_than_there_are() -> None:
     two = Vocabulary((Attribute("wall", ("red", "blue")), Attribute("shape", ("hat", "lolly"))))
-    wanted = [two.concept({"wall": "red", "shape": "hat"})]
+    results = [two.concept({"wall": "red", "shape": "hat"})]
     split = {two.concept({"wall": "red"}), two.concept({"shape": "hat"})}
-    triples = operator_triples(two, 2, generator(), held_out=(), results=wanted)
+    triples = operator_triples(two, 2, generator(), held_out=(), results=results)
     assert [{t.left, t.right} for t in triples] == [split, split]
     with pytest.raises(ShortageError, match="found 2 of 3") as raised:
-        operator_triples(two, 3, generator(), held_out=(), results=wanted)
+        operator_triples(two, 3, generator(), held_out=(), results=results)
     assert raised.value.most == 2
 
 
 def test_results_that_are_exhausted_leave_the_others_open() -> None:
-    wanted = [*concepts_at(SMALL, len(SMALL.attributes)), SMALL.concept({"wall": "red"})]
+    results = [*concepts_at(SMALL, len(SMALL.attributes)), SMALL.concept({"wall": "red"})]
 
     def drawn(n: int) -> tuple[Triple, ...]:
-        return operator_triples(SMALL, n, generator(), held_out=(), results=wanted)
+        return operator_triples(SMALL, n, generator(), held_out=(), results=results)
 
     with pytest.raises(ShortageError) as raised:
         drawn(10_000)

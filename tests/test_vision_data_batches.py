@@ -25,8 +25,8 @@ def partners(factors: np.ndarray, k: int) -> dict[tuple[int, ...], np.ndarray]:
     differ = factors[:, None] != factors[None]
     found = {}
     for changed in itertools.combinations(range(factors.shape[1]), k):
-        wanted = np.isin(np.arange(factors.shape[1]), changed)
-        found[changed] = (differ == wanted).all(-1)
+        expected = np.isin(np.arange(factors.shape[1]), changed)
+        found[changed] = (differ == expected).all(-1)
     return found
 
 

@@ -192,7 +192,7 @@ def test_a_bomb_of_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_damaged_files_give_pixels_or_one_line(tmp_path: Path) -> None:
-    rng, told = np.random.default_rng(0), []
+    rng, messages = np.random.default_rng(0), []
     for kind in ("png", "jpg", "gif", "tif", "bmp", "ppm"):
         whole = saved(tmp_path / f"x.{kind}", RGB).read_bytes()
         for _ in range(40):
@@ -203,6 +203,6 @@ def test_damaged_files_give_pixels_or_one_line(tmp_path: Path) -> None:
             try:
                 assert read_picture(tmp_path / "damaged", size=(8, 8)).pixels.dtype == torch.uint8
             except DataError as error:
-                told.append(str(error))
-    assert len(told) > 60
-    assert all(len(line.splitlines()) == 1 and len(line) < pictures.QUOTED + 100 for line in told)
+                messages.append(str(error))
+    assert len(messages) > 60
+    assert all(len(line.splitlines()) == 1 and len(line) < pictures.QUOTED + 100 for line in messages)

@@ -170,13 +170,13 @@ def test_votes_equal_draw_by_draw(case: str) -> None:
     votes = factor_vae_score(
         encoder(10000), sizes, rng=np.random.RandomState(0), num_variance=variance, **counts
     )
-    wanted = expected["factor_vae"][0]
-    assert (votes.train, votes.eval) == (wanted["train_accuracy"], wanted["eval_accuracy"])
+    reference = expected["factor_vae"][0]
+    assert (votes.train, votes.eval) == (reference["train_accuracy"], reference["eval_accuracy"])
     pairs = beta_vae_score(encoder(20000), sizes, rng=np.random.RandomState(0), **counts)
-    wanted = expected["beta_vae"][0]
+    reference = expected["beta_vae"][0]
     # the regression's last digits depend on the BLAS: a point on the border may fall on either side
-    assert abs(pairs.train - wanted["train_accuracy"]) <= 3 / counts["num_train"]
-    assert abs(pairs.eval - wanted["eval_accuracy"]) <= 3 / counts["num_eval"]
+    assert abs(pairs.train - reference["train_accuracy"]) <= 3 / counts["num_train"]
+    assert abs(pairs.eval - reference["eval_accuracy"]) <= 3 / counts["num_eval"]
 
 
 INFOMEC = [

@@ -25,19 +25,21 @@ def images(n: int = 5) -> torch.Tensor:
     return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(2))
 
 
-def noise() -> torch.Generator:
+def seeded_generator() -> torch.Generator:
     return torch.Generator().manual_seed(3)
 
 
 def loss_of(model, x, likelihood=BERNOULLI, **weights) -> Loss:
-    return beta_vae(forward(model, x, likelihood, noise()), **weights)
+    return beta_vae(forward(model, x, likelihood, seeded_generator()), **weights)
 
 
 def test_with_neutral_weights_the_objective_is_the_negative_elbo():
     model, x = vae(), images()
     loss = loss_of(model, x, beta=1.0)
     q = model.encode(x)
-    p_x = torch.distributions.Bernoulli(logits=model.decoder(q.sample(noise())), validate_args=False)
+    p_x = torch.distributions.Bernoulli(
+        logits=model.decoder(q.sample(seeded_generator())), validate_args=False
+    )
     elbo = p_x.log_prob(x).sum((1, 2, 3)) - kl_from_prior(q).sum(1)
     assert torch.allclose(loss.value, -elbo.mean())
     assert torch.allclose(loss.value.detach(), loss.terms["reconstruction"] + loss.terms["kl"])
@@ -49,7 +51,7 @@ def test_beta_weighs_the_kl_and_the_terms_are_unweighted():
     assert torch.equal(plain.value, plain.terms["reconstruction"])
     assert torch.allclose(heavy.value - plain.value, 7 * heavy.terms["kl"], atol=1e-3)
     assert torch.equal(heavy.terms["kl"], plain.terms["kl"])
-    kl = forward(model, x, BERNOULLI, noise()).kl
+    kl = forward(model, x, BERNOULLI, seeded_generator()).kl
     assert kl.shape == (4,)
     assert torch.allclose(kl.sum(), heavy.terms["kl"])
     assert heavy.value.requires_grad
@@ -102,7 +104,7 @@ def test_a_vae_learns_one_bit_and_pays_one_bit_for_it():
     x[1::2, :, 4:] = 1
     model = VAE(ConvEncoder(shape, 2, widths=(8,), hidden=16), ConvDecoder(shape, 2, widths=(8,), hidden=16))
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
-    generator = noise()
+    generator = seeded_generator()
     for _ in range(250):
         loss = beta_vae(forward(model, x, BERNOULLI, generator), beta=1.0)
         optimiser.zero_grad()
@@ -117,7 +119,7 @@ def test_a_vae_learns_one_bit_and_pays_one_bit_for_it():
 def test_kl_weights_weigh_the_kl_of_each_latent():
     model, x = vae(), images(16)
     kl_weights = torch.linspace(0.5, 3, model.latents)
-    passed = forward(model, x, BERNOULLI, noise())
+    passed = forward(model, x, BERNOULLI, seeded_generator())
     weighted = (kl_weights * passed.kl).sum()
     for capacity, penalty in ((None, weighted), (2.0, (weighted - 2).abs())):
         loss = beta_vae(passed, beta=2.0, kl_weights=kl_weights, capacity=capacity)

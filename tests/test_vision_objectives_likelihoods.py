@@ -30,7 +30,7 @@ def images(n: int = 5) -> torch.Tensor:
     return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(2))
 
 
-def noise() -> torch.Generator:
+def seeded_generator() -> torch.Generator:
     return torch.Generator().manual_seed(3)
 
 
@@ -65,9 +65,9 @@ def test_a_bernoulli_is_refused_where_the_decoder_puts_out_the_image_itself():
         {"kind": "layered", "shape": SHAPE, "mask_latents": 2, "components": 2, "widths": [8]}
     )
     with pytest.raises(ValueError, match=r"LayeredDecoder is the image itself .*take Normal or Perceptual"):
-        forward(model, images(2), Bernoulli(), noise())
+        forward(model, images(2), Bernoulli(), seeded_generator())
     for likelihood in (Normal(), Perceptual(None, "pixels")):
-        assert forward(model, images(2), likelihood, noise()).reconstruction.isfinite()
+        assert forward(model, images(2), likelihood, seeded_generator()).reconstruction.isfinite()
 
 
 def test_the_reduction_is_a_mean_over_the_batch():
@@ -79,14 +79,14 @@ def test_the_reduction_is_a_mean_over_the_batch():
         assert cost.shape == (2,)
         alone = torch.cat([likelihood.cost(model, logits[i : i + 1], x[i : i + 1]) for i in range(2)])
         assert torch.allclose(cost, alone, rtol=1e-4)
-    repeated = forward(model, x.repeat(2000, 1, 1, 1), Bernoulli(), noise())
+    repeated = forward(model, x.repeat(2000, 1, 1, 1), Bernoulli(), seeded_generator())
     assert torch.allclose(repeated.kl.sum(), kl_from_prior(q).sum(1).mean(), rtol=1e-4)
 
 
 @pytest.mark.parametrize("chosen", FEATURES)
 def test_perceptual_gradients_flow_through_j_into_the_vae_and_not_into_j(chosen):
     model, frozen = vae(), dae()
-    forward(model, images(), Perceptual(frozen, chosen), noise()).reconstruction.backward()
+    forward(model, images(), Perceptual(frozen, chosen), seeded_generator()).reconstruction.backward()
     for name, weight in model.decoder.named_parameters():
         assert weight.grad.abs().sum() > 0, name
     assert all(weight.grad is None for weight in frozen.parameters())
@@ -125,8 +125,8 @@ def test_perceptual_costs_that_would_be_wrong_are_refused():
 def test_losses_are_float32_and_accurate_under_autocast(chosen):
     model, x = vae(), images(16)
     for likelihood in (Bernoulli(), Normal(), Perceptual(dae(), chosen)):
-        exact = beta_vae(forward(model, x, likelihood, noise()), beta=1.0).value
+        exact = beta_vae(forward(model, x, likelihood, seeded_generator()), beta=1.0).value
         with torch.autocast("cpu", torch.bfloat16):
-            value = beta_vae(forward(model, x, likelihood, noise()), beta=1.0).value
+            value = beta_vae(forward(model, x, likelihood, seeded_generator()), beta=1.0).value
         assert value.dtype == torch.float32
         assert torch.allclose(value, exact, rtol=0.02)

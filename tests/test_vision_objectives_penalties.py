@@ -30,7 +30,7 @@ def images(n: int) -> torch.Tensor:
     return torch.rand(n, *SHAPE, generator=torch.Generator().manual_seed(2))
 
 
-def noise() -> torch.Generator:
+def seeded_generator() -> torch.Generator:
     return torch.Generator().manual_seed(3)
 
 
@@ -57,29 +57,29 @@ def passed(model: VAE, z: torch.Tensor, kl: list[float]) -> Pass:
 def test_jacobian_l1_is_least_where_each_latent_has_a_part_of_its_own():
     """E|z - z'| = 2 / sqrt(pi): aligned, both latents together change every pixel once by that much;
     turned by 45 degrees every pixel changes with either, by 1 / sqrt(2) of it."""
-    z = torch.randn(40_000, 2, generator=noise())
+    z = torch.randn(40_000, 2, generator=seeded_generator())
     values = {}
     for angle in (0.0, math.pi / 4):
         model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(angle))
-        values[angle] = jacobian_l1(model, passed(model, z, [1.0, 1.0]), noise()).item()
+        values[angle] = jacobian_l1(model, passed(model, z, [1.0, 1.0]), seeded_generator()).item()
     aligned = math.prod(SHAPE) * 2 / math.sqrt(math.pi)
     assert values[0.0] == pytest.approx(aligned, rel=0.02)
     assert values[math.pi / 4] == pytest.approx(math.sqrt(2) * aligned, rel=0.02)
 
 
 def test_jacobian_l1_counts_used_latents_only():
-    z = torch.randn(4000, 2, generator=noise())
+    z = torch.randn(4000, 2, generator=seeded_generator())
     model = VAE(ConvEncoder(SHAPE, 2, widths=(8, 8), hidden=16), Painter(0.0))
-    both = jacobian_l1(model, passed(model, z, [1.0, 1.0]), noise())
-    one = jacobian_l1(model, passed(model, z, [1.0, 0.0]), noise())
+    both = jacobian_l1(model, passed(model, z, [1.0, 1.0]), seeded_generator())
+    one = jacobian_l1(model, passed(model, z, [1.0, 0.0]), seeded_generator())
     assert one.item() == pytest.approx(both.item() / 2, rel=0.05)
 
 
 def test_jacobian_l1_has_a_gradient_through_the_samples_and_none_through_the_kl():
     model = vae()
-    given = forward(model, images(16), Bernoulli(), noise())
+    given = forward(model, images(16), Bernoulli(), seeded_generator())
     given = given._replace(kl=given.kl + 1)  # all latents count as used
-    penalty = jacobian_l1(model, given, noise())
+    penalty = jacobian_l1(model, given, seeded_generator())
     to_z, to_kl = torch.autograd.grad(penalty, (given.z, given.kl), retain_graph=True, allow_unused=True)
     assert (to_z.abs().sum(0) > 0).all()
     assert to_kl is None
@@ -88,11 +88,11 @@ def test_jacobian_l1_has_a_gradient_through_the_samples_and_none_through_the_kl(
 
 
 def test_off_diagonal_covariance_is_that_of_dip_vae_one():
-    mean = torch.randn(50, 4, generator=noise())
+    mean = torch.randn(50, 4, generator=seeded_generator())
     expected = torch.cov(mean.T, correction=0)
     expected = (expected - expected.diag().diag()).square().sum()
     assert torch.allclose(off_diagonal_covariance(mean), expected, rtol=1e-4)
-    assert off_diagonal_covariance(torch.randn(200_000, 3, generator=noise())) < 1e-3
+    assert off_diagonal_covariance(torch.randn(200_000, 3, generator=seeded_generator())) < 1e-3
     assert off_diagonal_covariance(torch.randn(1, 3)) == 0
 
 

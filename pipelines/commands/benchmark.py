@@ -21,7 +21,7 @@ from pipelines.errors import UsageError
 from pipelines.runs import datasets, splits
 from pipelines.runs.precision import Resolved
 from pipelines.stages import dae, judge, operators, symbols
-from pipelines.stages import vision as seeing
+from pipelines.stages import vision as vision_stage
 from pipelines.training import schedules
 from pipelines.training.fitting import optimiser
 from pipelines.training.restarts import total_steps
@@ -120,7 +120,7 @@ def prepare(config: Config, device: torch.device) -> Bench:
     data = Data(images, words, splits.draw(config, images, words))
     torch.manual_seed(config.seed)
     vae = _built(
-        "vision", vision.models.build, seeing.specification(config.vision, images.shape), VAE, device
+        "vision", vision.models.build, vision_stage.specification(config.vision, images.shape), VAE, device
     )
     spec = symbols.specification(config.symbols, words.size, vae.latents)
     naming = _built("symbols", scan.models.build, spec, SCAN, device)
@@ -189,11 +189,11 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
     settings, training = config.vision, config.vision.training
     frozen = None
-    if seeing.needs_dae(settings):
+    if vision_stage.needs_dae(settings):
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = batches.resident(data.images, data.train, device)
-    loss = seeing.loss_of(config, vae, pixels, seeing.likelihood_of(settings, frozen))
+    loss = vision_stage.loss_of(config, vae, pixels, vision_stage.likelihood_of(settings, frozen))
     return Training("vision", vae, loss, training, total_steps(training), _resolved(training.precision))
 
 

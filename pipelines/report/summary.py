@@ -32,8 +32,8 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
             right, n = split[f"accuracy_operands_{kind}"], split[f"concepts_operands_{kind}"]
             parts.append(f"{'both' if kind == 'taught' else 'not both'} operands taught {right:.3f} ({n})")
     if split["diversity_nats"] is not None:
-        floor = split["diversity_uniform_nats"]
-        parts.append(f"diversity {split['diversity_nats']:.3f} nats (floor {floor:.3f})")
+        uniform = split["diversity_uniform_nats"]
+        parts.append(f"diversity {split['diversity_nats']:.3f} nats (uniform {uniform:.3f})")
     return f"{name}: {', '.join(parts)}"
 
 

@@ -43,9 +43,9 @@ def check(
         RunError: For a model that cannot be loaded, or was made for other images, words or latents.
     """
     models = {name: open_model(run.stage(name) / MODEL, KINDS[name]) for name in stages if name in KINDS}
-    seeing = models.get("vision")
-    if isinstance(seeing, VAE):
-        latents = seeing.latents
+    visual = models.get("vision")
+    if isinstance(visual, VAE):
+        latents = visual.latents
     for name, model in models.items():
         spec = weights.load(run.stage(name) / MODEL)[1]
         match model:
@@ -53,8 +53,8 @@ def check(
                 _same(run, name, "images", model.shape, shape)
             case DAE():
                 colour = vision.models.COLOURS[config.vision.network.colour]
-                if isinstance(seeing, VAE):
-                    colour = seeing.colour
+                if isinstance(visual, VAE):
+                    colour = visual.colour
                 _same(run, name, "images", model.shape, shape)
                 _same(run, name, "the colour space", model.colour, colour)
             case SCAN():

@@ -171,7 +171,7 @@ def _append(log: Path, line: dict[str, float], at: Progress) -> None:
 
 
 def _cut(log: Path, size: int) -> None:
-    """Drop the lines that were written after the checkpoint: the steps they tell of come again."""
+    """Drop the lines that were written after the checkpoint: their steps are repeated."""
     if log.is_symlink():
         raise RunError(f"{log} is a link, and a training writes only into its own folder: remove it")
     found = log.stat().st_size if log.exists() else 0

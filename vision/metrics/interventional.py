@@ -75,7 +75,7 @@ def lookup(codes: ArrayLike, sizes: Sequence[int]) -> Encode:
 def _check(sizes: Sequence[int], **counts: int) -> tuple[int, ...]:
     shape = check_sizes(sizes, 2)
     if len(shape) < 2:
-        raise MetricError(f"sizes={shape}: the votes tell factors apart, at least 2 are needed")
+        raise MetricError(f"sizes={shape}: the votes compare factors, at least 2 are needed")
     for name, count in counts.items():
         check_count(name, count, 2)
     return shape
