@@ -15,8 +15,8 @@ factors = rng.integers(3, size=(600, 3))  # of wall, of shape, and of something 
 factors = factors[factors[:, :2].sum(1) < 4]  # no image shows a blue box
 codes = torch.tensor(1.2 * (factors - 1) + rng.normal(scale=0.1, size=factors.shape))
 q_x = Gaussian(codes, torch.full_like(codes, -4.6))
-said = rng.random((len(factors), 2, 1)) < 0.7  # a name may leave wall or shape open
-y = (np.eye(3)[factors[:, :2]] * said).reshape(-1, words.size)
+mentioned = rng.random((len(factors), 2, 1)) < 0.7  # a name may leave wall or shape open
+y = (np.eye(3)[factors[:, :2]] * mentioned).reshape(-1, words.size)
 named = scan.fit(q_x, y, words, steps=400, lr=0.1)
 operators = scan.fit_operators(named, q_x, y, words, held_out=[blue_box], steps=300)
 stripes = SimpleNamespace(shape=(1, 1, 3), latents=3, decode=lambda z: z[:, None, None].sigmoid())

@@ -27,7 +27,7 @@ SAMPLED = "z drawn from q(z|x), every symbol an independent Bernoulli variable (
 
 
 def sets(data: Data) -> dict[str, np.ndarray]:
-    """The images to measure on, as indices, by name: those of unseen combinations first; empty sets are left out."""
+    """The images to measure on, as indices, by name: unseen combinations first, and no empty set."""
     named = {
         "held_out_combinations": data.held_out,
         "test_images": data.splits.test_images,

@@ -28,7 +28,7 @@ operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
 """
 STEPS = {"dae": 150, "vision": 150, "symbols": 400, "operators": 400, "judge": 150}
-PATIENCE = 300
+PATIENCE = 1200
 
 
 class Run:

@@ -1,5 +1,10 @@
 """Updates: what one step does, with one optimiser and with two, and that two survive a kill as one does."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,10 +25,19 @@ class Killed(BaseException):
     """Stands for a process that ends here."""
 
 
+def stop() -> None:
+    """End as a killed process does, without the process."""
+    raise Killed
+
+
+def kill_process() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Game:
     """A generator against a critic that learns several times a step, each with an optimiser of its own."""
 
-    def __init__(self, kill_at: int = -1) -> None:
+    def __init__(self, kill_at: int = -1, kill: Callable[[], None] = stop) -> None:
         torch.manual_seed(0)
         self.generator = nn.Linear(2, 2)
         self.critic = nn.Sequential(nn.Linear(2, 8), nn.Tanh(), nn.Linear(8, 1))
@@ -32,13 +46,13 @@ class Game:
             "generator": torch.optim.AdamW(self.generator.parameters(), fused=True),
             "critic": torch.optim.RMSprop(self.critic.parameters()),
         }
-        self.kill_at = kill_at
+        self.kill_at, self.kill = kill_at, kill
         self.critic_steps: list[int] = []
 
     def critic_loss(self, step: int) -> tuple[Tensor, dict[str, Tensor]]:
         self.critic_steps.append(step)
         if step == self.kill_at:
-            raise Killed
+            self.kill()
         random = step_generator(1, step, CPU)
         real, z = 1 + torch.randn(8, 2, generator=random), torch.randn(8, 2, generator=random)
         value = self.critic(self.generator(z)).mean() - self.critic(real).mean()
@@ -89,6 +103,34 @@ def test_two_optimisers_resume_bit_for_bit(tmp_path: Path, kills: tuple[int, ...
     pairs = list(zip(resumed.states(), whole.states(), strict=True))
     assert len(pairs) > 12
     assert all(torch.equal(one, other) for one, other in pairs)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal")
+def test_two_optimisers_resume_bit_for_bit_after_a_kill(tmp_path: Path) -> None:
+    whole = Game()
+    whole.train(tmp_path / "whole")
+    folder = tmp_path / "killed"
+    script = (
+        "import sys, pathlib, test_pipelines_training_updates as updates\n"
+        "game = updates.Game(kill_at=31, kill=updates.kill_process)\n"
+        "game.train(pathlib.Path(sys.argv[1]))"
+    )
+    paths = os.pathsep.join((str(Path(__file__).parent), str(Path(__file__).parent.parent)))
+    command = [sys.executable, "-c", script, str(folder)]
+    ended = subprocess.run(command, env={**os.environ, "PYTHONPATH": paths}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+    resumed = Game()
+    resumed.train(folder)
+    assert resumed.critic_steps[0] == 30, "the step that was cut is done again, and no earlier one"
+    pairs = zip(resumed.states(), whole.states(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
+    assert _terms(folder) == _terms(tmp_path / "whole")
+
+
+def _terms(folder: Path) -> list[dict[str, float]]:
+    """The lines of a log, but for their times."""
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: value for name, value in line.items() if name != "seconds"} for line in lines]
 
 
 def test_an_alternating_update_is_its_parts_in_turn() -> None:
