@@ -56,7 +56,14 @@ class Real(NamedTuple):
 
 @torch.no_grad()
 def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
-    """Measure real images: some that were trained on, and test images."""
+    """Measure real images: some that were trained on, and test images.
+
+    Args:
+        judge: The classifier.
+        data: The images and the published lists.
+        seed: Of the choice of images.
+        device: Where the judge is.
+    """
     rng = generator(seed, "real images")
     rows = rng.permutation(data.train)[:AMONG]
     train = _images(data, rows, device)
@@ -86,6 +93,14 @@ def realism(
     """Compare what a model imagines of some concepts with real images; the entry of `metrics.json`.
 
     Distances are medians, in units of 0 to 255. Where nothing can be measured there is None.
+
+    Args:
+        model: The concept model.
+        judge: The classifier, on its device.
+        data: The images and the vocabulary.
+        concepts: Those to imagine, S.
+        beside: Of real images, as `real` returns it.
+        seed: Of the draws.
     """
     noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "realism"))
     each = max(1, IMAGES // len(concepts))

@@ -248,7 +248,12 @@ def target_values(vocabulary: Vocabulary, concepts: Sequence[Concept]) -> np.nda
 
 
 def tabulate(scores: Scores, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Return the confusion tables of a split: for each attribute its values, and counts[asked][read]."""
+    """Return the confusion tables of a split: for each attribute its values, and counts[asked][read].
+
+    Args:
+        scores: What `score` returned.
+        vocabulary: Of the attributes.
+    """
     return {
         a.name: {"values": ["absent", "present"] if a.binary else list(a.values), "counts": table.tolist()}
         for a, table in zip(vocabulary.attributes, scores.confusion, strict=True)

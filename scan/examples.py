@@ -54,7 +54,12 @@ def draw_examples(data: Data, each: int, rng: np.random.Generator) -> Examples:
 
 
 def listing(data: Data, pairs: Examples) -> dict[str, object]:
-    """Which images each concept was shown with, for `examples.json`."""
+    """Which images each concept was shown with, for `examples.json`.
+
+    Args:
+        data: The training concepts.
+        pairs: Their examples.
+    """
     shown = pairs.image.reshape(len(data.splits.train_symbols), -1)
     return {
         "examples": [

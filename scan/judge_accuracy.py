@@ -20,6 +20,12 @@ def judge_accuracy(judge: Judge, data: Data, seed: int, device: torch.device) ->
 
     `clean_accuracy` is the mean over attributes on images as they are: on fresh images of all combinations
     where these can be rendered, so that the judge is compared with exact knowledge, else on the test images.
+
+    Args:
+        judge: The classifier.
+        data: The images and the published lists.
+        seed: Of fresh images and of the disturbance.
+        device: Where the judge is.
     """
     sets = {"test_images": data.images.subset(data.splits.test_images)}
     if len(data.held_out):
@@ -53,7 +59,14 @@ def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) ->
 def read_images(
     judge: Judge, images: ImageSet, device: torch.device, disturb: int | None = None
 ) -> np.ndarray:
-    """Where the judge reads real images right, bool (N, A), as they are or disturbed by a seed."""
+    """Where the judge reads real images right, bool (N, A), as they are or disturbed by a seed.
+
+    Args:
+        judge: The classifier.
+        images: N images whose factors are known.
+        device: Where the judge is.
+        disturb: Seed of the disturbance (`scan.judge.augment`); None for images as they are.
+    """
     pixels = batches.resident(images, np.arange(len(images)), device)
     right = []
     for part, rows in enumerate(torch.arange(len(images), device=device).split(READING_BATCH)):

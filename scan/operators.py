@@ -35,7 +35,13 @@ class Operators(nn.Module):
         self.layers = mlp((4, *hidden, 2 * len(OPERATORS)))
 
     def forward(self, q_1: Gaussian, q_2: Gaussian, op: Tensor) -> Gaussian:
-        """Return q_r over (B, D) for q_1, q_2 over (B, D) and operator numbers op (B,), int64."""
+        """Return q_r over (B, D) for q_1, q_2 over (B, D) and operator numbers op (B,), int64.
+
+        Args:
+            q_1: The first input, over (B, D).
+            q_2: The second input, over (B, D).
+            op: Indices (B,) int64 into `symbols.OPERATORS`.
+        """
         pair = torch.stack((q_1.mean, q_2.mean, q_1.logvar, q_2.logvar), dim=-1)  # (B, D, 4)
         results = self.layers(pair).unflatten(-1, (len(OPERATORS), 2))  # (B, D, R, 2)
         mean, logvar = results[torch.arange(len(op), device=op.device), :, op].unbind(-1)

@@ -47,7 +47,14 @@ def encoded(model: ConceptModel, data: Data) -> dict[str, Gaussian]:
 
 @torch.no_grad()
 def describing(model: ConceptModel, data: Data, codes: dict[str, Gaussian], seed: int) -> dict[str, Any]:
-    """img2sym on real images: of held-out combinations where there are any, else on the test images."""
+    """img2sym on real images: of held-out combinations where there are any, else on the test images.
+
+    Args:
+        model: The concept model.
+        data: The images and the vocabulary.
+        codes: q(z|x) of every set, as `encoded` returns it.
+        seed: Of the sampled symbols.
+    """
     metrics = {}
     for name, rows in sets(data).items():
         probabilities = model.describe(codes[name]).probabilities.values()
@@ -82,7 +89,12 @@ def _sampled(model: ConceptModel, data: Data, rows: np.ndarray, q: Gaussian, see
 
 
 def true_symbols(vocabulary: Vocabulary, factors: np.ndarray) -> torch.Tensor:
-    """The symbols that are true of images with factors (N, A), bool (N, K)."""
+    """The symbols that are true of images with factors (N, A), bool (N, K).
+
+    Args:
+        vocabulary: Of K symbols.
+        factors: The value of each attribute in each image, (N, A).
+    """
     blocks = [
         factors[:, [a]] == (1 if attribute.binary else np.arange(attribute.size))
         for a, attribute in enumerate(vocabulary.attributes)
@@ -92,7 +104,13 @@ def true_symbols(vocabulary: Vocabulary, factors: np.ndarray) -> torch.Tensor:
 
 @torch.no_grad()
 def reconstruction_accuracy(data: Data, read: Reader, codes: dict[str, Gaussian]) -> dict[str, Any]:
-    """Return how often the judge reads reconstructions of unseen images right, and the KL of their codes."""
+    """Return how often the judge reads reconstructions of unseen images right, and the KL of their codes.
+
+    Args:
+        data: The images and the vocabulary.
+        read: Decoder and judge.
+        codes: q(z|x) of every set, as `encoded` returns it.
+    """
     metrics = {}
     for name in sorted(codes, key=lambda name: name != "test_images"):
         q, truth = codes[name], data.images.factors[sets(data)[name]]

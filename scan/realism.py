@@ -70,6 +70,10 @@ def pixels(x: Tensor) -> Tensor:
 def palette_distance(colours: Tensor, palette: Tensor) -> Tensor:
     """Distance (N,), in units of RGB, from colours (N, 3) to the nearest of a palette (V, 3).
 
+    Args:
+        colours: RGB (N, 3).
+        palette: RGB (V, 3).
+
     >>> palette_distance(torch.tensor([[3.0, 4.0, 0.0]]), torch.tensor([[0.0, 0.0, 0.0], [255.0, 0.0, 0.0]]))
     tensor([5.])
     """
@@ -80,6 +84,10 @@ def nearest_distance(x: Tensor, real: Tensor) -> Tensor:
     """Distance (N,) from images x (N, C, H, W) to the nearest of real ones (M, C, H, W), all in [0, 1].
 
     It is the root of the mean squared difference of their `pixels`, in units of 0..255.
+
+    Args:
+        x: Images (N, C, H, W) in [0, 1].
+        real: Images (M, C, H, W) in [0, 1].
     """
     among = pixels(real)
     parts = [torch.cdist(rows, among).amin(-1) for rows in pixels(x).split(ROWS)]

@@ -59,6 +59,10 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
 
     What these leave out of the file, for another kind of a section, is said on stderr.
 
+    Args:
+        path: The file.
+        assignments: Texts of the form a.b=value, in any order.
+
     Raises:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """

@@ -38,6 +38,10 @@ AnyData = RoomsData | NpzData | FolderData
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
     """The image set that the config asks for; the last one is kept in memory for the next stage.
 
+    Args:
+        config: The data set, and the seed of rendered ones.
+        quiet: Without a progress bar.
+
     Raises:
         UsageError: When a file is not given, missing or not usable.
     """
@@ -120,6 +124,12 @@ def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = Fa
 
     With `fresh` it is newly drawn whatever is there.
 
+    Args:
+        config: Data set, sizes of the lists and the seed.
+        run: The run folder.
+        machine: Whether there is progress to show.
+        fresh: Draw anew, whatever is there.
+
     Raises:
         UsageError: When the data cannot be loaded or split.
         RunError: When `data.json` is damaged or of another format.
@@ -169,7 +179,12 @@ def check_images(config: Config, image_set: ImageSet) -> None:
 
 
 def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:
-    """The config with the sizes that the lists of `data.json` have, where defaults were too large."""
+    """The config with the sizes that the lists of `data.json` have, where defaults were too large.
+
+    Args:
+        config: What is asked for.
+        record: The content of data.json.
+    """
     sizes = {name: len(found) for name, found in record["splits"].items()}
     if sizes == config.splits.model_dump():
         return config
@@ -195,6 +210,11 @@ def _describe(
 
 def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     """The data of a run, as its `data.json` says.
+
+    Args:
+        config: Of the run.
+        run: The run folder, with its data.json.
+        quiet: Without a progress bar.
 
     Raises:
         RunError: When the images are not those that the run began with.

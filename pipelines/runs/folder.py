@@ -81,6 +81,11 @@ def versions() -> dict[str, str]:
 def differences(before: Inputs, now: Inputs, *, most: int = 3) -> str:
     """What changed between two sets of inputs, e.g. "judge.steps 3000 -> 4000".
 
+    Args:
+        before: The earlier inputs.
+        now: Those of now.
+        most: How many are named.
+
     >>> differences({"a": 1, "b": 2}, {"a": 1, "b": 3})
     'b 2 -> 3'
     """
@@ -201,13 +206,25 @@ class RunFolder:
         return Status("done")
 
     def begin(self, stage: str, inputs: Inputs) -> None:
-        """Note what a stage is about to be made from, and throw away what was made from anything else."""
+        """Note what a stage is about to be made from, and throw away what was made from anything else.
+
+        Args:
+            stage: Its name.
+            inputs: What it will be made from.
+        """
         if self.status(stage, inputs).kind != "partial" or self.stage(stage).is_symlink():
             self.discard(stage)
             write_json(self.stage(stage) / "inputs.json", dict(inputs))
 
     def finish(self, stage: str, inputs: Inputs, files: Sequence[str], seconds: float) -> None:
-        """Write the receipt of a finished stage; from now on it counts as done."""
+        """Write the receipt of a finished stage; from now on it counts as done.
+
+        Args:
+            stage: Its name.
+            inputs: What it was made from.
+            files: What it made, relative to its folder.
+            seconds: How long it took.
+        """
         self._receipt(stage, inputs, files, seconds, own=False)
         for leftover in ("state", "inputs.json"):
             (self.stage(stage) / leftover).unlink(missing_ok=True)

@@ -23,6 +23,12 @@ M = TypeVar("M", bound=nn.Module)
 def load(run: RunFolder, stage: str, kind: type[M], device: torch.device) -> M:
     """The model of a finished stage, frozen, in evaluation mode, on the device.
 
+    Args:
+        run: The run folder.
+        stage: Name of the stage.
+        kind: The class that the model must have.
+        device: Where it will be.
+
     Raises:
         RunError: When the file is missing, damaged, altered, or holds another kind of model.
     """
@@ -50,6 +56,11 @@ def load_vision(run: RunFolder, data: Data | None, device: torch.device) -> Visi
 def load_judge(run: RunFolder, data: Data, device: torch.device) -> Judge:
     """The judge of a run, as `load`.
 
+    Args:
+        run: A run whose stage judge is finished.
+        data: The data set, whose attributes it should read.
+        device: Where it will be.
+
     Raises:
         RunError: When it cannot be loaded, or was made for other attributes.
     """
@@ -64,6 +75,12 @@ def load_concept_model(
     run: RunFolder, data: Data, device: torch.device, *, operators: bool = True
 ) -> ConceptModel:
     """The concept model of a run, with or without its operators, as `load`.
+
+    Args:
+        run: A run whose stages vision and symbols are finished.
+        data: The data set of the run.
+        device: Where the model will be.
+        operators: Whether it has the learned operators.
 
     Raises:
         RunError: When a part of it cannot be loaded, or was made for other images.

@@ -62,7 +62,12 @@ def _with_precision(config: Config, stage: str, precision: Resolved) -> Config:
 
 
 def slow(config: Config, machine: Machine) -> str:
-    """A line on what a resolved config computes in emulated bfloat16 on a machine; empty where nothing."""
+    """A line on what a resolved config computes in emulated bfloat16 on a machine; empty where nothing.
+
+    Args:
+        config: Whose precisions are resolved.
+        machine: Where it would compute.
+    """
     emulated = [stage for stage, part in trainings(config).items() if part.precision == "bf16"]
     if machine.bf16 or not emulated:
         return ""

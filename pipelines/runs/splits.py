@@ -13,6 +13,11 @@ LISTED = 5
 def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     """Draw the lists, each from a stream of its own.
 
+    Args:
+        config: The sizes that are asked for, and the seed.
+        image_set: The images.
+        words: Their vocabulary.
+
     Raises:
         UsageError: When the data set is too small for the numbers that are set, or for any: one message with
             all problems and with numbers that would work.
@@ -34,7 +39,14 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
 
 
 def notes(config: Config, splits: Splits, image_set: ImageSet, words: Vocabulary) -> list[str]:
-    """What the user should know of the lists, a line each: defaults that were changed, values never shown."""
+    """What the user should know of the lists, a line each: defaults that were changed, values never shown.
+
+    Args:
+        config: What is asked for.
+        splits: What was drawn.
+        image_set: The images.
+        words: Their vocabulary.
+    """
     changed = [
         f"{name} {asked} -> {len(getattr(splits, name))}"
         for name, asked in config.splits.model_dump().items()

@@ -57,7 +57,13 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
 
 
 def loss_of(config: Config, dae: DAE, pixels: Tensor) -> StepLoss:
-    """What each step minimises, on resident images (`batches.resident`)."""
+    """What each step minimises, on resident images (`batches.resident`).
+
+    Args:
+        config: Batch size, precision and the seed.
+        dae: The model in training.
+        pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
+    """
     settings, device = config.dae, pixels.device
     assert settings is not None, "there is no such stage without its section"
     batch_seed = derive_seed(config.seed, "dae batches")

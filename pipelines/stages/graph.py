@@ -32,6 +32,12 @@ NOT_INPUTS = ("checkpoint_seconds",)
 def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder) -> Inputs:
     """Everything that the result of a stage depends on, flat; `record` is the content of data.json.
 
+    Args:
+        name: Of the stage.
+        config: Of the run.
+        record: The content of data.json.
+        run: The run folder.
+
     Raises:
         RunError: When a predecessor is not finished.
     """
@@ -68,14 +74,26 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
-    """Remove the results of stages; a model that the user put there only with `also_own`."""
+    """Remove the results of stages; a model that the user put there only with `also_own`.
+
+    Args:
+        run: The run folder, locked.
+        names: The stages.
+        also_own: Whether the user's own models are removed, too.
+    """
     for name in names:
         if also_own or not is_own(run, name):
             run.discard(name)
 
 
 def adopt(config: Config, run: RunFolder, *, but: Sequence[str] = ()) -> None:
-    """Write receipts for the models that the user put into stage folders, `but` those of some stages."""
+    """Write receipts for the models that the user put into stage folders, `but` those of some stages.
+
+    Args:
+        config: Of the run.
+        run: The run folder, locked.
+        but: Stages whose models are left as they are.
+    """
     for name in plan(config):
         if name not in but and not (run.stage(name) / "done.json").exists() and is_own(run, name):
             run.adopt(name)
@@ -111,6 +129,11 @@ def check_names(names: Sequence[str], config: Config) -> None:
 
 def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> None:
     """Refuse to make a finished run again with other settings where the user named neither it nor a stage.
+
+    Args:
+        config: What is asked for.
+        record: The content of data.json.
+        run: The run folder.
 
     Raises:
         UsageError: With what differs, and what to type.
@@ -200,6 +223,13 @@ def execute(
 
     A stage that is done with the same inputs is left as it is, also when it is named; one whose files were
     altered is made again only when it is named.
+
+    Args:
+        config: Of the run.
+        run: The run folder, locked.
+        record: The content of data.json.
+        machine: Where to compute.
+        names: The stages; all where none is named.
 
     Raises:
         RunError: When a file was altered, or the stage failed.

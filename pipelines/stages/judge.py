@@ -57,14 +57,27 @@ def specification(data: Data) -> dict[str, Any]:
 
 
 def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
-    """The images to learn from: n fresh ones where the set can be rendered, else the training images."""
+    """The images to learn from: n fresh ones where the set can be rendered, else the training images.
+
+    Args:
+        data: The images and the published lists.
+        n: How many to render.
+        rng: Source of factors and nuisances.
+    """
     if data.images.render is None:
         return data.images.subset(data.train)
     return data.images.sample(n, rng, data.may_be_learned_from)
 
 
 def loss_of(config: Config, judge: Judge, seen: ImageSet, device: torch.device) -> StepLoss:
-    """What each step minimises, on the images to learn from."""
+    """What each step minimises, on the images to learn from.
+
+    Args:
+        config: Batch size, precision and the seed.
+        judge: The classifier in training.
+        seen: The images to learn from.
+        device: Where the classifier is.
+    """
     settings = config.judge
     pixels = batches.resident(seen, np.arange(len(seen)), device)
     factors = torch.from_numpy(seen.factors).to(device)

@@ -95,6 +95,11 @@ def loss_of(
 def draw_triples(data: Data, n: int, seed: int) -> tuple[Triple, ...]:
     """Draw n distinct triples that reach taught concepts, or as many as there are.
 
+    Args:
+        data: The training concepts are the results.
+        n: How many are asked for.
+        seed: Of the run.
+
     Raises:
         RunError: When there are none.
     """

@@ -56,7 +56,13 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
 
 
 def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:
-    """What rebuilds the model, written beside its weights."""
+    """What rebuilds the model, written beside its weights.
+
+    Args:
+        settings: The section `symbols`.
+        symbols: K, the number of symbols.
+        latents: D, of the visual model.
+    """
     return {
         "kind": "scan",
         "symbols": symbols,
@@ -67,7 +73,15 @@ def specification(settings: Settings, symbols: int, latents: int) -> dict[str, A
 
 
 def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: Gaussian) -> StepLoss:
-    """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D)."""
+    """What each step minimises: pairs of symbols y (M, K) and codes q_x (M, D).
+
+    Args:
+        config: Weights, sizes and the seed.
+        scan: The symbol network in training.
+        vocabulary: Of K symbols.
+        y: Symbols (M, K).
+        q_x: Codes of an image of each, over (M, D).
+    """
     settings, device = config.symbols, y.device
     batch_seed = derive_seed(config.seed, "symbols batches")
     noise_seed = derive_seed(config.seed, "symbols noise")

@@ -108,7 +108,14 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
 
 
 def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
-    """What each step minimises, on resident images (`batches.resident`)."""
+    """What each step minimises, on resident images (`batches.resident`).
+
+    Args:
+        config: Objective, penalties, batch size and the seed.
+        vae: The model in training.
+        pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
+        likelihood: Of an image given a code.
+    """
     settings, training, device = config.vision, config.vision.training, pixels.device
     objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
     batch_seed = derive_seed(config.seed, "vision batches")
@@ -128,7 +135,13 @@ def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) ->
 
 
 def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objective:
-    """The objective that the settings name, with its schedules and weights."""
+    """The objective that the settings name, with its schedules and weights.
+
+    Args:
+        settings: The section `vision`.
+        vae: The model in training.
+        device: Where it is.
+    """
     chosen, steps = settings.objective, settings.training.steps
     match chosen:
         case BetaVAE():
@@ -144,7 +157,13 @@ def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objectiv
 
 
 def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
-    """Weights (D,) of the latents' KL relative to each other; None where they are all 1."""
+    """Weights (D,) of the latents' KL relative to each other; None where they are all 1.
+
+    Args:
+        settings: The section `vision`.
+        vae: The model, of D latents.
+        device: Of the weights.
+    """
     network = settings.network
     if not isinstance(network, LayeredNetwork):
         return None

@@ -40,7 +40,14 @@ class Progress:
 
 
 def save(state: Path, modules: Modules, optimisers: Optimisers, at: Progress) -> None:
-    """Write the state of a training in one piece."""
+    """Write the state of a training in one piece.
+
+    Args:
+        state: The file.
+        modules: By name.
+        optimisers: By name.
+        at: Where the loop stands.
+    """
     content = {
         "layout": LAYOUT,
         "step": at.step,
@@ -56,6 +63,11 @@ def save(state: Path, modules: Modules, optimisers: Optimisers, at: Progress) ->
 
 def resume(state: Path, modules: Modules, optimisers: Optimisers) -> Progress:
     """Load a state into the modules and the optimisers; a fresh start when there is none.
+
+    Args:
+        state: The file.
+        modules: By the names that they were saved with; they are changed.
+        optimisers: By the names that they were saved with; they are changed.
 
     Raises:
         RunError: When it is damaged, of another layout, or of another training.

@@ -111,7 +111,13 @@ def train(
 
 
 def take_over(source: Path, folder: Path, seconds: float) -> None:
-    """Let the training in `source` be the one that goes on in `folder`, with `seconds` spent so far."""
+    """Let the training in `source` be the one that goes on in `folder`, with `seconds` spent so far.
+
+    Args:
+        source: Folder of the training that goes on.
+        folder: Where it goes on.
+        seconds: The time spent so far.
+    """
     write_bytes(folder / LOG, (source / LOG).read_bytes())
     checkpoint.copy(source / STATE, folder / STATE, seconds)
 

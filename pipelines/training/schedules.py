@@ -8,7 +8,12 @@ from vision.schedules import Schedule, constant, geometric, linear
 
 
 def of(section: Constant | Linear | Geometric, steps: int) -> Schedule:
-    """The schedule of a weight over a training of `steps` steps."""
+    """The schedule of a weight over a training of `steps` steps.
+
+    Args:
+        section: The section of the config.
+        steps: Of the whole training.
+    """
     match section:
         case Constant():
             return constant(section.value)

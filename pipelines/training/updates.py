@@ -26,6 +26,11 @@ def descend(
     """Minimise `loss` by `optimiser`, whose every parameter group gets the rate of the step.
 
     A loss may pass gradients to weights of other optimisers: each clears its own before its gradient.
+
+    Args:
+        optimiser: Of the weights that are changed.
+        loss: Step -> (scalar to minimise, named scalars for the log).
+        learning_rate: Step -> rate.
     """
 
     def update(step: int) -> dict[str, Tensor]:
@@ -42,6 +47,10 @@ def descend(
 
 def repeat(update: Update, times: int) -> Update:
     """The steps times * step, ..., times * step + times - 1 of an update in one; the terms of the last.
+
+    Args:
+        update: The update.
+        times: How often, at least 1.
 
     Raises:
         ValueError: Unless `times` is positive.
