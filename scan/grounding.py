@@ -220,8 +220,8 @@ def optimal_posterior(
     """
     if direction == "reverse":
         precision = grounding * (1 / q_x.variance).mean(0, keepdim=True) + beta
-        pull = grounding * (q_x.mean / q_x.variance).mean(0, keepdim=True)
-        return Gaussian(pull / precision, ((grounding + beta) / precision).log())
+        weighted_mean = grounding * (q_x.mean / q_x.variance).mean(0, keepdim=True)
+        return Gaussian(weighted_mean / precision, ((grounding + beta) / precision).log())
     m = q_x.mean.mean(0, keepdim=True)
     v = q_x.variance.mean(0, keepdim=True) + q_x.mean.var(0, keepdim=True, correction=0)
     mean = m

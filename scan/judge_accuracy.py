@@ -19,7 +19,7 @@ def judge_accuracy(judge: Judge, data: Data, seed: int, device: torch.device) ->
     """How often the judge is right on real images that it never saw, per attribute.
 
     `clean_accuracy` is the mean over attributes on images as they are: on fresh images of all combinations
-    where these can be rendered, so that the judge is compared with exact knowledge, else on the test images.
+    where these can be rendered, so that the judge is compared with known factors, else on the test images.
 
     Args:
         judge: The classifier.

@@ -18,8 +18,8 @@ latents that the symbol does not specify:
 
   The logit of a symbol depends on its own experts alone, so the decoder cannot memorise combinations.
 
-The decoder has experts of its own: log p(y|z_y) would otherwise pull those of the encoder away from the
-images.
+The decoder has experts of its own: the gradient of log p(y|z_y) would otherwise move those of the
+encoder away from the images.
 
 References: Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, section
 4; products with a prior expert: Vedantam et al., "Generative Models of Visually Grounded Imagination", ICLR
@@ -107,7 +107,7 @@ class Experts(nn.Module):
 
     @property
     def precision(self) -> Tensor:
-        """tau (K, D), positive, at most 8,000 times the prior's for the default start."""
+        """tau (K, D), positive, at most 8,000 times the prior's for the default initial precision."""
         return self.start * bounded(self.growth, 12.0).exp()
 
     def active_experts(self) -> Tensor:

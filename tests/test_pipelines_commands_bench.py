@@ -127,7 +127,7 @@ def test_a_dae_is_measured_and_frozen_for_the_vision_model(tiny: Path) -> None:
     assert found["dae"].steps == 7
 
 
-def test_all_starts_of_a_vision_model_count(tiny: Path) -> None:
+def test_all_restarts_of_a_vision_model_count(tiny: Path) -> None:
     assert (
         costs(tiny, "vision.training.restarts=4", "vision.training.restart_steps=5")["vision"].steps
         == 4 * 5 + 2 * 5 + 20
@@ -172,7 +172,7 @@ def test_the_matrix_product_is_timed_by_its_median(monkeypatch: pytest.MonkeyPat
     assert speed.matrix_product_rate(CPU, "fp32", 1.0) == pytest.approx(2 * 10**3 / 3)
 
 
-def test_it_tells_the_machine_and_a_row_for_each_network_and_writes_nothing(
+def test_it_prints_the_machine_and_a_row_for_each_network_and_writes_nothing(
     tiny: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tiny.parent)

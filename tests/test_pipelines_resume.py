@@ -80,7 +80,7 @@ class Run:
         for log in (self.folder / stage).rglob("log.jsonl"):
             try:
                 lines += log.read_text().splitlines()
-            except FileNotFoundError:  # the start that it belonged to is over
+            except FileNotFoundError:  # the restart that it belonged to is over
                 continue
         return len(lines) * max(1, STEPS[stage] // 200) if lines else -1
 

@@ -75,9 +75,9 @@ def test_the_format_that_others_read(metrics: dict) -> None:
             assert split["diversity_nats"] >= 0
             assert 0 < split["diversity_uniform_nats"] < math.log(16)
         assert list(split["per_attribute"]) == ["wall", "floor", "object", "shape"]
-    exact = metrics["yardsticks"]["analytic_operators"]
-    assert exact.keys() == metrics["splits"]["test_operators"].keys()
-    assert set(exact["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
+    analytic = metrics["yardsticks"]["analytic_operators"]
+    assert analytic.keys() == metrics["splits"]["test_operators"].keys()
+    assert set(analytic["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
     described = metrics["img2sym"]
     assert described["measured_on"] == "held_out_combinations"
     assert described["accuracy"] == pytest.approx(
