@@ -39,7 +39,7 @@ SAMPLES = 16
 """Concepts, and images of each, on which the variance within a concept is measured."""
 
 
-class Real(NamedTuple):
+class RealImages(NamedTuple):
     """Real images, and what the measures make of them."""
 
     train: Tensor
@@ -55,7 +55,7 @@ class Real(NamedTuple):
 
 
 @torch.no_grad()
-def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
+def measure_real(judge: Judge, data: Data, seed: int, device: torch.device) -> RealImages:
     """Measure real images: some that were trained on, and test images.
 
     Args:
@@ -76,7 +76,7 @@ def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
             for name in coloured
         ]
         probe = colour_probe(train, torch.stack(painted, dim=1).to(device))
-    return Real(
+    return RealImages(
         train,
         test,
         nearest_distance(test, train).median().item(),
@@ -88,9 +88,9 @@ def real(judge: Judge, data: Data, seed: int, device: torch.device) -> Real:
 
 @torch.no_grad()
 def realism(
-    model: ConceptModel, judge: Judge, data: Data, concepts: Sequence[Concept], beside: Real, seed: int
+    model: ConceptModel, judge: Judge, data: Data, concepts: Sequence[Concept], beside: RealImages, seed: int
 ) -> dict[str, Any]:
-    """Compare what a model imagines of some concepts with real images; the entry of `metrics.json`.
+    """Compare what a model imagines of some concepts with real images, by name as in `metrics.json`.
 
     Distances are medians, in units of 0 to 255. Where nothing can be measured there is None.
 
@@ -99,7 +99,7 @@ def realism(
         judge: The classifier, on its device.
         data: The images and the vocabulary.
         concepts: Those to imagine, S.
-        beside: Of real images, as `real` returns it.
+        beside: Of real images, as `measure_real` returns it.
         seed: Of the draws.
     """
     noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "realism"))
@@ -127,7 +127,7 @@ def realism(
 
 
 def _off_palette(
-    data: Data, x: Tensor, left_open: np.ndarray, beside: Real, seed: int
+    data: Data, x: Tensor, left_open: np.ndarray, beside: RealImages, seed: int
 ) -> dict[str, dict[str, float | None]] | None:
     """Median distance from the nearest colour of the data: open attributes, real images, random ones."""
     if beside.probe is None:

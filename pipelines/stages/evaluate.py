@@ -28,7 +28,7 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
 from scan import analytic_operators
-from scan.comparison import real, realism
+from scan.comparison import measure_real, realism
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import (
@@ -91,7 +91,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
             pairs = target_values(data.vocabulary, _pairs(data, len(concepts))) >= 0
             metrics_of[name] |= pair_metrics(scores, pairs)
     machine.say("evaluate: real images beside imagined ones")
-    beside, codes_of = real(judge, data, config.seed, device), encoded(model, data)
+    beside, codes_of = measure_real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
     codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
     if "not_measured" not in codes:
