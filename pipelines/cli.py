@@ -24,6 +24,7 @@ from pipelines.commands import (
     metrics,
     report,
     run,
+    serve,
     sym2img,
     traverse,
 )
@@ -39,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "sym2img": sym2img.COMMAND,
     "img2sym": img2sym.COMMAND,
     "traverse": traverse.COMMAND,
+    "serve": serve.COMMAND,
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
     "metrics": metrics.COMMAND,

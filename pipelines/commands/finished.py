@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 import scan
@@ -55,6 +56,32 @@ def model(run: Path) -> scan.ConceptModel:
         RunError: When it is not finished, or a file of it cannot be trusted.
     """
     return scan.load(folder(run))
+
+
+def kl_per_latent(run: Path, latents: int) -> Tensor | None:
+    """The KL of each latent (D,) from the prior in nats, mean over test images.
+
+    Args:
+        run: A run folder whose stage vision is there.
+        latents: D, of its visual model.
+
+    Returns:
+        None of the user's own model, of which nothing was measured.
+
+    Raises:
+        RunError: When the measures are damaged, or of another model.
+    """
+    path = run / "vision" / "metrics.json"
+    if not path.exists():
+        return None
+    content = read_json(path)
+    try:
+        nats = torch.tensor(content["test_images"]["kl_per_latent"], dtype=torch.float32)
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{path} is damaged (no test_images.kl_per_latent)") from None
+    if nats.shape != (latents,):
+        raise RunError(f"{path}: kl_per_latent is not of the {latents} latents of the model")
+    return nats
 
 
 def expression(text: str, vocabulary: Vocabulary) -> Expression:

@@ -1,0 +1,216 @@
+"""A concept model, and what the page asks of it.
+
+Nothing here is safe for threads: the application lets one thread use a session, one request after another.
+Concepts that are taught belong to the session and end with it.
+"""
+
+import base64
+import math
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from pipelines.report.sheets import png
+from pipelines.serve import schemas
+from pipelines.serve.uploads import MOST_PIXELS, read_upload
+from pipelines.serve.words import edit, teach
+from scan.concept_model import ConceptModel
+from symbols import Concept, Expression, Vocabulary, VocabularyError, children, evaluate, parents, parse
+from vision.data import to_bytes
+from vision.gaussian import ACTIVE, Gaussian
+
+SHOWN_SAMPLES = 4
+"""Images of the concept in the middle of the hierarchy."""
+MOST_NEIGHBOURS = 128
+"""Concepts of the hierarchy that are shown with an image."""
+MOST_TAUGHT = 100
+
+
+class Session:
+    """A model in use.
+
+    Args:
+        model: The concept model, on the CPU.
+        name: Of the run.
+        kl_per_latent: (D,) nats from the prior, mean over test images; None where they are not known: all
+            latents count as used then.
+        most_pixels: Of a picture in a request.
+    """
+
+    def __init__(
+        self,
+        model: ConceptModel,
+        name: str,
+        kl_per_latent: Sequence[float] | None = None,
+        *,
+        most_pixels: int = MOST_PIXELS,
+    ) -> None:
+        self.model, self.name, self.most_pixels = model, name, most_pixels
+        self.own_aliases = dict(model.vocabulary.aliases)
+        nats = list(kl_per_latent) if kl_per_latent is not None else [math.inf] * model.latents
+        order = sorted(range(model.latents), key=lambda k: -nats[k])
+        self.latents = [schemas.LatentInfo(index=k, nats=nats[k]) for k in order if nats[k] > ACTIVE]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The words, with what has been taught."""
+        return self.model.vocabulary
+
+    def describe_model(self) -> schemas.ModelAnswer:
+        """What the model knows."""
+        aliases = self.vocabulary.aliases
+        return schemas.ModelAnswer(
+            name=self.name,
+            shape=list(self.model.shape),
+            attributes=[
+                schemas.AttributeInfo(name=a.name, values=list(a.values), binary=a.binary)
+                for a in self.vocabulary.attributes
+            ],
+            aliases={name: str(concept) for name, concept in self.own_aliases.items()},
+            taught={name: str(c) for name, c in aliases.items() if name not in self.own_aliases},
+            operators=self.model.operators is not None,
+            latents=self.latents,
+            latent_count=self.model.latents,
+        )
+
+    def read_expression(self, text: str) -> schemas.ConceptAnswer:
+        """What an expression means."""
+        return schemas.ConceptAnswer(**self._meaning(self._parse(text)))
+
+    def sym2img(self, text: str, n: int, seed: int) -> schemas.Sym2imgAnswer:
+        """Images of an expression."""
+        expression = self._parse(text)
+        x = self.model.sym2img(expression, n, torch.Generator().manual_seed(seed))
+        return schemas.Sym2imgAnswer(**self._meaning(expression), seed=seed, images=_encoded(x))
+
+    def img2sym(self, encoded: str) -> schemas.Reading:
+        """A description of a picture."""
+        pixels, note = read_upload(encoded, self.model.shape, self.most_pixels)
+        x = (pixels.float() / 255)[None]
+        return schemas.Reading(**self._reading(x, self.model.encode_image(x).mean, note))
+
+    def edit(self, encoded: str, text: str) -> schemas.EditAnswer:
+        """A picture of which an expression has become true."""
+        pixels, note = read_upload(encoded, self.model.shape, self.most_pixels)
+        expression = self._parse(text)
+        x = (pixels.float() / 255)[None]
+        before = self.model.img2sym(x).best()[0]
+        z = edit(self.model, x, expression)
+        reading = self._reading(self.model.decode_image(z), z, note)
+        after = self.vocabulary.concept(reading["description"])
+        moved = [
+            schemas.Move(
+                attribute=name,
+                before=before.get(name),
+                after=after.get(name),
+                asked=evaluate(expression).get(name) is not None,
+            )
+            for name in self.vocabulary.names
+            if before.get(name) != after.get(name)
+        ]
+        return schemas.EditAnswer(**reading, moved=moved)
+
+    def decode(self, latents: Sequence[float]) -> schemas.Reading:
+        """The image that latents decode to, and its description.
+
+        Raises:
+            ValueError: For another number of latents than the model's.
+        """
+        if len(latents) != self.model.latents:
+            raise ValueError(f"expected {self.model.latents} latents, got {len(latents)}")
+        z = torch.tensor([latents], dtype=torch.float32)
+        return schemas.Reading(**self._reading(self.model.decode_image(z), z, ""))
+
+    def hierarchy(self, text: str) -> schemas.HierarchyAnswer:
+        """A concept and its neighbours, each with an image; all images are drawn with the same noise."""
+        expression = self._parse(text)
+        concept = evaluate(expression)
+        above = [(c, _difference(concept, c)) for c in parents(self.vocabulary, concept)]
+        below = [(c, _difference(c, concept)) for c in children(self.vocabulary, concept)]
+        listed = above + below
+        shown = [c for c, _ in listed[:MOST_NEIGHBOURS]]
+        images: list[str | None] = [*self._images_of(shown)] if shown else []
+        images += [None] * (len(listed) - len(shown))
+        neighbours = [
+            schemas.Neighbour(concept=str(c), attribute=name, value=value, image=image)
+            for (c, (name, value)), image in zip(listed, images, strict=True)
+        ]
+        meaning = self._meaning(concept)
+        x = self.model.sym2img(concept, SHOWN_SAMPLES, torch.Generator().manual_seed(0))
+        return schemas.HierarchyAnswer(
+            **meaning, images=_encoded(x), parents=neighbours[: len(above)], children=neighbours[len(above) :]
+        )
+
+    def teach(self, name: str, encoded: Iterable[str]) -> schemas.TeachAnswer:
+        """Learn what a name means from pictures.
+
+        Raises:
+            VocabularyError: For a name that is taken, and when too many are taught.
+        """
+        if len(self.vocabulary.aliases) - len(self.own_aliases) >= MOST_TAUGHT:
+            raise VocabularyError(f"{MOST_TAUGHT} concepts are taught: forget one first")
+        pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in encoded]
+        self.model = teach(self.model, name, torch.stack(pictures).float() / 255)
+        meaning = str(self.vocabulary.aliases[name])
+        return schemas.TeachAnswer(name=name, meaning=meaning, images=self.sym2img(name, 8, 0).images)
+
+    def forget(self, name: str) -> None:
+        """Forget a taught concept.
+
+        Raises:
+            KeyError: When it was not taught here.
+        """
+        aliases = dict(self.vocabulary.aliases)
+        if name in self.own_aliases or name not in aliases:
+            raise KeyError(name)
+        del aliases[name]
+        words = Vocabulary(self.vocabulary.attributes, aliases)
+        self.model = ConceptModel(self.model.model, self.model.operators, words)
+
+    def _parse(self, text: str) -> Expression:
+        """An expression that does not contradict itself."""
+        expression = parse(text, self.vocabulary) if text.strip() else Concept()
+        evaluate(expression)
+        return expression
+
+    def _meaning(self, expression: Expression) -> dict:
+        concept = evaluate(expression)
+        plain = isinstance(expression, Concept)
+        return {"concept": str(concept), "items": dict(concept.items()), "plain": plain}
+
+    def _reading(self, x: Tensor, z: Tensor, note: str) -> dict:
+        """The fields of a `Reading` of one image (1, C, H, W) with its code (1, D)."""
+        described = self.model.describe(z)
+        (record,) = described.to_dicts()
+        named = {name: p for name, p in record["concepts"].items() if name in self.vocabulary.aliases}
+        return {
+            "image": _encoded(x)[0],
+            "reconstruction": _encoded(self.model.decode_image(z))[0],
+            "note": note,
+            "description": record["description"],
+            "probabilities": record["probabilities"],
+            "concepts": named,
+            "latents": [round(value, 4) for value in z[0].tolist()],
+        }
+
+    def _images_of(self, concepts: Sequence[Concept]) -> list[str]:
+        """One image of each concept, drawn with the same noise."""
+        q = self.model.ground_concepts(concepts)
+        noise = torch.randn(1, self.model.latents, generator=torch.Generator().manual_seed(0))
+        return _encoded(self.model.decode_image(_displaced(q, noise)))
+
+
+def _displaced(q: Gaussian, noise: Tensor) -> Tensor:
+    return q.mean + q.std * noise
+
+
+def _difference(larger: Concept, smaller: Concept) -> tuple[str, str]:
+    """The attribute and value that one concept has more than the other."""
+    (item,) = set(larger.items()) - set(smaller.items())
+    return item
+
+
+def _encoded(x: Tensor) -> list[str]:
+    """Images (N, C, H, W) in [0, 1] as the base64 of PNG files."""
+    return [base64.b64encode(png(image)).decode() for image in to_bytes(x)]
