@@ -150,6 +150,8 @@ class Session:
         """
         if len(self.vocabulary.aliases) - len(self.own_aliases) >= MOST_TAUGHT:
             raise VocabularyError(f"{MOST_TAUGHT} concepts are taught: forget one first")
+        if name in self.vocabulary.aliases:
+            raise VocabularyError(f'"{name}" is known already: forget it, or choose another name')
         pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in encoded]
         self.model = teach(self.model, name, torch.stack(pictures).float() / 255)
         meaning = str(self.vocabulary.aliases[name])
