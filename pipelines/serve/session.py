@@ -50,7 +50,8 @@ class Session:
         self.own_aliases = dict(model.vocabulary.aliases)
         nats = list(kl_per_latent) if kl_per_latent is not None else [math.inf] * model.latents
         order = sorted(range(model.latents), key=lambda k: -nats[k])
-        self.latents = [schemas.LatentInfo(index=k, nats=nats[k]) for k in order if nats[k] > ACTIVE]
+        used = [k for k in order if nats[k] > ACTIVE] or order[:1]
+        self.latents = [schemas.LatentInfo(index=k, nats=nats[k]) for k in used]
 
     @property
     def vocabulary(self) -> Vocabulary:
