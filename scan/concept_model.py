@@ -20,36 +20,31 @@ from typing import get_args
 import torch
 from torch import Tensor, nn
 
-from scan.analytic_operators import power
 from scan.description import Description
 from scan.editing import Edit, edited
+from scan.expression_grounding import Grounder
 from scan.grounding import k_hot
 from scan.joint_model import JointModel
 from scan.meaning import Meaning, meaning
-from scan.mixture import Component, Excluded, Mixture, odds_reader
+from scan.mixture import Component, Mixture
 from scan.operators import Operators
 from scan.pictures import ImagesLike, as_images
 from scan.teaching import FEWEST_IMAGES, SIGNIFICANCE, TaughtConcept, check_taught_name, taught_posterior
 from symbols import (
     OPERATORS,
     Concept,
-    ConflictError,
     Expression,
     Operation,
     Operator,
     TaughtName,
     Vocabulary,
-    Weighted,
-    alternatives,
     attributes_of,
-    evaluate,
     parse,
-    taught_names,
 )
 from vision.gaussian import Gaussian, standard_normal
 
-ConceptLike = str | Expression | Gaussian
-"""What stands for a concept: an expression, as text or parsed, or a Gaussian (1, D) already grounded."""
+ConceptLike = str | Expression | Gaussian | Mixture
+"""What stands for a concept: an expression, as text or parsed, or what it was grounded to already."""
 
 
 class ConceptModel(nn.Module):
@@ -150,6 +145,8 @@ class ConceptModel(nn.Module):
         Raises:
             ValueError: as `ground` does.
         """
+        if isinstance(concept, Mixture):
+            return concept
         if isinstance(concept, Gaussian):
             if tuple(concept.mean.shape) != (1, self.latents):
                 raise ValueError(
@@ -158,52 +155,11 @@ class ConceptModel(nn.Module):
                 )
             return Mixture([Component(concept)])
         expression = self.parse(concept) if isinstance(concept, str) else concept
-        components = []
-        for alternative in alternatives(expression, self.vocabulary):
-            excluded = [self._excluded(one) for one in alternative.excluded]
-            q = self._ground(alternative.expression)
-            components.append(Component(q, tuple(one for one in excluded if one is not None)))
-        return Mixture(components)
+        return self._grounder.mixture(expression)
 
-    def _excluded(self, expression: Expression) -> Excluded | None:
-        """What NOT excludes, with P(e|z) of the symbol decoder, or of its Gaussian where it was taught."""
-        weight, inner = 1.0, expression
-        if isinstance(expression, Weighted):
-            weight, inner = expression.weight, expression.expression
-        if taught_names(inner):
-            q = self._ground(inner)
-            return Excluded(q, odds_reader(q), weight)
-        try:
-            concept = evaluate(inner)
-        except ConflictError:  # it denotes nothing, so nothing is excluded
-            return None
-        values = torch.from_numpy(self.vocabulary.encode(concept)).bool().to(self.device)
-
-        def probability(z: Tensor) -> Tensor:
-            return (
-                Description(self.vocabulary, self.decode_symbol(z)).symbol_probabilities[:, values].prod(-1)
-            )
-
-        return Excluded(self.ground_concepts([concept]), probability, weight)
-
-    def _ground(self, expression: Expression) -> Gaussian:
-        match expression:
-            case Concept():
-                return self.ground_concepts([expression])
-            case TaughtName(name):
-                if name not in self.taught:
-                    raise ValueError(f'no concept "{name}" was taught')
-                return self.taught[name].q.to(self.device)
-            case Weighted(weight, inner):
-                return power(self._ground(inner), weight)
-            case Operation(op, left, right):
-                return self._operate(op, self._ground(left), self._ground(right))
-        raise AssertionError("alternatives have neither OR nor NOT inside")
-
-    def _operate(self, op: Operator, left: Gaussian, right: Gaussian) -> Gaussian:
-        if self.operators is None:
-            raise ValueError(f"{op} needs the learned operators, and this model has none: train them first")
-        return self.operators(left, right, torch.tensor([OPERATORS.index(op)], device=self.device))
+    @property
+    def _grounder(self) -> Grounder:
+        return Grounder(self.model, self.operators, self.vocabulary, self.taught, self.device)
 
     @torch.no_grad()
     def recombine(self, op: str, left: ConceptLike, right: ConceptLike) -> Gaussian:
@@ -221,8 +177,8 @@ class ConceptModel(nn.Module):
         if name not in OPERATORS:
             raise ValueError(f"unknown operator {op!r}: expected one of {', '.join(get_args(Operator))}")
         known = OPERATORS[OPERATORS.index(name)]
-        if isinstance(left, Gaussian) or isinstance(right, Gaussian):
-            return self._operate(known, self.ground(left), self.ground(right))
+        if isinstance(left, Gaussian | Mixture) or isinstance(right, Gaussian | Mixture):
+            return self._grounder.operate(known, self.ground(left), self.ground(right))
         parsed = [self.parse(side) if isinstance(side, str) else side for side in (left, right)]
         return self.ground(Operation(known, *parsed))
 
@@ -349,7 +305,7 @@ class ConceptModel(nn.Module):
             q = taught_posterior(
                 self.encode_image(x), prior, beta=beta, grounding=grounding, significance=significance
             )
-        text = None if expression is None or isinstance(expression, Gaussian) else str(expression)
+        text = None if expression is None or isinstance(expression, Gaussian | Mixture) else str(expression)
         self.taught[name] = TaughtConcept(name, q, count, text)
         return self.taught[name]
 
@@ -384,7 +340,7 @@ class ConceptModel(nn.Module):
         """
         words = {label: self.parse(label) for label in (*self.vocabulary.symbols, *self.vocabulary.aliases)}
         words |= {name: TaughtName(name) for name in self.taught if name != concept}
-        known = [self._ground(expression) for expression in words.values()]
+        known = [self._grounder.ground(expression) for expression in words.values()]
         stacked = Gaussian(torch.cat([q.mean for q in known]), torch.cat([q.logvar for q in known]))
         return meaning(self.ground(concept), list(words), stacked, most)
 
@@ -403,7 +359,7 @@ class ConceptModel(nn.Module):
         q_x = self.encode_image(self.images(x))
         z = edited(q_x, self.mixture(parsed))
         images = self.decode_image(z)
-        asked = frozenset() if isinstance(parsed, Gaussian) else attributes_of(parsed)
+        asked = frozenset() if isinstance(parsed, Gaussian | Mixture) else attributes_of(parsed)
         after = self.describe(self.encode_image(images))
         return Edit(images, self.decode_image(q_x.mean), z, self.describe(q_x), after, asked)
 

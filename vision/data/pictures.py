@@ -80,9 +80,7 @@ def read_picture(
         raise DataError(f"damaged, or of an unknown kind: {what}") from error
 
 
-def convert(
-    image: Image.Image, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None
-) -> Picture:
+def convert(image: Image.Image, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None) -> Picture:
     """Convert a picture of Pillow as `read_picture` does one in a file.
 
     Args:
