@@ -1,12 +1,24 @@
 """Words: vocabularies, k-hot symbols, concepts as sets, their hierarchy, expressions, sampling. No torch."""
 
+from symbols.alternatives import Alternative, EmptyError, alternatives, matches
 from symbols.attributes import Attribute
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
 from symbols.enumeration import ShortageError
-from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
+from symbols.expressions import (
+    Disjunction,
+    Exclusion,
+    Expression,
+    Operation,
+    TaughtName,
+    Weighted,
+    attributes_of,
+    evaluate,
+    taught_names,
+)
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_node_link
 from symbols.holding_out import held_out_concepts, held_out_pairs
 from symbols.names import VocabularyError
+from symbols.parsing import ExpressionError, parse
 from symbols.sampling import novel_concepts, training_concepts
 from symbols.triples import Triple, operator_triples
 from symbols.unseen import Images, Unseen
@@ -14,20 +26,28 @@ from symbols.vocabulary import Vocabulary
 
 __all__ = [
     "OPERATORS",
+    "Alternative",
     "Attribute",
     "Concept",
     "ConflictError",
+    "Disjunction",
+    "EmptyError",
+    "Exclusion",
     "Expression",
     "ExpressionError",
     "Images",
     "Operation",
     "Operator",
     "ShortageError",
+    "TaughtName",
     "Triple",
     "Unseen",
     "Vocabulary",
     "VocabularyError",
+    "Weighted",
+    "alternatives",
     "apply",
+    "attributes_of",
     "children",
     "concepts_at",
     "counts",
@@ -35,10 +55,12 @@ __all__ = [
     "held_out_concepts",
     "held_out_pairs",
     "hierarchy",
+    "matches",
     "novel_concepts",
     "operator_triples",
     "parents",
     "parse",
+    "taught_names",
     "to_node_link",
     "training_concepts",
 ]

@@ -143,7 +143,7 @@ def test_a_taught_concept_is_used_like_any_other_and_can_be_forgotten(client: Cl
     assert answer.status_code == 201
     assert "my/hat" in client.get("/api/model").json()["taught"]
     assert client.post("/api/sym2img", json={"expression": "my/hat", "n": 1}).status_code == 200
-    for taken in ("my/hat", "dub", "red", "wall"):
+    for taken in ("my/hat", "dub", "red", "wall: red"):
         refused(client.post("/api/concepts", json={"name": taken, "images": images}), 422)
     for name in ("", " x", "a\nb"):
         refused(client.post("/api/concepts", json={"name": name, "images": images}), 422)
@@ -158,7 +158,7 @@ def test_a_taught_concept_is_used_like_any_other_and_can_be_forgotten(client: Cl
 def test_an_edit_makes_the_expression_true_and_says_what_moved(client: Client) -> None:
     answer = client.post("/api/edit", json={"image": encoded(red()), "expression": "wall: blue"}).json()
     before = client.post("/api/img2sym", json={"image": encoded(red())}).json()["description"]
-    moved = {one["attribute"]: one for one in answer["moved"]}
+    moved = {one["attribute"]: one for one in answer["changes"]}
     assert {
         n: (before[n], answer["description"][n]) for n in before if before[n] != answer["description"][n]
     } == {name: (one["before"], one["after"]) for name, one in moved.items()}

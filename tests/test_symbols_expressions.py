@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from symbols import Attribute, Concept, ConflictError, ExpressionError, Operation, Vocabulary, evaluate, parse
 from symbols.concepts import OPERATORS
-from symbols.expressions import MAX_OPERATORS, Expression
+from symbols.expressions import Expression
+from symbols.parsing import MAX_OPERATORS
 
 thoroughly = settings(deadline=None, max_examples=200)
 
@@ -204,7 +205,7 @@ def test_every_symbol_label_and_alias_is_an_expression(vocabulary: Vocabulary) -
         ("hat, floor:", "floor", '"floor" needs a value'),
         ("hat ADN wall: red", "ADN", 'did you mean "AND"?'),
         ("hat in comon red wall", "in", 'did you mean "IN COMMON"?'),
-        ("hat red wall", "red", '"red" is out of place: expected AND, IN COMMON, IGNORE or a comma'),
+        ("hat red wall", "red", '"red" is out of place: expected AND, IN COMMON, IGNORE, OR, NOT or a comma'),
         ("(hat) red wall", "red", "out of place"),
         ("hat (red wall)", "(", '"(" is out of place'),
         ("(hat), (red wall)", ",", "write AND"),

@@ -23,7 +23,7 @@ from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import check_format, config_of
 from pipelines.runs.plan import STAGES
 from scan.run_format import finished as is_finished
-from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
+from symbols import Expression, ExpressionError, alternatives
 from vision.data import DataError, to_bytes
 from vision.data.pictures import read_picture
 
@@ -84,19 +84,19 @@ def kl_per_latent(run: Path, latents: int) -> Tensor | None:
     return nats
 
 
-def expression(text: str, vocabulary: Vocabulary) -> Expression:
-    """Read an expression.
+def expression(text: str, model: scan.ConceptModel) -> Expression:
+    """Read an expression in the words of a model, the taught ones included.
 
     Raises:
         UsageError: With the place in the text, or the two values that contradict each other.
     """
     try:
-        found = parse(text, vocabulary)
-        evaluate(found)
+        found = model.parse(text)
+        alternatives(found, model.vocabulary)
     except ExpressionError as error:
         pointed = "\n".join(f"    {line}" for line in error.caret.splitlines())
         raise UsageError(f"{error}\n{pointed}") from error
-    except ConflictError as error:
+    except ValueError as error:  # a contradiction, or nothing that NOT leaves
         raise UsageError(f'"{text}": {error}') from error
     return found
 

@@ -126,8 +126,8 @@ function press(word) {
       if (items[other.dataset.attribute] === other.dataset.value) texts.push(other.dataset.text);
     }
     field.value = texts.join(", ");
-  } else if (!typed || /(\(|,|\bAND|\bIN COMMON|\bIGNORE)$/i.test(typed)) {
-    field.value = `${typed}${typed && !typed.endsWith("(") ? " " : ""}${text}`;
+  } else if (!typed || /(\(|,|\bAND|\bIN COMMON|\bIGNORE|\bOR|\bNOT|\*)$/i.test(typed)) {
+    field.value = `${typed}${typed && !/[(*]$/.test(typed) ? " " : ""}${text}`;
   } else {
     field.value = `${typed}${typed.endsWith(")") ? " AND " : ", "}${text}`;
   }
@@ -228,7 +228,7 @@ function selector(attribute, value) {
 async function edit(expression) {
   const answer = await latest("picture", "edit", { image: state.picture.image, expression });
   if (!answer) return;
-  const moved = answer.moved.map((m) => `${m.attribute}: ${m.before ?? "no"} → ${m.after ?? "no"}${m.asked ? "" : " (not asked for)"}`);
+  const moved = answer.changes.map((m) => `${m.attribute}: ${m.before} → ${m.after}${m.asked ? "" : " (not asked for)"}`);
   show(answer, moved.length ? `Changed: ${moved.join("; ")}` : `“${expression}” changed no attribute of the description`);
 }
 
@@ -324,7 +324,7 @@ async function teach() {
   const answer = await latest("teach", "concepts", { name: $("name").value.trim(), images });
   if (!answer) return;
   const row = make("div", { className: "row" }, ...answer.images.map((png) => image(png, `a sample of ${answer.name}`)));
-  $("learned").replaceChildren(make("p", { textContent: `“${answer.name}” now means: ${answer.meaning}` }), row);
+  $("learned").replaceChildren(make("p", { textContent: `“${answer.name}”: ${answer.meaning}` }), row);
   for (const entry of state.gathered) entry.button.remove();
   state.gathered = [];
   $("name").value = "";

@@ -88,7 +88,7 @@ class ConceptAnswer(BaseModel):
     concept: str
     """As text; "anything" is the empty concept."""
     items: dict[str, str]
-    """Attribute -> value."""
+    """Attribute -> value; empty where it stands for no single concept (OR, NOT, taught words)."""
     plain: bool
     """Whether the expression is a concept without an operator."""
 
@@ -114,7 +114,7 @@ class Reading(BaseModel):
     probabilities: dict[str, dict[str, float]]
     """Attribute -> value -> probability."""
     concepts: dict[str, float]
-    """Named concepts whose probability is at least 1/2."""
+    """Named and taught concepts whose probability is at least 1/2."""
     latents: list[float]
 
 
@@ -122,8 +122,11 @@ class Move(BaseModel):
     """An attribute whose most likely value an edit changed."""
 
     attribute: str
-    before: str | None
-    after: str | None
+    before: str
+    """Of a binary attribute "yes" or "no"."""
+    after: str
+    moved: float
+    """Total variation in [0, 1] between the probabilities of its values before and after."""
     asked: bool
     """Whether the expression names it."""
 
@@ -131,7 +134,7 @@ class Move(BaseModel):
 class EditAnswer(Reading):
     """The changed picture, and what changed."""
 
-    moved: list[Move]
+    changes: list[Move]
 
 
 class Neighbour(BaseModel):
@@ -179,7 +182,7 @@ class ModelAnswer(BaseModel):
     aliases: dict[str, str]
     """Concepts with a name, from the data set."""
     taught: dict[str, str]
-    """Concepts taught here, and what they mean."""
+    """Concepts taught after training, and what they mean in one line."""
     operators: bool
     """Whether AND, IN COMMON and IGNORE can be used."""
     latents: list[LatentInfo]
@@ -192,4 +195,11 @@ class TeachAnswer(BaseModel):
 
     name: str
     meaning: str
+    """In one line."""
+    nats: float
+    """Its KL from the prior."""
+    latents: list[LatentInfo]
+    """Those that it specifies, with their KL from the prior, the largest first."""
+    nearest: dict[str, float]
+    """Known words -> KL(concept || word) in nats, the nearest first."""
     images: list[Png]

@@ -14,9 +14,11 @@ from torch import Tensor
 from pipelines.report.sheets import png
 from pipelines.serve import schemas
 from pipelines.serve.uploads import MOST_PIXELS, read_upload
-from pipelines.serve.words import edit, teach
 from scan.concept_model import ConceptModel
-from symbols import Concept, Expression, Vocabulary, VocabularyError, children, evaluate, parents, parse
+from scan.meaning import Meaning
+from scan.mixture import odds_reader
+from scan.teaching import TaughtConcept
+from symbols import Concept, Expression, Vocabulary, alternatives, children, evaluate, parents
 from vision.data import to_bytes
 from vision.gaussian import ACTIVE, Gaussian
 
@@ -24,7 +26,11 @@ SHOWN_SAMPLES = 4
 """Images of the concept in the middle of the hierarchy."""
 MOST_NEIGHBOURS = 128
 """Concepts of the hierarchy that are shown with an image."""
+SHOWN_LEARNED = 8
+"""Images of a concept that was just taught."""
 MOST_TAUGHT = 100
+THRESHOLD = 0.5
+"""The probability from which a named concept counts as shown."""
 
 
 class Session:
@@ -47,7 +53,7 @@ class Session:
         most_pixels: int = MOST_PIXELS,
     ) -> None:
         self.model, self.name, self.most_pixels = model, name, most_pixels
-        self.own_aliases = dict(model.vocabulary.aliases)
+        self.taught = {name: _summary(word, model.meaning(name)) for name, word in model.taught.items()}
         nats = list(kl_per_latent) if kl_per_latent is not None else [math.inf] * model.latents
         order = sorted(range(model.latents), key=lambda k: -nats[k])
         used = [k for k in order if nats[k] > ACTIVE] or order[:1]
@@ -55,12 +61,11 @@ class Session:
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """The words, with what has been taught."""
+        """The words, without what was taught."""
         return self.model.vocabulary
 
     def describe_model(self) -> schemas.ModelAnswer:
         """What the model knows."""
-        aliases = self.vocabulary.aliases
         return schemas.ModelAnswer(
             name=self.name,
             shape=list(self.model.shape),
@@ -68,8 +73,8 @@ class Session:
                 schemas.AttributeInfo(name=a.name, values=list(a.values), binary=a.binary)
                 for a in self.vocabulary.attributes
             ],
-            aliases={name: str(concept) for name, concept in self.own_aliases.items()},
-            taught={name: str(c) for name, c in aliases.items() if name not in self.own_aliases},
+            aliases={name: str(concept) for name, concept in self.vocabulary.aliases.items()},
+            taught=self.taught,
             operators=self.model.operators is not None,
             latents=self.latents,
             latent_count=self.model.latents,
@@ -94,23 +99,11 @@ class Session:
     def edit(self, encoded: str, text: str) -> schemas.EditAnswer:
         """A picture of which an expression has become true."""
         pixels, note = read_upload(encoded, self.model.shape, self.most_pixels)
-        expression = self._parse(text)
-        x = (pixels.float() / 255)[None]
-        before = self.model.img2sym(x).best()[0]
-        z = edit(self.model, x, expression)
-        reading = self._reading(self.model.decode_image(z), z, note)
-        after = self.vocabulary.concept(reading["description"])
-        moved = [
-            schemas.Move(
-                attribute=name,
-                before=before.get(name),
-                after=after.get(name),
-                asked=evaluate(expression).get(name) is not None,
-            )
-            for name in self.vocabulary.names
-            if before.get(name) != after.get(name)
-        ]
-        return schemas.EditAnswer(**reading, moved=moved)
+        edit = self.model.edit(pixels, self._parse(text))
+        reading = self._reading(edit.images, self.model.encode_image(edit.images).mean, note)
+        (changes,) = edit.changes()
+        moved = [schemas.Move(**one._asdict()) for one in changes if one.before != one.after]
+        return schemas.EditAnswer(**reading, changes=moved)
 
     def decode(self, latents: Sequence[float]) -> schemas.Reading:
         """The image that latents decode to, and its description.
@@ -147,39 +140,47 @@ class Session:
         """Learn what a name means from pictures.
 
         Raises:
-            VocabularyError: For a name that is taken, and when too many are taught.
+            ValueError: For a name that is taken, too few pictures, and when too many words are taught.
         """
-        if len(self.vocabulary.aliases) - len(self.own_aliases) >= MOST_TAUGHT:
-            raise VocabularyError(f"{MOST_TAUGHT} concepts are taught: forget one first")
-        if name in self.vocabulary.aliases:
-            raise VocabularyError(f'"{name}" is known already: forget it, or choose another name')
+        if name in self.taught:
+            raise ValueError(f'"{name}" is taught already: forget it, or choose another name')
+        if len(self.taught) >= MOST_TAUGHT:
+            raise ValueError(f"{MOST_TAUGHT} concepts are taught: forget one first")
         pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in encoded]
-        self.model = teach(self.model, name, torch.stack(pictures).float() / 255)
-        meaning = str(self.vocabulary.aliases[name])
-        return schemas.TeachAnswer(name=name, meaning=meaning, images=self.sym2img(name, 8, 0).images)
+        taught = self.model.teach(name, torch.stack(pictures))
+        meaning = self.model.meaning(name)
+        self.taught = {**self.taught, name: _summary(taught, meaning)}
+        x = self.model.sym2img(taught.q, SHOWN_LEARNED, torch.Generator().manual_seed(0))
+        return schemas.TeachAnswer(
+            name=name,
+            meaning=self.taught[name],
+            nats=meaning.nats,
+            latents=[schemas.LatentInfo(index=k, nats=nats) for k, nats in meaning.specific],
+            nearest={one.name: one.nats for one in meaning.nearest},
+            images=_encoded(x),
+        )
 
     def forget(self, name: str) -> None:
         """Forget a taught concept.
 
         Raises:
-            KeyError: When it was not taught here.
+            KeyError: When it was not taught.
         """
-        aliases = dict(self.vocabulary.aliases)
-        if name in self.own_aliases or name not in aliases:
-            raise KeyError(name)
-        del aliases[name]
-        words = Vocabulary(self.vocabulary.attributes, aliases)
-        self.model = ConceptModel(self.model.model, self.model.operators, words)
+        self.model.forget(name)
+        self.taught = {other: meaning for other, meaning in self.taught.items() if other != name}
 
     def _parse(self, text: str) -> Expression:
-        """An expression that does not contradict itself."""
-        expression = parse(text, self.vocabulary) if text.strip() else Concept()
-        evaluate(expression)
+        """An expression that some image can show."""
+        expression = self.model.parse(text) if text.strip() else Concept()
+        alternatives(expression, self.vocabulary)
         return expression
 
     def _meaning(self, expression: Expression) -> dict:
-        concept = evaluate(expression)
         plain = isinstance(expression, Concept)
+        try:
+            concept = evaluate(expression)
+        except ValueError:  # OR, NOT and taught words stand for no single concept
+            return {"concept": str(expression), "items": {}, "plain": plain}
         return {"concept": str(concept), "items": dict(concept.items()), "plain": plain}
 
     def _reading(self, x: Tensor, z: Tensor, note: str) -> dict:
@@ -187,6 +188,10 @@ class Session:
         described = self.model.describe(z)
         (record,) = described.to_dicts()
         named = {name: p for name, p in record["concepts"].items() if name in self.vocabulary.aliases}
+        for name, taught in self.model.taught.items():
+            p = float(odds_reader(taught.q)(z))
+            if p >= THRESHOLD:
+                named[name] = round(p, 4)
         return {
             "image": _encoded(x)[0],
             "reconstruction": _encoded(self.model.decode_image(z))[0],
@@ -206,6 +211,12 @@ class Session:
 
 def _displaced(q: Gaussian, noise: Tensor) -> Tensor:
     return q.mean + q.std * noise
+
+
+def _summary(taught: TaughtConcept, meaning: Meaning) -> str:
+    """What a taught concept means, in one line."""
+    nearest = ", ".join(f"{one.name} ({one.nats:.1f} nats)" for one in meaning.nearest[:3])
+    return f"{taught.images} images, {len(meaning.specific)} latents; nearest: {nearest}"
 
 
 def _difference(larger: Concept, smaller: Concept) -> tuple[str, str]:

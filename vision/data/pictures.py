@@ -89,8 +89,7 @@ def decode_picture(
         with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as file:
             if file.width * file.height > most_pixels:
                 raise DataError(_too_large(f"{file.width}x{file.height} pixels", most_pixels))
-            file.load()
-            image = _eight_bits(_upright(file), file.format or "").convert("RGB" if channels == 3 else "L")
+            return convert(file, channels, size)
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -99,8 +98,23 @@ def decode_picture(
         raise DataError(_too_large("too many pixels", most_pixels)) from error
     except Exception as error:  # what a decoder meets in damaged bytes is of any type
         raise DataError(_damaged(error)) from error
-    found = image.height, image.width
-    pixels = torch.from_numpy(np.array(image if size is None else _fitted(image, size)))
+
+
+def convert(image: Image.Image, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None) -> Picture:
+    """Convert a picture of Pillow as `read_picture` does one in a file.
+
+    Args:
+        image: Of any mode.
+        channels: As in `read_picture`.
+        size: As in `read_picture`.
+
+    Raises:
+        DataError: When it has no defined white.
+    """
+    image.load()
+    opaque = _eight_bits(_upright(image), image.format or "").convert("RGB" if channels == 3 else "L")
+    found = opaque.height, opaque.width
+    pixels = torch.from_numpy(np.array(opaque if size is None else _fitted(opaque, size)))
     return Picture(pixels.permute(2, 0, 1) if channels == 3 else pixels[None], found)
 
 
