@@ -3,6 +3,9 @@
 import asyncio
 import json
 import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
@@ -17,7 +20,7 @@ import scan
 from pipelines import cli
 from pipelines.errors import UsageError
 from pipelines.serve import guard
-from pipelines.serve.app import Limits, create_app
+from pipelines.serve.app import FILES, Limits, create_app
 from pipelines.serve.guard import Guard
 from pipelines.serve.server import listen
 from pipelines.serve.session import Session
@@ -150,10 +153,10 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(client:
             assert source in ("page.js", "page.css", "data:,")
             assert source == "data:," or client.get(f"/{source}").status_code == 200
         assert tag != "script" or attributes.get("src")
-    style, script = client.get("/page.css").text, client.get("/page.js").text
-    assert "http" not in style
-    assert "http" not in script
-    assert "prefers-color-scheme: dark" in style
+    for path in FILES:
+        assert "http" not in client.get(f"/{path.name}").text
+    assert "prefers-color-scheme: dark" in client.get("/page.css").text
+    assert client.get("/app.py").status_code == 404
 
 
 def test_every_control_of_the_page_has_a_name_and_every_word_a_button(
@@ -172,9 +175,10 @@ def test_every_control_of_the_page_has_a_name_and_every_word_a_button(
     ]
     assert words == [(a.name, value) for a in model.vocabulary.attributes for value in a.values]
     assert sum(a.get("type") == "range" for a in inputs) == model.latents
-    script = client.get("/page.js").text
-    for name in set(re.findall(r'\$\("([\w-]+)"\)', script)):
-        assert name in identities, f"page.js looks for #{name}"
+    scripts = [path.read_text() for path in FILES if path.suffix == ".js"]
+    looked_for = {name for script in scripts for name in re.findall(r'\$\("([\w-]+)"\)', script)}
+    assert len(looked_for) > 20
+    assert looked_for <= set(identities)
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(finished_run: Path) -> None:
@@ -202,3 +206,16 @@ def test_a_wrong_request_of_the_command_is_one_line(
     assert "does not exist" in capsys.readouterr().err
     assert cli.main(["serve", str(finished_run), "--port", "-1"]) == 2
     assert cli.main(["serve", str(finished_run), "--host", "no such host", "--port", "0"]) == 2
+
+
+def test_ctrl_c_is_the_way_to_end_it(finished_run: Path) -> None:
+    command = [sys.executable, "-m", "pipelines", "serve", str(finished_run), "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        line = server.stdout.readline()
+        assert re.fullmatch(r"run: http://127\.0\.0\.1:\d+/ \(Ctrl-C stops\)\n", line)
+        url = line.split()[1]
+        assert httpx.post(f"{url}api/parse", json={"expression": "hat"}).json()["items"] == {"shape": "hat"}
+        server.send_signal(signal.SIGINT)
+        _, told = server.communicate(timeout=20)
+    assert (server.returncode, told) == (0, "")

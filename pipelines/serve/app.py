@@ -1,4 +1,4 @@
-"""The web application: JSON endpoints under /api, the page at /, its style and script.
+"""The web application: JSON endpoints under /api, the page at / and the files that it loads.
 
 One thread computes, one request after another; the event loop reads and writes meanwhile. Errors are one line
 of JSON, {"error": ...}, and point into an expression by `start` and `end`.
@@ -30,7 +30,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 FOLDER = Path(__file__).parent
-TEMPLATE, STYLE, SCRIPT = FOLDER / "page.html.j2", FOLDER / "page.css", FOLDER / "page.js"
+TEMPLATE = FOLDER / "page.html.j2"
+FILES = {
+    FOLDER / "page.css": "text/css",
+    FOLDER / "page.js": "text/javascript",
+    FOLDER / "picture.js": "text/javascript",
+    FOLDER / "requests.js": "text/javascript",
+}
+"""What the page loads, and its media types."""
 LONGEST_ERROR = 600
 
 
@@ -131,7 +138,7 @@ def create_app(session: Session, limits: Limits | None = None, hosts: Collection
 
 
 def _add_page(app: FastAPI, session: Session, limits: Limits) -> None:
-    """The page, filled in now, and its two files."""
+    """The page, and the files that it loads."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
@@ -139,20 +146,19 @@ def _add_page(app: FastAPI, session: Session, limits: Limits) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style, script = STYLE.read_text(encoding="utf-8"), SCRIPT.read_text(encoding="utf-8")
+    files = {path.name: (path.read_text(encoding="utf-8"), kind) for path, kind in FILES.items()}
     template = environment.get_template(TEMPLATE.name)
 
     @app.get("/", include_in_schema=False)
     async def page() -> HTMLResponse:
         return HTMLResponse(template.render(model=session.describe_model(), limits=limits))
 
-    @app.get("/page.css", include_in_schema=False)
-    async def page_css() -> Response:
-        return Response(style, media_type="text/css")
-
-    @app.get("/page.js", include_in_schema=False)
-    async def page_js() -> Response:
-        return Response(script, media_type="text/javascript")
+    @app.get("/{name}", include_in_schema=False)
+    async def file(name: str) -> Response:
+        if name not in files:
+            raise HTTPException(404, "Not Found")
+        content, kind = files[name]
+        return Response(content, media_type=kind)
 
 
 def _add_errors(app: FastAPI) -> None:

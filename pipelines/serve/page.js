@@ -1,56 +1,9 @@
-// The page of `scan serve`: asks the endpoints under api/ and shows what they answer.
+// The page of `scan serve`: the parts "Imagine", "Hierarchy" and "Teach", and what a person does.
 
-const $ = (id) => document.getElementById(id);
-const state = { items: {}, plain: true, picture: null, past: [], here: null, gathered: [] };
-const turns = {};
+import { choose, current, drop, show, slide, undo } from "./picture.js";
+import { $, ask, image, latest, make, tell, upload, uri } from "./requests.js";
 
-function make(tag, properties = {}, ...inside) {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...inside);
-  return element;
-}
-
-const uri = (png) => `data:image/png;base64,${png}`;
-const image = (png, alt) => make("img", { src: uri(png), alt });
-
-function tell(text) {
-  $("status").textContent = text;
-}
-
-async function ask(path, body, method = "POST") {
-  for (let attempt = 0; ; attempt++) {
-    const sent = { method, headers: { "content-type": "application/json" } };
-    if (body) sent.body = JSON.stringify(body);
-    let answer;
-    try {
-      answer = await fetch(`api/${path}`, sent);
-    } catch {
-      throw { error: "the server does not answer" };
-    }
-    if (answer.status === 503 && attempt < 3) {
-      await new Promise((resolve) => setTimeout(resolve, 500 * (attempt + 1)));
-      continue;
-    }
-    if (answer.status === 204) return null;
-    const content = await answer.json().catch(() => ({ error: `the server answered ${answer.status}` }));
-    if (!answer.ok) throw content;
-    return content;
-  }
-}
-
-// An answer, or undefined where a newer question of the same kind was asked meanwhile or it was refused.
-async function latest(kind, path, body, refused = (failure) => tell(failure.error)) {
-  const turn = (turns[kind] = (turns[kind] ?? 0) + 1);
-  try {
-    const answer = await ask(path, body);
-    if (turn !== turns[kind]) return undefined;
-    tell("");
-    return answer;
-  } catch (failure) {
-    if (turn === turns[kind]) refused(failure);
-    return undefined;
-  }
-}
+const state = { items: {}, plain: true, here: null, gathered: [] };
 
 // Imagine
 
@@ -75,7 +28,7 @@ function showMistake(failure) {
 function showMeaning(answer) {
   state.items = answer.items;
   state.plain = answer.plain;
-  $("meaning").textContent = answer.plain ? answer.concept : `= ${answer.concept}`;
+  $("meaning").textContent = answer.plain || !Object.keys(answer.items).length ? answer.concept : `= ${answer.concept}`;
   for (const word of document.querySelectorAll(".word[data-value]")) {
     word.setAttribute("aria-pressed", String(answer.items[word.dataset.attribute] === word.dataset.value));
   }
@@ -132,136 +85,6 @@ function press(word) {
     field.value = `${typed}${typed.endsWith(")") ? " AND " : ", "}${text}`;
   }
   imagine();
-}
-
-// Describe and change
-
-const base64 = (file) =>
-  new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result.slice(reader.result.indexOf(",") + 1));
-    reader.onerror = () => reject({ error: `${file.name} cannot be read` });
-    reader.readAsDataURL(file);
-  });
-
-async function upload(file) {
-  const most = Number(document.body.dataset.maxBytes);
-  if (file.size * 1.34 > most) throw { error: `${file.name} is too large: at most ${Math.floor(most / 1.4e6)} MB` };
-  return base64(file);
-}
-
-async function drop(files) {
-  if (!files.length) return;
-  try {
-    await choose(await upload(files[0]));
-  } catch (failure) {
-    tell(failure.error);
-  }
-}
-
-async function choose(encoded) {
-  const answer = await latest("picture", "img2sym", { image: encoded });
-  if (!answer) return;
-  state.past = [];
-  state.picture = null;
-  show(answer, answer.note);
-}
-
-function show(answer, note) {
-  if (state.picture) state.past.push(state.picture);
-  state.picture = answer;
-  draw(note);
-}
-
-function draw(note = "") {
-  const picture = state.picture;
-  $("chosen").hidden = false;
-  $("start").hidden = true;
-  $("shown").src = uri(picture.image);
-  $("rebuilt").src = uri(picture.reconstruction);
-  $("note").textContent = note;
-  $("undo").disabled = !state.past.length;
-  const named = Object.entries(picture.concepts).map(([name, p]) => `${name} (${p.toFixed(2)})`);
-  $("named").textContent = named.length ? `That is: ${named.join(", ")}` : "";
-  for (const slider of document.querySelectorAll("[data-latent]")) {
-    if (slider === document.activeElement && turns.sliding) continue;
-    setSlider(slider, picture.latents[slider.dataset.latent]);
-  }
-  const open = new Set([...$("reading").querySelectorAll("details[open]")].map((d) => d.dataset.attribute));
-  const focused = document.activeElement?.dataset?.key;
-  $("reading").replaceChildren(...Object.keys(picture.probabilities).map((name) => attributeRow(name, open.has(name))));
-  if (focused) [...$("reading").querySelectorAll("[data-key]")].find((e) => e.dataset.key === focused)?.focus();
-}
-
-function setSlider(slider, value) {
-  slider.min = Math.min(-3, Math.floor(value));
-  slider.max = Math.max(3, Math.ceil(value));
-  slider.value = value;
-  slider.nextElementSibling.value = Number(value).toFixed(2);
-}
-
-function attributeRow(name, open) {
-  const { description, probabilities } = state.picture;
-  const values = probabilities[name];
-  const best = description[name] ?? "no";
-  const p = values[best] ?? 1 - Math.max(...Object.values(values));
-  const summary = make("summary", {}, `${name}:`, make("b", { textContent: best }));
-  summary.dataset.key = name;
-  summary.append(p.toFixed(2), make("meter", { value: p, min: 0, max: 1, ariaLabel: `probability of ${best}` }));
-  const buttons = Object.entries(values).map(([value, chance]) => {
-    const change = () => edit($("words").querySelector(selector(name, value)).dataset.text);
-    const button = make("button", { type: "button", onclick: change }, `${value} `);
-    button.append(make("small", { textContent: chance.toFixed(2) }));
-    button.dataset.key = `${name}\n${value}`;
-    button.setAttribute("aria-pressed", String(description[name] === value));
-    return button;
-  });
-  const row = make("details", { open }, summary, make("div", { className: "values" }, ...buttons));
-  row.dataset.attribute = name;
-  return row;
-}
-
-function selector(attribute, value) {
-  return `[data-attribute="${CSS.escape(attribute)}"][data-value="${CSS.escape(value)}"]`;
-}
-
-async function edit(expression) {
-  const answer = await latest("picture", "edit", { image: state.picture.image, expression });
-  if (!answer) return;
-  const moved = answer.changes.map((m) => `${m.attribute}: ${m.before} → ${m.after}${m.asked ? "" : " (not asked for)"}`);
-  show(answer, moved.length ? `Changed: ${moved.join("; ")}` : `“${expression}” changed no attribute of the description`);
-}
-
-let sliding = false;
-async function slide(slider) {
-  slider.nextElementSibling.value = Number(slider.value).toFixed(2);
-  if (sliding) return; // the newest values are sent when the answer is there
-  sliding = true;
-  if (state.picture && !state.picture.slid) state.past.push(state.picture);
-  for (let sent = null; sent !== positions().join(); ) {
-    const latents = positions();
-    sent = latents.join();
-    const answer = await latest("picture", "decode", { latents });
-    if (!answer) break;
-    state.picture = { ...answer, slid: true };
-    turns.sliding = sent !== positions().join();
-    draw("Moved by hand");
-  }
-  turns.sliding = false;
-  sliding = false;
-}
-
-function positions() {
-  const latents = [...(state.picture?.latents ?? [])];
-  for (const slider of document.querySelectorAll("[data-latent]")) latents[slider.dataset.latent] = Number(slider.value);
-  return latents;
-}
-
-function undo() {
-  if (!state.past.length) return;
-  turns.picture = (turns.picture ?? 0) + 1;
-  state.picture = state.past.pop();
-  draw();
 }
 
 // Hierarchy
@@ -375,8 +198,8 @@ for (const slider of document.querySelectorAll("[data-latent]")) {
   slider.addEventListener("input", () => slide(slider));
 }
 $("undo").addEventListener("click", undo);
-$("keep").addEventListener("click", () => keep(state.picture.image, "the picture"));
-$("save").addEventListener("click", () => make("a", { href: uri(state.picture.image), download: "picture.png" }).click());
+$("keep").addEventListener("click", () => keep(current(), "the picture"));
+$("save").addEventListener("click", () => make("a", { href: uri(current()), download: "picture.png" }).click());
 const latentCount = Number($("latents").dataset.count);
 $("zero").addEventListener("click", async () => {
   const answer = await latest("picture", "decode", { latents: Array(latentCount).fill(0) });
