@@ -65,6 +65,12 @@ def test_an_expression_is_composed_by_clicks_and_keys(page: Any) -> None:
     expect(page.locator("#meaning")).to_have_text("shape: hat")
 
 
+def test_enter_right_after_the_last_key_shows_images(page: Any) -> None:
+    page.fill("#expression", "wall: red")
+    page.press("#expression", "Enter")
+    expect(page.locator("#samples img").first).to_have_attribute("alt", "sample 1 of wall: red")
+
+
 def test_an_error_points_into_the_text(page: Any) -> None:
     page.fill("#expression", "wall: red, hta")
     page.wait_for_selector("#mistake mark")

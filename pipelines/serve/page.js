@@ -1,9 +1,10 @@
 // The page of `scan serve`: the parts "Imagine", "Hierarchy" and "Teach", and what a person does.
 
 import { choose, current, drop, show, slide, undo } from "./picture.js";
-import { $, ask, image, latest, make, tell, upload, uri } from "./requests.js";
+import { $, ask, image, latest, make, outdate, tell, upload, uri } from "./requests.js";
 
-const state = { items: {}, plain: true, here: null, gathered: [] };
+// The concept that the expression `text` means; `plain` where it has no operator.
+const state = { text: "", items: {}, plain: true, here: null, gathered: [] };
 
 // Imagine
 
@@ -25,28 +26,41 @@ function showMistake(failure) {
   box.append(failure.error);
 }
 
-function showMeaning(answer) {
-  state.items = answer.items;
-  state.plain = answer.plain;
+function showMeaning(answer, expression) {
+  Object.assign(state, { items: answer.items, plain: answer.plain, text: expression });
   $("meaning").textContent = answer.plain || !Object.keys(answer.items).length ? answer.concept : `= ${answer.concept}`;
   for (const word of document.querySelectorAll(".word[data-value]")) {
     word.setAttribute("aria-pressed", String(answer.items[word.dataset.attribute] === word.dataset.value));
   }
 }
 
+let typing; // a check that waits until no key was pressed for a while
+
+function checkLater() {
+  clearTimeout(typing);
+  typing = setTimeout(check, 250);
+}
+
 async function check() {
-  const answer = await latest("ask", "parse", { expression: $("expression").value }, showMistake);
+  const expression = $("expression").value;
+  const answer = await latest("check", "parse", { expression }, showMistake);
   if (!answer) return;
   showMistake(null);
-  showMeaning(answer);
+  showMeaning(answer, expression);
 }
 
 async function imagine() {
-  const body = { expression: $("expression").value, n: 16, seed: Number($("seed").value) || 0 };
-  const answer = await latest("ask", "sym2img", body, showMistake);
+  clearTimeout(typing);
+  outdate("check");
+  const expression = $("expression").value;
+  const isShown = () => $("expression").value === expression;
+  const body = { expression, n: 16, seed: Number($("seed").value) || 0 };
+  const answer = await latest("imagine", "sym2img", body, (failure) => isShown() && showMistake(failure));
   if (!answer) return;
-  showMistake(null);
-  showMeaning(answer);
+  if (isShown()) {
+    showMistake(null);
+    showMeaning(answer, expression);
+  }
   const buttons = answer.images.map((png, i) => {
     const alt = `sample ${i + 1} of ${answer.concept}`;
     return make("button", { type: "button", onclick: () => choose(png) }, image(png, alt));
@@ -70,7 +84,7 @@ function press(word) {
   const field = $("expression");
   const { attribute, value, text } = word.dataset;
   const typed = field.value.trimEnd();
-  if (attribute && state.plain && $("mistake").hidden) {
+  if (attribute && state.plain && state.text === field.value) {
     const items = { ...state.items };
     if (items[attribute] === value) delete items[attribute];
     else items[attribute] = value;
@@ -79,10 +93,12 @@ function press(word) {
       if (items[other.dataset.attribute] === other.dataset.value) texts.push(other.dataset.text);
     }
     field.value = texts.join(", ");
+    Object.assign(state, { items, text: field.value });
   } else if (!typed || /(\(|,|\bAND|\bIN COMMON|\bIGNORE|\bOR|\bNOT|\*)$/i.test(typed)) {
     field.value = `${typed}${typed && !/[(*]$/.test(typed) ? " " : ""}${text}`;
   } else {
-    field.value = `${typed}${typed.endsWith(")") ? " AND " : ", "}${text}`;
+    const joined = typed.endsWith(")") || !state.plain || word.closest("#taught"); // a comma joins plain words
+    field.value = `${typed}${joined ? " AND " : ", "}${text}`;
   }
   imagine();
 }
@@ -179,11 +195,7 @@ async function showTaught() {
 // What a person does
 
 $("ask").addEventListener("submit", (event) => (event.preventDefault(), imagine()));
-let typing;
-$("expression").addEventListener("input", () => {
-  clearTimeout(typing);
-  typing = setTimeout(check, 250);
-});
+$("expression").addEventListener("input", checkLater);
 $("seed").addEventListener("change", imagine);
 $("again").addEventListener("click", again);
 $("clear").addEventListener("click", () => (($("expression").value = ""), imagine()));
