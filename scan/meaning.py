@@ -1,7 +1,7 @@
 """What a concept means: the latents that it specifies, and the known words that are nearest to it.
 
-The distance of a concept q and a word w is min(KL(q || w), KL(w || q)) in nats: that of one being a case of the
-other. KL(q || w) alone would put every narrow word far from a wide concept that contains it.
+The distance of a concept q and a word w is min(KL(q || w), KL(w || q)) in nats: how nearly one is a case of
+the other. KL(q || w) alone would put every narrow word far from a wide concept that contains it.
 """
 
 from collections.abc import Sequence

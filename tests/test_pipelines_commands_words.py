@@ -119,7 +119,7 @@ def test_the_images_that_show_a_concept_best_are_found(
     words = ["find", str(finished_run), "wall: red NOT hat", str(folder), "-n", "3", "-o", str(out), "--json"]
     code, said, told = run(words, capsys)
     assert code == 0
-    assert f"1 files cannot be read: {folder / 'text.png'}" in told
+    assert f"left out what cannot be read (1): {folder / 'text.png'}" in told
     found = json.loads(said)
     scores = scan.load(finished_run).score(photos, "wall: red NOT hat")
     order = scores.argsort(descending=True)[:3].tolist()
