@@ -17,6 +17,7 @@ power of its Gaussian (`scan.analytic_operators.power`).
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -36,7 +37,6 @@ from symbols import (
     Expression,
     Operation,
     Operator,
-    TaughtName,
     Vocabulary,
     attributes_of,
     parse,
@@ -338,11 +338,13 @@ class ConceptModel(nn.Module):
         Raises:
             ValueError: as `ground` does.
         """
-        words = {label: self.parse(label) for label in (*self.vocabulary.symbols, *self.vocabulary.aliases)}
-        words |= {name: TaughtName(name) for name in self.taught if name != concept}
-        known = [self._grounder.ground(expression) for expression in words.values()]
+        symbols = np.eye(self.vocabulary.size, dtype=int)
+        words = dict(zip(self.vocabulary.symbols, map(self.vocabulary.decode, symbols), strict=True))
+        words |= self.vocabulary.aliases
+        taught = [one for name, one in self.taught.items() if name != concept]
+        known = [self.ground_concepts(list(words.values())), *(one.q.to(self.device) for one in taught)]
         stacked = Gaussian(torch.cat([q.mean for q in known]), torch.cat([q.logvar for q in known]))
-        return meaning(self.ground(concept), list(words), stacked, most)
+        return meaning(self.ground(concept), [*words, *(one.name for one in taught)], stacked, most)
 
     @torch.no_grad()
     def edit(self, x: ImagesLike, expression: ConceptLike) -> Edit:

@@ -1,4 +1,8 @@
-"""What a concept means: the latents that it specifies, and the known words that are nearest to it."""
+"""What a concept means: the latents that it specifies, and the known words that are nearest to it.
+
+The distance of a concept q and a word w is min(KL(q || w), KL(w || q)) in nats: how nearly one is a case of
+the other. KL(q || w) alone would put every narrow word far from a wide concept that contains it.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,10 +13,11 @@ from vision.gaussian import ACTIVE, Gaussian, kl, kl_from_prior
 
 
 class Nearest(NamedTuple):
-    """A known word, and KL(concept || word) in nats: what it costs to take the word for the concept."""
+    """A known word, and its distance from the concept."""
 
     name: str
     nats: float
+    """min(KL(concept || word), KL(word || concept)), summed over the latents."""
 
 
 class Meaning(NamedTuple):
@@ -23,7 +28,7 @@ class Meaning(NamedTuple):
     nats: float
     """KL(concept || prior), summed over the latents."""
     nearest: tuple[Nearest, ...]
-    """The nearest words first. The prior costs `nats`; a word that costs less tells something."""
+    """The nearest words first."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able record."""
@@ -46,7 +51,7 @@ def meaning(q: Gaussian, names: Sequence[str], known: Gaussian, most: int = 5) -
     nats = kl_from_prior(q)[0]
     order = nats.argsort(descending=True)
     specific = tuple((int(k), float(nats[k])) for k in order if nats[k] > ACTIVE)
-    distances = kl(q, known).sum(-1)
+    distances = torch.minimum(kl(q, known).sum(-1), kl(known, q).sum(-1))
     nearest = torch.sort(distances, stable=True)
     words = zip(nearest.indices[:most].tolist(), nearest.values[:most].tolist(), strict=True)
     return Meaning(specific, float(nats.sum()), tuple(Nearest(names[i], value) for i, value in words))

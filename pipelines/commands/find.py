@@ -59,7 +59,7 @@ def main(options: argparse.Namespace) -> None:
     if unreadable:
         named = ", ".join(printable(str(path)) for path in unreadable[:NAMED])
         more = ", ..." if len(unreadable) > NAMED else ""
-        print(f"note: {len(unreadable)} files cannot be read: {named}{more}", file=sys.stderr)
+        print(f"note: left out what cannot be read ({len(unreadable)}): {named}{more}", file=sys.stderr)
     if not found:
         raise UsageError(f"{options.folder}: no image that can be read ({', '.join(ENDINGS)})")
     if options.output is not None:

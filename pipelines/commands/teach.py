@@ -151,7 +151,7 @@ def _show(model: "ConceptModel", name: str) -> None:
     nearest = ", ".join(f"{word} ({nats:.2f})" for word, nats in meaning.nearest)
     print(printable(f"{name}: from {' and '.join(origin)}"))
     print(f"  {len(meaning.specific)} of {model.latents} latents specific, with their nats: {latents}")
-    print(printable(f"  nearest words, with their nats (anything: {meaning.nats:.2f}): {nearest}"))
+    print(printable(f"  nearest words, with their distance in nats: {nearest}"))
 
 
 COMMAND = Command(

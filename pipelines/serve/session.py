@@ -185,7 +185,7 @@ class Session:
         return {"concept": str(concept), "items": dict(concept.items()), "plain": plain}
 
     def _reading(self, x: Tensor | None, z: Tensor, note: str) -> dict:
-        """The fields of a `Reading` of one image (1, C, H, W), or of what its code decodes to; z is (1, D)."""
+        """The fields of a `Reading` of an image (1, C, H, W), or of what its code z (1, D) decodes to."""
         (reconstruction,) = _encoded(self.model.decode_image(z))
         described = self.model.describe(z)
         (record,) = described.to_dicts()
