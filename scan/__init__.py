@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from scan.concept_model import ConceptModel
     from scan.description import Description, Prediction
+    from scan.editing import Edit
     from scan.fitting import fit, fit_operators
     from scan.grounded_scan import GroundedSCAN
     from scan.grounding import SCAN, grounding_loss, optimal_posterior
     from scan.joint_model import JointModel, SymbolModel
     from scan.judge import Judge, augment, judge_loss
     from scan.loading import load
+    from scan.meaning import Meaning
+    from scan.mixture import Mixture
     from scan.operators import Operators, operator_loss
     from scan.run_format import RunError
     from scan.symbol_networks import (
@@ -28,22 +31,28 @@ if TYPE_CHECKING:
         MLPSymbolEncoder,
         SymbolDecoder,
     )
+    from scan.taught_file import save_taught
+    from scan.teaching import TaughtConcept
 
 _MODULES = {
     "SCAN": "grounding",
     "ConceptModel": "concept_model",
     "Description": "description",
+    "Edit": "editing",
     "ExpertSymbolDecoder": "symbol_networks",
     "ExpertSymbolEncoder": "symbol_networks",
     "GroundedSCAN": "grounded_scan",
     "JointModel": "joint_model",
     "Judge": "judge",
     "MLPSymbolEncoder": "symbol_networks",
+    "Meaning": "meaning",
+    "Mixture": "mixture",
     "Operators": "operators",
     "RunError": "run_format",
     "Prediction": "description",
     "SymbolDecoder": "symbol_networks",
     "SymbolModel": "joint_model",
+    "TaughtConcept": "teaching",
     "augment": "judge",
     "optimal_posterior": "grounding",
     "fit": "fitting",
@@ -52,6 +61,7 @@ _MODULES = {
     "judge_loss": "judge",
     "load": "loading",
     "operator_loss": "operators",
+    "save_taught": "taught_file",
 }
 
 
@@ -65,17 +75,21 @@ __all__ = [
     "SCAN",
     "ConceptModel",
     "Description",
+    "Edit",
     "ExpertSymbolDecoder",
     "ExpertSymbolEncoder",
     "GroundedSCAN",
     "JointModel",
     "Judge",
     "MLPSymbolEncoder",
+    "Meaning",
+    "Mixture",
     "Operators",
     "Prediction",
     "RunError",
     "SymbolDecoder",
     "SymbolModel",
+    "TaughtConcept",
     "augment",
     "fit",
     "fit_operators",
@@ -84,4 +98,5 @@ __all__ = [
     "load",
     "operator_loss",
     "optimal_posterior",
+    "save_taught",
 ]

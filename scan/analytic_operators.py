@@ -73,6 +73,20 @@ def ignore(q_1: Gaussian, q_2: Gaussian, *, nats: float = ACTIVE) -> Gaussian:
     return _where(specific(q_2, nats), _prior_like(q_1), q_1)
 
 
+def power(q: Gaussian, weight: float) -> Gaussian:
+    """Return the concept with a weight, prior (q / prior)^weight normalised, over (B, D).
+
+    The natural parameters beyond the prior's grow by the weight, as if `ExpertSymbolEncoder` were given
+    weight * y. The variance is limited to the larger of the prior's and the concept's, as in `conjunction`.
+
+    Args:
+        q: The concept, over (B, D).
+        weight: Above 0; 1 returns the concept, smaller ones move it towards the prior.
+    """
+    precision = torch.maximum(1 + weight * (1 / q.variance - 1), 1 / q.variance.clamp(min=1.0))
+    return Gaussian(weight * q.mean / q.variance / precision, -precision.log())
+
+
 OPERATORS: Mapping[str, Callable[[Gaussian, Gaussian], Gaussian]] = {
     "AND": conjunction,
     "IN COMMON": in_common,

@@ -4,28 +4,47 @@
     sym2img    expression -> q(z|expression) -> z -> p(x|z)
     img2sym    x -> q(z|x) -> z -> p(y|z)
     recombine  two concepts and an operator -> q_r, to be shown by `sym2img` or described by `describe`
+    teach      images -> q(z|name), a new word for every expression (`scan.teaching`)
+    edit       x and an expression -> the same image with that changed (`scan.editing`)
+    score      x and an expression -> how well the image shows it
+
+An expression with OR or NOT is a mixture of Gaussians with exclusions (`scan.mixture`), one with weights a
+power of its Gaussian (`scan.analytic_operators.power`).
 
 (Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, sections 4 and 5.)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from scan.description import Description
+from scan.editing import Edit, edited
+from scan.expression_grounding import Grounder
 from scan.grounding import k_hot
 from scan.joint_model import JointModel
+from scan.meaning import Meaning, meaning
+from scan.mixture import Component, Mixture
 from scan.operators import Operators
-from symbols import OPERATORS, Concept, Expression, Operation, Operator, Vocabulary, evaluate, parse
-from vision.gaussian import Gaussian
+from scan.pictures import ImagesLike, as_images
+from scan.teaching import FEWEST_IMAGES, SIGNIFICANCE, TaughtConcept, check_taught_name, taught_posterior
+from symbols import (
+    OPERATORS,
+    Concept,
+    Expression,
+    Operation,
+    Operator,
+    Vocabulary,
+    attributes_of,
+    parse,
+)
+from vision.gaussian import Gaussian, standard_normal
 
-ConceptLike = str | Expression | Gaussian
-"""What stands for a concept: an expression, as text or parsed, or a Gaussian (1, D) already grounded."""
-
-TOLERANCE = 1e-3
-"""How far a float image may leave [0, 1] by rounding."""
+ConceptLike = str | Expression | Gaussian | Mixture
+"""What stands for a concept: an expression, as text or parsed, or what it was grounded to already."""
 
 
 class ConceptModel(nn.Module):
@@ -38,15 +57,23 @@ class ConceptModel(nn.Module):
             (`GroundedSCAN(vision, scan)`), or any other that keeps the contract.
         operators: The learned operators; without them expressions with AND, IN COMMON and IGNORE are refused.
         vocabulary: The K words.
+        taught: Words that were taught after training, by name.
     """
 
     model: JointModel
 
-    def __init__(self, model: JointModel, operators: Operators | None, vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        model: JointModel,
+        operators: Operators | None,
+        vocabulary: Vocabulary,
+        taught: Mapping[str, TaughtConcept] | None = None,
+    ) -> None:
         super().__init__()
         self.model = model
         self.operators = operators
         self.vocabulary = vocabulary
+        self.taught = dict(taught or {})
 
     @property
     def device(self) -> torch.device:
@@ -84,11 +111,20 @@ class ConceptModel(nn.Module):
         """Return q(z|y) over (S, D) of S concepts of the vocabulary, S at least 1."""
         return self.encode_symbol(k_hot(self.vocabulary, concepts, self.device))
 
+    def parse(self, text: str) -> Expression:
+        """Read an expression in the words of the vocabulary and the taught ones.
+
+        Raises:
+            ExpressionError: With the place in the text.
+        """
+        return parse(text, self.vocabulary, self.taught)
+
     @torch.no_grad()
     def ground(self, concept: ConceptLike) -> Gaussian:
         """Return the Gaussian (1, D) that an expression stands for.
 
-        Concepts go through the symbol encoder, operations through the learned operators.
+        Concepts go through the symbol encoder, operations through the learned operators. An expression with
+        OR or NOT stands for a mixture, of which this is the Gaussian of the same mean and variance.
 
         Args:
             concept: An expression such as "(wall: red) AND hat", as text or parsed; a Gaussian (1, D) is
@@ -97,30 +133,33 @@ class ConceptModel(nn.Module):
         Raises:
             ExpressionError: for a text that is not an expression of the vocabulary.
             ConflictError: for an AND that contradicts itself.
-            ValueError: for an operation where the model has no operators, and for a Gaussian that is not
-                over (1, D).
+            ValueError: for an operation where the model has no operators, for a NOT that leaves nothing, and
+                for a Gaussian that is not over (1, D).
         """
+        return self.mixture(concept).moments()
+
+    @torch.no_grad()
+    def mixture(self, concept: ConceptLike) -> Mixture:
+        """Return the mixture of Gaussians that an expression stands for, a component for each alternative.
+
+        Raises:
+            ValueError: as `ground` does.
+        """
+        if isinstance(concept, Mixture):
+            return concept
         if isinstance(concept, Gaussian):
             if tuple(concept.mean.shape) != (1, self.latents):
                 raise ValueError(
                     f"expected a Gaussian over (1, {self.latents}), one concept, "
                     f"got one over {tuple(concept.mean.shape)}"
                 )
-            return concept
-        expression = parse(concept, self.vocabulary) if isinstance(concept, str) else concept
-        evaluate(expression)  # refuses a contradiction, of which there are no images
-        return self._ground(expression)
+            return Mixture([Component(concept)])
+        expression = self.parse(concept) if isinstance(concept, str) else concept
+        return self._grounder.mixture(expression)
 
-    def _ground(self, expression: Expression) -> Gaussian:
-        if isinstance(expression, Concept):
-            return self.ground_concepts([expression])
-        left, right = self._ground(expression.left), self._ground(expression.right)
-        return self._operate(expression.op, left, right)
-
-    def _operate(self, op: Operator, left: Gaussian, right: Gaussian) -> Gaussian:
-        if self.operators is None:
-            raise ValueError(f"{op} needs the learned operators, and this model has none: train them first")
-        return self.operators(left, right, torch.tensor([OPERATORS.index(op)], device=self.device))
+    @property
+    def _grounder(self) -> Grounder:
+        return Grounder(self.model, self.operators, self.vocabulary, self.taught, self.device)
 
     @torch.no_grad()
     def recombine(self, op: str, left: ConceptLike, right: ConceptLike) -> Gaussian:
@@ -138,9 +177,9 @@ class ConceptModel(nn.Module):
         if name not in OPERATORS:
             raise ValueError(f"unknown operator {op!r}: expected one of {', '.join(get_args(Operator))}")
         known = OPERATORS[OPERATORS.index(name)]
-        if isinstance(left, Gaussian) or isinstance(right, Gaussian):
-            return self._operate(known, self.ground(left), self.ground(right))
-        parsed = [parse(side, self.vocabulary) if isinstance(side, str) else side for side in (left, right)]
+        if isinstance(left, Gaussian | Mixture) or isinstance(right, Gaussian | Mixture):
+            return self._grounder.operate(known, self.ground(left), self.ground(right))
+        parsed = [self.parse(side) if isinstance(side, str) else side for side in (left, right)]
         return self.ground(Operation(known, *parsed))
 
     @torch.no_grad()
@@ -159,30 +198,36 @@ class ConceptModel(nn.Module):
                 `recombine`.
             n: The number of images; attributes that the concept leaves open vary among them.
             generator: Source of the latents, on the model's device.
-            mean: Decode the mean of the Gaussian, n equal images, instead of samples.
+            mean: Decode the mean of the Gaussian, n equal images, instead of samples; of an OR, the means of
+                its alternatives in turn.
 
         Raises:
             ValueError: as `ground` does.
         """
-        q = self.ground(concept)
-        q = Gaussian(q.mean.expand(n, -1), q.logvar.expand(n, -1))
-        return self.decode_image(q.mean if mean else q.sample(generator))
+        mixture = self.mixture(concept)
+        if mean:
+            means = mixture.means()
+            return self.decode_image(means[torch.arange(n, device=means.device) % len(means)])
+        return self.decode_image(mixture.sample(n, generator))
 
     @torch.no_grad()
     def img2sym(
-        self, x: Tensor, generator: torch.Generator | None = None, *, mean: bool = True
+        self, x: ImagesLike, generator: torch.Generator | None = None, *, mean: bool = True
     ) -> Description:
         """Return descriptions of images in symbols.
 
         Args:
-            x: Images (B, C, H, W) or one image (C, H, W), float in [0, 1] or uint8.
+            x: Images (B, C, H, W) or one image (C, H, W), float in [0, 1] or uint8; or the path of a picture
+                file, a picture of Pillow, or several of these.
             generator: Source of the latents where they are sampled, on the model's device.
             mean: Describe the mean of q(z|x); False describes one sample of it, as the paper does.
 
         Raises:
-            ValueError: for images of another shape or type than the model's.
+            FileNotFoundError: for a path that does not exist.
+            ValueError: for images of another shape or type than the model's, and for files that are no
+                pictures.
         """
-        return self.describe(self.encode_image(self._images(x)), generator, mean=mean)
+        return self.describe(self.encode_image(self.images(x)), generator, mean=mean)
 
     @torch.no_grad()
     def describe(
@@ -209,17 +254,132 @@ class ConceptModel(nn.Module):
             q = q.mean if mean else q.sample(generator)
         return Description(self.vocabulary, self.decode_symbol(q).float().cpu())
 
-    def _images(self, x: Tensor) -> Tensor:
-        """Return x as float images (B, C, H, W) in [0, 1] on the model's device."""
-        batch = x.unsqueeze(0) if x.ndim == 3 else x
-        if tuple(batch.shape[1:]) != tuple(self.shape):
-            expected = ", ".join(map(str, self.shape))
-            raise ValueError(f"expected images (B, {expected}) or one ({expected}), got {tuple(x.shape)}")
-        batch = batch.to(self.device)
-        if batch.dtype == torch.uint8:
-            return batch.float() / 255
-        if not batch.is_floating_point():
-            raise ValueError(f"expected images as floats in [0, 1] or as uint8, got {batch.dtype}")
-        if batch.numel() and not (batch.amin() >= -TOLERANCE and batch.amax() <= 1 + TOLERANCE):
-            raise ValueError("expected float images in [0, 1], found values outside")
-        return batch
+    def images(self, x: ImagesLike) -> Tensor:
+        """Return images (B, C, H, W) in [0, 1] on the model's device, of tensors, paths or pictures.
+
+        Raises:
+            FileNotFoundError: for a path that does not exist.
+            ValueError: as `img2sym` does.
+        """
+        return as_images(x, self.shape, self.device)
+
+    @torch.no_grad()
+    def teach(
+        self,
+        name: str,
+        images: ImagesLike | None = None,
+        expression: ConceptLike | None = None,
+        *,
+        beta: float = 1.0,
+        grounding: float = 10.0,
+        significance: float = SIGNIFICANCE,
+    ) -> TaughtConcept:
+        """Teach a new word for every expression, in the place of a taught one of that name.
+
+        Nothing is trained: see `scan.teaching`. `scan.save_taught` keeps the words with a run.
+
+        Args:
+            name: One that means nothing yet.
+            images: At least FEWEST_IMAGES that show it, as for `img2sym`; fewer with an expression.
+            expression: What the word means where the images do not tell otherwise.
+            beta: Weight of the KL from the expression, or from the prior.
+            grounding: Weight of the grounding KL.
+            significance: As in `taught_posterior`.
+
+        Raises:
+            VocabularyError: for a name that has a meaning, or cannot be one.
+            ValueError: for too few images, and as `img2sym` and `ground` do.
+        """
+        others = [known for known in self.taught if known != name]
+        check_taught_name(name, self.vocabulary, others)
+        prior = standard_normal((1, self.latents), self.device)
+        if expression is not None:
+            prior = self.ground(expression)
+        q, count = prior, 0
+        if images is not None:
+            x = self.images(images)
+            count = len(x)
+        if count < (FEWEST_IMAGES if expression is None else 0):
+            raise ValueError(f'"{name}" is taught by {FEWEST_IMAGES} images or more, got {count}')
+        if count:
+            q = taught_posterior(
+                self.encode_image(x), prior, beta=beta, grounding=grounding, significance=significance
+            )
+        text = None if expression is None or isinstance(expression, Gaussian | Mixture) else str(expression)
+        self.taught[name] = TaughtConcept(name, q, count, text)
+        return self.taught[name]
+
+    def rename(self, name: str, new: str) -> None:
+        """Give a taught word another name.
+
+        Raises:
+            KeyError: for a word that was not taught.
+            VocabularyError: for a new name that has a meaning, or cannot be one.
+        """
+        check_taught_name(new, self.vocabulary, [known for known in self.taught if known != name])
+        self.taught[new] = self.taught.pop(name)._replace(name=new)
+
+    def forget(self, name: str) -> None:
+        """Remove a taught word.
+
+        Raises:
+            KeyError: for a word that was not taught.
+        """
+        del self.taught[name]
+
+    @torch.no_grad()
+    def meaning(self, concept: ConceptLike, most: int = 5) -> Meaning:
+        """Return the latents that a concept specifies and the nearest single words: symbols, aliases, taught.
+
+        Args:
+            concept: As in `ground`; a taught word is not compared with itself.
+            most: How many words.
+
+        Raises:
+            ValueError: as `ground` does.
+        """
+        symbols = np.eye(self.vocabulary.size, dtype=int)
+        words = dict(zip(self.vocabulary.symbols, map(self.vocabulary.decode, symbols), strict=True))
+        words |= self.vocabulary.aliases
+        taught = [one for name, one in self.taught.items() if name != concept]
+        known = [self.ground_concepts(list(words.values())), *(one.q.to(self.device) for one in taught)]
+        stacked = Gaussian(torch.cat([q.mean for q in known]), torch.cat([q.logvar for q in known]))
+        return meaning(self.ground(concept), [*words, *(one.name for one in taught)], stacked, most)
+
+    @torch.no_grad()
+    def edit(self, x: ImagesLike, expression: ConceptLike) -> Edit:
+        """Return images with only that changed which an expression says (`scan.editing`).
+
+        Args:
+            x: Images, as for `img2sym`.
+            expression: What they shall show, such as "wall: red"; the rest stays as it is.
+
+        Raises:
+            ValueError: as `img2sym` and `ground` do.
+        """
+        parsed = self.parse(expression) if isinstance(expression, str) else expression
+        q_x = self.encode_image(self.images(x))
+        z = edited(q_x, self.mixture(parsed))
+        images = self.decode_image(z)
+        asked = frozenset() if isinstance(parsed, Gaussian | Mixture) else attributes_of(parsed)
+        after = self.describe(self.encode_image(images))
+        return Edit(images, self.decode_image(q_x.mean), z, self.describe(q_x), after, asked)
+
+    @torch.no_grad()
+    def score(self, x: ImagesLike, concept: ConceptLike) -> Tensor:
+        """Return how well images show a concept, (B,), in nats; 0 is an image that says nothing of it.
+
+        It is the expected log-ratio of the concept to the prior under q(z|x),
+
+            E_{q(z|x)}[log q(z|concept) - log p(z)] = KL(q(z|x) || p) - KL(q(z|x) || q(z|concept)) ,
+
+        the best of the alternatives of an OR, with the log-probability that NOT leaves the image.
+
+        Args:
+            x: Images, as for `img2sym`.
+            concept: As in `ground`.
+
+        Raises:
+            ValueError: as `img2sym` and `ground` do.
+        """
+        return self.mixture(concept).log_ratios(self.encode_image(self.images(x))).amax(-1)

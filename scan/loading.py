@@ -1,8 +1,8 @@
 """Open a finished run: `load("runs/rooms")` gives a `ConceptModel`.
 
-It takes the vocabulary from RUN/data.json and the weights from
-RUN/{vision,symbols,operators}/model.safetensors, checks them against the sha256 that each stage noted in
-its done.json (`scan.run_format`), and refuses by name whatever differs.
+It takes the vocabulary from RUN/data.json, the weights from RUN/{vision,symbols,operators}/model.safetensors,
+which it checks against the sha256 that each stage noted in its done.json (`scan.run_format`), and the words
+that were taught later from RUN/taught.json (`scan.taught_file`). It refuses by name whatever differs.
 """
 
 from os import PathLike
@@ -19,6 +19,7 @@ from scan.grounding import SCAN
 from scan.joint_model import JointModel
 from scan.operators import Operators
 from scan.run_format import MODEL, RunError, check_model, finished, read
+from scan.taught_file import load_taught
 from symbols import Vocabulary
 from vision import weights
 from vision.dae import DAE
@@ -43,7 +44,8 @@ def load(run: str | PathLike[str]) -> ConceptModel:
     model = load_joint_model(folder)
     operators = load_model(folder / "operators", Operators) if finished(folder / "operators") else None
     _check_sizes(folder, model, vocabulary)
-    return ConceptModel(model, operators, vocabulary).eval().requires_grad_(False)
+    taught = load_taught(folder, model.latents)
+    return ConceptModel(model, operators, vocabulary, taught).eval().requires_grad_(False)
 
 
 def load_joint_model(folder: Path) -> JointModel:

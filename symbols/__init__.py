@@ -1,12 +1,24 @@
 """Words: vocabularies, k-hot symbols, concepts as sets, their hierarchy, expressions, sampling. No torch."""
 
+from symbols.alternatives import Alternative, EmptyError, alternatives, matches
 from symbols.attributes import Attribute
 from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
 from symbols.enumeration import ShortageError
-from symbols.expressions import Expression, ExpressionError, Operation, evaluate, parse
+from symbols.expressions import (
+    Disjunction,
+    Exclusion,
+    Expression,
+    Operation,
+    TaughtName,
+    Weighted,
+    attributes_of,
+    evaluate,
+    taught_names,
+)
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_node_link
 from symbols.holding_out import held_out_concepts, held_out_pairs
 from symbols.names import VocabularyError
+from symbols.parsing import ExpressionError, parse
 from symbols.sampling import novel_concepts, training_concepts
 from symbols.split_sizes import SplitError, SplitSizes
 from symbols.splits import Splits, shows_pair
@@ -17,9 +29,13 @@ from symbols.vocabulary import Vocabulary
 
 __all__ = [
     "OPERATORS",
+    "Alternative",
     "Attribute",
     "Concept",
     "ConflictError",
+    "Disjunction",
+    "EmptyError",
+    "Exclusion",
     "Expression",
     "ExpressionError",
     "Images",
@@ -29,11 +45,15 @@ __all__ = [
     "SplitError",
     "SplitSizes",
     "Splits",
+    "TaughtName",
     "Triple",
     "Unseen",
     "Vocabulary",
     "VocabularyError",
+    "Weighted",
+    "alternatives",
     "apply",
+    "attributes_of",
     "children",
     "concepts_at",
     "counts",
@@ -42,11 +62,13 @@ __all__ = [
     "held_out_concepts",
     "held_out_pairs",
     "hierarchy",
+    "matches",
     "novel_concepts",
     "operator_triples",
     "parents",
     "parse",
     "shows_pair",
+    "taught_names",
     "to_node_link",
     "training_concepts",
 ]

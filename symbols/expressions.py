@@ -1,64 +1,34 @@
-"""Expressions: concepts and operators as people write them.
+"""Expressions: concepts, and what operators, OR, NOT and weights make of them.
 
-    expression := operand {(AND | IN COMMON | IGNORE) operand}          from left to right, no precedence
-    operand    := "(" expression ")" | leaf
-    leaf       := name {"," name}                                      the union of what the names say
-    name       := attribute [":"] value | value attribute | value | binary attribute | alias | "anything"
+    A AND B, A IN COMMON B, A IGNORE B    the operators on concepts (`symbols.concepts`)
+    A OR B                                what is A, or B, or both
+    A NOT B                               what is A and not B: the complement of B within A
+    2*(A)                                 A with a weight; the same set
 
-"anything" is the empty concept. Case does not matter, and an underscore equals a space. A value alone must
-belong to one attribute only. Names are looked up before the text is cut at words and signs, the longest
-first, so that a value may be called "salt and pepper" or "hat (red)".
+`symbols.alternatives` says what sets they denote, `symbols.parsing` reads them.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from itertools import islice
 
-from symbols.concepts import OPERATORS, Concept, ConflictError, Operator, apply
-from symbols.names import did_you_mean, listing, shortened, spelling
-from symbols.phrases import phrases
-from symbols.vocabulary import Vocabulary
+from symbols.concepts import Concept, Operator, apply
 
-MAX_OPERATORS = 100
-"""Operators and parentheses of an expression, hence also its depth."""
-MAX_LENGTH = 50_000
-"""Characters of an expression."""
-MOST_STOPS = 4
-"""Words such as "and" that a misspelt name may run past."""
-SHOWN = 100
-"""Characters of an expression that an error shows, around the place."""
-
-_OPERATOR = re.compile(r"(?<![\w-])(?:(and)|(in[\s_]+common)|(ignore))(?![\w-])", re.IGNORECASE)
-_SPACE = re.compile(" *")
-_DELIMITER = re.compile(rf"[(),]|{_OPERATOR.pattern}|\Z", re.IGNORECASE)
+LEAST_WEIGHT, MOST_WEIGHT = 0.01, 100.0
 
 
-class ExpressionError(ValueError):
-    """A text that is not an expression of the vocabulary: str() is one line, `caret` shows the place.
+@dataclass(frozen=True)
+class TaughtName:
+    """The name of a concept that was taught by images: it has no set in words.
 
     Args:
-        message: What is wrong.
-        text: The whole expression.
-        start: Where the wrong part begins, in characters from 0.
-        end: Where it ends, exclusively.
+        name: As it was taught.
     """
 
-    def __init__(self, message: str, text: str, start: int, end: int) -> None:
-        self.text, self.start, self.end = text, start, end
-        super().__init__(f"{message} (column {start + 1})")
+    name: str
 
-    @property
-    def caret(self) -> str:
-        """The text, or of a long one what is around the place, and below it a line that points at it."""
-        first = max(0, min(self.start - SHOWN // 3, len(self.text) - SHOWN))
-        shown = self.text[first : first + SHOWN]
-        before = "..." if first else ""
-        after = "..." if first + SHOWN < len(self.text) else ""
-        indent = " " * (len(before) + self.start - first)
-        marks = "^" * max(1, min(self.end, first + len(shown)) - self.start)
-        return f"{before}{shown}{after}\n{indent}{marks}"
+    def __str__(self) -> str:
+        return self.name
 
 
 @dataclass(frozen=True)
@@ -73,195 +43,107 @@ class Operation:
         return f"({self.left}) {self.op} ({self.right})"
 
 
-Expression = Concept | Operation
+@dataclass(frozen=True)
+class Disjunction:
+    """`left` OR `right`."""
+
+    left: Expression
+    right: Expression
+
+    def __str__(self) -> str:
+        return f"({self.left}) OR ({self.right})"
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """`left` NOT `right`: the complement of `right` within `left`."""
+
+    left: Expression
+    right: Expression
+
+    def __str__(self) -> str:
+        return f"({self.left}) NOT ({self.right})"
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """An expression with a weight.
+
+    Args:
+        weight: LEAST_WEIGHT to MOST_WEIGHT; 1 changes nothing.
+        expression: What is weighted.
+
+    Raises:
+        ValueError: For a weight outside of its range.
+    """
+
+    weight: float
+    expression: Expression
+
+    def __post_init__(self) -> None:
+        if not LEAST_WEIGHT <= self.weight <= MOST_WEIGHT:
+            raise ValueError(
+                f"a weight is a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, not {self.weight:g}"
+            )
+
+    def __str__(self) -> str:
+        return f"{float(self.weight)!r}".removesuffix(".0") + f"*({self.expression})"
+
+
+Expression = Concept | TaughtName | Operation | Disjunction | Exclusion | Weighted
 
 
 def evaluate(expression: Expression) -> Concept:
-    """The concept that an expression stands for.
+    """The one concept that an expression without OR, NOT and taught names stands for.
+
+    >>> evaluate(Weighted(2, Operation("AND", Concept({"wall": "red"}), Concept({"shape": "hat"}))))
+    Concept('wall: red, shape: hat')
 
     Raises:
         ConflictError: Where an AND gives two values to one attribute.
+        ValueError: For an expression that stands for no single concept.
     """
-    if isinstance(expression, Concept):
-        return expression
-    return apply(expression.op, evaluate(expression.left), evaluate(expression.right))
+    match expression:
+        case Concept():
+            return expression
+        case Operation(op, left, right):
+            return apply(op, evaluate(left), evaluate(right))
+        case Weighted(_, inner):
+            return evaluate(inner)
+    raise ValueError(f'"{expression}" stands for no single concept in words')
 
 
-def parse(text: str, vocabulary: Vocabulary) -> Expression:
-    """Read an expression in the words of a vocabulary.
-
-    >>> from symbols.attributes import Attribute
-    >>> words = Vocabulary((Attribute("wall", ("red", "blue")), Attribute("shape", ("hat", "ice lolly"))))
-    >>> parse("Hat, wall: red", words)
-    Concept('wall: red, shape: hat')
-    >>> str(parse("(red wall AND ice lolly) IGNORE red", words))
-    '((wall: red) AND (shape: ice lolly)) IGNORE (wall: red)'
-
-    Args:
-        text: At most MAX_LENGTH characters and MAX_OPERATORS operators and parentheses; see the module.
-        vocabulary: The words.
-
-    Raises:
-        ExpressionError: With the place in the text, and the nearest name where there is one.
-    """
-    return _Parser(text, vocabulary).parse()
+def taught_names(expression: Expression) -> frozenset[str]:
+    """The names of taught concepts in an expression."""
+    match expression:
+        case TaughtName(name):
+            return frozenset((name,))
+        case Operation(_, left, right) | Disjunction(left, right) | Exclusion(left, right):
+            return taught_names(left) | taught_names(right)
+        case Weighted(_, inner):
+            return taught_names(inner)
+    return frozenset()
 
 
-class _Parser:
-    """One reading of one text, by recursive descent; `position` is the next sign that is not white space."""
-
-    def __init__(self, text: str, vocabulary: Vocabulary) -> None:
-        self.text, self.vocabulary = re.sub(r"\s", " ", text), vocabulary
-        if len(text) > MAX_LENGTH:
-            message = f"an expression has at most {MAX_LENGTH:,} characters, not {len(text):,}"
-            raise ExpressionError(message, self.text, MAX_LENGTH, MAX_LENGTH + 1)
-        self.phrases = phrases(vocabulary)
-        self.operators = 0
-        self.advance(0)
-
-    def parse(self) -> Expression:
-        expression = self.expression()
-        if self.position < len(self.text):
-            raise self.misplaced()
-        return expression
-
-    def expression(self) -> Expression:
-        left = self.operand()
-        while operator := _OPERATOR.match(self.text, self.position):
-            self.count(operator[0])
-            self.advance(operator.end())
-            left = Operation(OPERATORS[(operator.lastindex or 1) - 1], left, self.operand())
-        return left
-
-    def operand(self) -> Expression:
-        opening = self.position
-        if self.sign() != "(" or self.longest_name():
-            return self.leaf()
-        self.count("(")
-        self.advance(opening + 1)
-        inner = self.expression()
-        if self.position == len(self.text):
-            raise self.error('"(" is never closed', opening, "(")
-        if self.sign() != ")":
-            raise self.misplaced()
-        self.advance(self.position + 1)
-        return inner
-
-    def leaf(self) -> Concept:
-        concept = self.name()
-        while self.sign() == ",":
-            self.advance(self.position + 1)
-            start = self.position
-            try:
-                concept &= self.name()
-            except ConflictError as conflict:
-                raise self.error(str(conflict), start, self.text[start : self.position]) from None
-        return concept
-
-    def name(self) -> Concept:
-        found = self.longest_name()
-        if found is None:
-            raise self.unknown()
-        written, concepts = found
-        if len(concepts) > 1:
-            candidates = listing([str(concept) for concept in concepts])
-            message = f'"{shortened(written.rstrip())}" is ambiguous, it may mean {candidates}'
-            raise self.error(message, self.position, written)
-        self.advance(self.position + len(written))
-        return concepts[0]
-
-    def longest_name(self) -> tuple[str, list[Concept]] | None:
-        """The longest name that starts here and ends before a delimiter, and what it may mean."""
-        found = None
-        for stop in _DELIMITER.finditer(self.text, self.position):
-            written = self.text[self.position : stop.start()]
-            if len(spelling(written)) > self.phrases.longest:
-                break
-            if concepts := self.phrases.read(written):
-                found = written, concepts
-        return found
-
-    def sign(self) -> str:
-        return self.text[self.position : self.position + 1]
-
-    def advance(self, position: int) -> None:
-        match = _SPACE.match(self.text, position)
-        self.position = match.end() if match else position
-
-    def count(self, sign: str) -> None:
-        self.operators += 1
-        if self.operators > MAX_OPERATORS:
-            raise self.error(f"more than {MAX_OPERATORS} operators and parentheses", self.position, sign)
-
-    def error(self, message: str, start: int, written: str) -> ExpressionError:
-        return ExpressionError(message, self.text, start, start + len(written.rstrip()))
-
-    def misplaced(self) -> ExpressionError:
-        """The error for anything but an operator after an operand."""
-        found = re.compile(r"\w+|.").match(self.text, self.position)
-        assert found is not None, "nothing is misplaced at the end"
-        hint = "write AND to join what is in parentheses" if found[0] == "," else _expected(found[0])
-        return self.error(f'"{shortened(found[0])}" is out of place: {hint}', self.position, found[0])
-
-    def unknown(self) -> ExpressionError:
-        """The error for no name at this place: the most specific reason that applies."""
-        start, stops = self.position, list(_DELIMITER.finditer(self.text, self.position))
-        written = self.text[start : stops[0].start()].rstrip()
-        if not written:
-            found = f'"{stops[0][0]}"' if stops[0][0] else "the end"
-            return self.error(f"expected a name, found {found}", start, stops[0][0])
-        return (
-            self.wrong_value(written)
-            or self.misspelt(stops, cutoff=0.85)
-            or self.no_operator(written)
-            or self.misspelt(stops, cutoff=0.6)
-            or self.error(f'unknown name "{shortened(written)}"', start, written)
-        )
-
-    def wrong_value(self, written: str) -> ExpressionError | None:
-        """The error for a misspelt attribute, one without a value, or one with a value it does not have."""
-        head, *rest = (part.strip() for part in re.split("[:=]", written, maxsplit=1))
-        value = "".join(rest)
-        known = {spelling(attribute.name): attribute for attribute in self.vocabulary.attributes}
-        attribute = known.get(spelling(head))
-        if attribute is None:
-            near = did_you_mean(head, self.vocabulary.names) if rest else ""
-            if not near:
-                return None
-            return self.error(f'unknown attribute "{shortened(head)}"{near}', self.position, head)
-        if not value:
-            example = f"{attribute.name}: {attribute.values[0]}"
-            return self.error(
-                f'"{shortened(head)}" needs a value, such as "{shortened(example)}"', self.position, head
-            )
-        near = did_you_mean(value, attribute.values) or f": it has {listing(attribute.values)}"
-        message = f'attribute "{shortened(attribute.name)}" has no value "{shortened(value)}"{near}'
-        return self.error(message, self.position + written.rindex(value), value)
-
-    def misspelt(self, stops: list[re.Match[str]], cutoff: float) -> ExpressionError | None:
-        """The error for a name that is near a known one; the name may run past words such as "and"."""
-        for stop in stops[:MOST_STOPS]:
-            written = self.text[self.position : stop.start()].rstrip()
-            if near := did_you_mean(written, self.phrases.names, cutoff):
-                return self.error(f'unknown name "{shortened(written)}"{near}', self.position, written)
-            if len(written) > 2 * self.phrases.longest:
-                break
-        return None
-
-    def no_operator(self, written: str) -> ExpressionError | None:
-        """The error for a known name with a word after it that is no operator."""
-        spaces = list(islice(re.finditer(r"\s+", written), self.phrases.longest))  # no name has as many
-        for space in reversed(spaces):
-            if self.phrases.read(written[: space.start()]):
-                rest = written[space.end() :]
-                word = rest.split()[0]
-                message = f'"{shortened(word)}" is out of place: {_expected(rest)}'
-                return self.error(message, self.position + space.end(), word)
-        return None
+def attributes_of(expression: Expression) -> frozenset[str]:
+    """The attributes that the concepts in an expression give a value, also inside of NOT."""
+    match expression:
+        case Concept():
+            return frozenset(expression.attributes)
+        case Operation(_, left, right) | Disjunction(left, right) | Exclusion(left, right):
+            return attributes_of(left) | attributes_of(right)
+        case Weighted(_, inner):
+            return attributes_of(inner)
+    return frozenset()
 
 
-def _expected(rest: str) -> str:
-    """What may follow an operand, and the operator that is probably meant by the words that do."""
-    words = rest.split()
-    near = did_you_mean(" ".join(words[:2]), OPERATORS) or did_you_mean(words[0], OPERATORS)
-    return f"expected {', '.join(OPERATORS)} or a comma{near}"
+def excludes(expression: Expression) -> bool:
+    """Whether there is a NOT in an expression."""
+    match expression:
+        case Exclusion():
+            return True
+        case Operation(_, left, right) | Disjunction(left, right):
+            return excludes(left) or excludes(right)
+        case Weighted(_, inner):
+            return excludes(inner)
+    return False

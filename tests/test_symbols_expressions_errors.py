@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from written_vocabularies import ROOMS
 
 from symbols import Attribute, ExpressionError, Vocabulary, parse
-from symbols.expressions import MAX_OPERATORS
+from symbols.parsing import MAX_OPERATORS
 
 
 @pytest.mark.parametrize(
@@ -31,7 +31,7 @@ from symbols.expressions import MAX_OPERATORS
         ("hat, floor:", "floor", '"floor" needs a value'),
         ("hat ADN wall: red", "ADN", 'did you mean "AND"?'),
         ("hat in comon red wall", "in", 'did you mean "IN COMMON"?'),
-        ("hat red wall", "red", '"red" is out of place: expected AND, IN COMMON, IGNORE or a comma'),
+        ("hat red wall", "red", '"red" is out of place: expected AND, IN COMMON, IGNORE, OR, NOT or a comma'),
         ("(hat) red wall", "red", "out of place"),
         ("hat (red wall)", "(", '"(" is out of place'),
         ("(hat), (red wall)", ",", "write AND"),

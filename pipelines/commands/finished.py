@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 import scan
@@ -22,7 +23,7 @@ from pipelines.runs.files import read_json, write_bytes, write_json
 from pipelines.runs.folder import check_format, config_of
 from pipelines.runs.plan import STAGES
 from scan.run_format import finished as is_finished
-from symbols import ConflictError, Expression, ExpressionError, Vocabulary, evaluate, parse
+from symbols import Expression, ExpressionError, alternatives
 from vision.data import DataError, to_bytes
 from vision.data.pictures import read_picture
 from vision.grids import make_grid, png
@@ -58,19 +59,45 @@ def model(run: Path) -> scan.ConceptModel:
     return scan.load(folder(run))
 
 
-def expression(text: str, vocabulary: Vocabulary) -> Expression:
-    """Read an expression.
+def kl_per_latent(run: Path, latents: int) -> Tensor | None:
+    """The KL of each latent (D,) from the prior in nats, mean over test images.
+
+    Args:
+        run: A run folder whose stage vision is there.
+        latents: D, of its visual model.
+
+    Returns:
+        None of the user's own model, of which nothing was measured.
+
+    Raises:
+        RunError: When the measures are damaged, or of another model.
+    """
+    path = run / "vision" / "metrics.json"
+    if not path.exists():
+        return None
+    content = read_json(path)
+    try:
+        nats = torch.tensor(content["test_images"]["kl_per_latent"], dtype=torch.float32)
+    except (KeyError, TypeError, ValueError):
+        raise RunError(f"{path} is damaged (no test_images.kl_per_latent)") from None
+    if nats.shape != (latents,):
+        raise RunError(f"{path}: kl_per_latent is not of the {latents} latents of the model")
+    return nats
+
+
+def expression(text: str, model: scan.ConceptModel) -> Expression:
+    """Read an expression in the words of a model, the taught ones included.
 
     Raises:
         UsageError: With the place in the text, or the two values that contradict each other.
     """
     try:
-        found = parse(text, vocabulary)
-        evaluate(found)
+        found = model.parse(text)
+        alternatives(found, model.vocabulary)
     except ExpressionError as error:
         pointed = "\n".join(f"    {line}" for line in error.caret.splitlines())
         raise UsageError(f"{error}\n{pointed}") from error
-    except ConflictError as error:
+    except ValueError as error:  # a contradiction, or nothing that NOT leaves
         raise UsageError(f'"{text}": {error}') from error
     return found
 

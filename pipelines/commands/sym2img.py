@@ -2,8 +2,12 @@
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.commands import LARGEST_SEED, MOST_SHOWN, Command, place, whole
+
+if TYPE_CHECKING:
+    from symbols import Concept, Expression
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +16,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "expression",
         metavar="EXPRESSION",
-        help="a concept; may use AND, IN COMMON, IGNORE (the learned operators) and parentheses",
+        help="a concept; may use AND, IN COMMON, IGNORE (the learned operators), OR, NOT, parentheses and "
+        "weights such as 2*(hat)",
     )
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=16, help="number of images (default: 16)")
     parser.add_argument(
@@ -29,27 +34,35 @@ def main(options: argparse.Namespace) -> None:
 
     from pipelines.commands import finished
     from pipelines.errors import UsageError, printable
-    from symbols import evaluate
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
     output = finished.check_png(options.output or Path(finished.file_name(options.expression)))
     model = finished.model(options.run)
-    expression = finished.expression(options.expression, model.vocabulary)
+    expression = finished.expression(options.expression, model)
     try:
-        q = model.ground(expression)
-    except ValueError as error:  # an operator, in a run without operators
+        x = model.sym2img(expression, options.n, torch.Generator().manual_seed(options.seed))
+    except ValueError as error:  # an operator in a run without operators, or nothing that NOT leaves
         raise UsageError(str(error)) from error
-    x = model.sym2img(q, options.n, torch.Generator().manual_seed(options.seed))
-    concept = evaluate(expression)
+    concept = _concept(expression)
     about = {
         "expression": options.expression,
-        "concept": dict(concept.items()),
+        "concept": None if concept is None else dict(concept.items()),
         "run": str(options.run),
         "seed": options.seed,
     }
     finished.write_grid(output, x, about)
-    print(printable(f"{options.n} images of {concept}: {output}"))
+    print(printable(f"{options.n} images of {concept or expression}: {output}"))
+
+
+def _concept(expression: "Expression") -> "Concept | None":
+    """The one concept that an expression stands for; None with OR, NOT or taught words."""
+    from symbols import evaluate
+
+    try:
+        return evaluate(expression)
+    except ValueError:
+        return None
 
 
 COMMAND = Command(

@@ -28,9 +28,8 @@ def main(options: argparse.Namespace) -> None:
     import torch
 
     from pipelines.commands import finished
-    from pipelines.errors import RunError, UsageError, printable
+    from pipelines.errors import UsageError, printable
     from pipelines.report import figures
-    from pipelines.runs.files import read_json
     from pipelines.runs.folder import RunFolder
     from pipelines.runs.models import load_vision
     from vision.data import to_unit
@@ -48,16 +47,8 @@ def main(options: argparse.Namespace) -> None:
         if picture.note:
             print(printable(f"note: {picture.note}"), file=sys.stderr)
         start = figures.code(vision, picture.pixels.unsqueeze(0))[0]
-    measured = run.stage("vision") / "metrics.json"
-    nats = torch.ones(vision.latents)  # of the user's own model nothing is known
-    if measured.exists():
-        content = read_json(measured)
-        try:
-            nats = torch.tensor(content["test_images"]["kl_per_latent"], dtype=torch.float32)
-        except (KeyError, TypeError, ValueError):
-            raise RunError(f"{measured} is damaged (no test_images.kl_per_latent)") from None
-        if nats.shape != (vision.latents,):
-            raise RunError(f"{measured}: kl_per_latent is not of the {vision.latents} latents of the model")
+    measured = finished.kl_per_latent(options.run, vision.latents)
+    nats = torch.ones(vision.latents) if measured is None else measured
     sheet = figures.traversals(vision, nats, start, columns=options.columns)
     about = {"title": sheet.title, "rows": sheet.rows, "values": sheet.columns, **sheet.about}
     finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)

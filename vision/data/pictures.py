@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Literal, NamedTuple
+from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -59,33 +59,72 @@ def read_picture(
     """
     path = regular(path)
     try:
+        with open(path, "rb") as stream:
+            return decode_picture(stream, channels, size)
+    except OSError as error:
+        raise DataError(_damaged(error)) from error
+
+
+def decode_picture(
+    stream: BinaryIO,
+    channels: Literal[1, 3] = 3,
+    size: tuple[int, int] | None = None,
+    *,
+    most_pixels: int = MOST_PIXELS,
+) -> Picture:
+    """Read a picture from an open file, as `read_picture`.
+
+    Args:
+        stream: The content of a file, open for reading bytes.
+        channels: 3 for RGB, 1 for grey.
+        size: (height, width) to crop and scale to; by default the picture keeps its own.
+        most_pixels: Of the file; more are refused before they are decoded.
+
+    Raises:
+        DataError: As `read_picture`.
+    """
+    try:
         # Pillow warns of metadata that is not used here, and of sizes, which are checked below.
         # It is given a stream, for it does not turn grey TIFF files that it maps into memory by their name.
-        with (
-            warnings.catch_warnings(action="ignore"),
-            open(path, "rb") as stream,
-            Image.open(stream, formats=FORMATS) as file,
-        ):
-            if file.width * file.height > MOST_PIXELS:
-                raise DataError(_too_large(f"{file.width}x{file.height} pixels"))
-            file.load()
-            image = _eight_bits(_upright(file), file.format or "").convert("RGB" if channels == 3 else "L")
+        with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as file:
+            if file.width * file.height > most_pixels:
+                raise DataError(_too_large(f"{file.width}x{file.height} pixels", most_pixels))
+            return convert(file, channels, size)
     except DataError:
         raise
     except UnidentifiedImageError as error:
         raise DataError(f"not a picture in one of the formats {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
-        raise DataError(_too_large("too many pixels")) from error
+        raise DataError(_too_large("too many pixels", most_pixels)) from error
     except Exception as error:  # what a decoder meets in damaged bytes is of any type
-        what = " ".join(str(error).split())[:QUOTED] or type(error).__name__
-        raise DataError(f"damaged, or of an unknown kind: {what}") from error
-    found = image.height, image.width
-    pixels = torch.from_numpy(np.array(image if size is None else _fitted(image, size)))
+        raise DataError(_damaged(error)) from error
+
+
+def convert(image: Image.Image, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None) -> Picture:
+    """Convert a picture of Pillow as `read_picture` does one in a file.
+
+    Args:
+        image: Of any mode.
+        channels: As in `read_picture`.
+        size: As in `read_picture`.
+
+    Raises:
+        DataError: When it has no defined white.
+    """
+    image.load()
+    opaque = _eight_bits(_upright(image), image.format or "").convert("RGB" if channels == 3 else "L")
+    found = opaque.height, opaque.width
+    pixels = torch.from_numpy(np.array(opaque if size is None else _fitted(opaque, size)))
     return Picture(pixels.permute(2, 0, 1) if channels == 3 else pixels[None], found)
 
 
-def _too_large(what: str) -> str:
-    return f"{what}: at most {MOST_PIXELS // 1_000_000} million are read"
+def _damaged(error: Exception) -> str:
+    what = " ".join(str(error).split())[:QUOTED] or type(error).__name__
+    return f"damaged, or of an unknown kind: {what}"
+
+
+def _too_large(what: str, most: int) -> str:
+    return f"{what}: at most {most / 1_000_000:g} million are read"
 
 
 def _upright(image: Image.Image) -> Image.Image:

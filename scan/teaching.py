@@ -1,0 +1,93 @@
+"""Concepts taught after training: the Gaussian of a new word, in closed form from a few images.
+
+With the visual model fixed, the word's Gaussian is the optimum of SCAN's equation 4 for one symbol,
+`scan.grounding.optimal_posterior` (Higgins et al., "SCAN: Learning Hierarchical Compositional Visual
+Concepts", ICLR 2018). Where an expression is given as well, its Gaussian q_e takes the prior's place,
+
+    min over q of  beta KL(q || q_e) + grounding E[KL(q_x || q)] ,
+
+which is the same problem for codes in units of q_e: both divergences keep their values when z is replaced by
+(z - mean_e) / std_e.
+
+A handful of images agree in some latents by chance. For N draws of the prior 2 N KL(q || prior) in one latent
+is, for many images, a chi-squared variable of two degrees of freedom, the likelihood-ratio statistic of a
+free Gaussian against it, which exceeds -2 ln(significance) with probability `significance`. Latents below
+that are given back to the prior. The more images, the smaller a difference may be and count.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+
+from scan.grounding import optimal_posterior
+from symbols import Expression, ExpressionError, Vocabulary, VocabularyError, parse
+from symbols.names import check_name, listing, shortened
+from symbols.phrases import phrases
+from vision.gaussian import Gaussian, kl_from_prior
+
+FEWEST_IMAGES = 5
+"""Images that teach a word without an expression."""
+SIGNIFICANCE = 0.05
+
+
+class TaughtConcept(NamedTuple):
+    """A word that was taught after training."""
+
+    name: str
+    q: Gaussian
+    """Over (1, D)."""
+    images: int
+    """How many it was taught with."""
+    expression: str | None = None
+    """The expression that it started from."""
+
+
+def check_taught_name(name: str, vocabulary: Vocabulary, taught: Sequence[str] = ()) -> None:
+    """Refuse a name for a taught word that means something already, or that cannot be read.
+
+    Args:
+        name: The name.
+        vocabulary: The words of the model.
+        taught: The other taught words.
+
+    Raises:
+        VocabularyError: Naming it.
+    """
+    check_name(name, "the name of a concept")
+    means: Sequence[Expression] = phrases(vocabulary).read(name)
+    try:
+        means = means or [parse(name, vocabulary, taught)]
+    except ExpressionError:
+        return
+    raise VocabularyError(f'"{shortened(name)}" already means {listing([str(one) for one in means])}')
+
+
+def taught_posterior(
+    q_x: Gaussian,
+    prior: Gaussian,
+    *,
+    beta: float = 1.0,
+    grounding: float = 10.0,
+    significance: float = SIGNIFICANCE,
+) -> Gaussian:
+    """Return the Gaussian (1, D) of a word that N images show.
+
+    Args:
+        q_x: Posteriors of the images, over (N, D).
+        prior: What the word means before, over (1, D): N(0, I), or an expression's.
+        beta: Weight of the KL from `prior`, >= 0.
+        grounding: Weight of the grounding KL, > 0.
+        significance: Probability in (0, 1] with which a latent that says nothing is kept; 1 keeps all.
+
+    Raises:
+        ValueError: For a significance outside (0, 1].
+    """
+    if not 0 < significance <= 1:
+        raise ValueError(f"significance is a probability in (0, 1], got {significance:g}")
+    standard = Gaussian((q_x.mean - prior.mean) / prior.std, q_x.logvar - prior.logvar)
+    q = optimal_posterior(standard, beta=beta, grounding=grounding)
+    kept = len(q_x) * kl_from_prior(q) > -math.log(significance)
+    mean, logvar = (torch.where(kept, value, 0.0) for value in (q.mean, q.logvar))
+    return Gaussian(prior.mean + prior.std * mean, prior.logvar + logvar)

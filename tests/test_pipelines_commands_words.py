@@ -1,0 +1,162 @@
+"""scan teach, edit and find, and OR, NOT and weights on the command line."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import scan
+from pipelines import cli
+
+
+def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    capsys.readouterr()
+    code = cli.main(words)
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+@pytest.fixture
+def own(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be changed."""
+    return Path(shutil.copytree(finished_run, tmp_path / "own"))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "photos" / "deep"
+    folder.mkdir(parents=True)
+    paths = [folder / f"{i}.png" for i in range(6)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 255, (16, 16, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def test_a_word_is_taught_listed_used_renamed_and_forgotten(
+    own: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sheet = tmp_path / "zebra.png"
+    files = [str(path) for path in photos]
+    code, said, _ = run(["teach", str(own), "zebra", *files, "-o", str(sheet)], capsys)
+    assert code == 0
+    assert said.startswith("zebra: from 6 images\n  ")
+    assert "latents specific" in said
+    assert "nearest words" in said
+    assert said.endswith(f"16 samples: {sheet}\n")
+    assert json.loads(sheet.with_suffix(".json").read_text())["concept"] == "zebra"
+
+    model = scan.load(own)
+    expected = scan.load(own).teach("zebra", photos)
+    assert torch.equal(model.taught["zebra"].q.mean, expected.q.mean)
+
+    words = ["teach", str(own), "stripes", "--expression", "zebra OR hat", "--json", "-o", str(sheet)]
+    code, said, _ = run(words, capsys)
+    assert code == 0
+    assert json.loads(said)["expression"] == "(zebra) OR (shape: hat)"
+    code, said, _ = run(["teach", str(own), "--list", "--json"], capsys)
+    assert [one["name"] for one in json.loads(said)] == ["zebra", "stripes"]
+
+    assert run(["teach", str(own), "--rename", "zebra", "old horse"], capsys)[0] == 0
+    out = ["-n", "2", "-o", str(tmp_path / "horse.png")]
+    code, said, _ = run(["sym2img", str(own), "(old horse OR hat) NOT wall: red", *out], capsys)
+    assert code == 0
+    assert said.startswith("2 images of ((old horse) OR (shape: hat)) NOT (wall: red)")
+    assert json.loads((tmp_path / "horse.json").read_text())["concept"] is None
+
+    assert run(["teach", str(own), "--forget", "old horse"], capsys)[0] == 0
+    assert list(scan.load(own).taught) == ["stripes"]
+    assert run(["sym2img", str(own), "old horse", *out], capsys)[0] == 2
+
+
+def test_words_of_another_visual_model_are_refused_by_name(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["teach", str(own), "big hat", "--expression", "2*(hat)", "-o", str(own.parent / "big.png")]
+    assert run(words, capsys)[0] == 0
+    path = own / "taught.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, "vision": "0" * 64}))
+    code, said, told = run(["teach", str(own), "--list"], capsys)
+    assert (code, said) == (1, "")
+    assert "taught.json: taught on another visual model" in told
+
+
+def test_an_image_is_edited_and_what_moved_is_printed(
+    finished_run: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, sheet = tmp_path / "edited.png", tmp_path / "sheet.png"
+    words = ["edit", str(finished_run), str(photos[0]), "wall: red", "-o", str(out), "--sheet", str(sheet)]
+    code, said, _ = run(words, capsys)
+    assert code == 0
+    lines = said.splitlines()
+    assert [line.partition(":")[0] for line in lines[:-1]] == ["wall", "floor", "object", "shape"]
+    assert "(asked; moved " in lines[0]
+    assert lines[-1] == str(out)
+    assert json.loads(sheet.with_suffix(".json").read_text())["shown"] == [
+        "image",
+        "reconstruction",
+        "edited",
+    ]
+    code, said, _ = run([*words, "--json"], capsys)
+    found = json.loads(said)["attributes"]
+    assert found == scan.load(finished_run).edit(photos[0], "wall: red").to_dicts()[0]
+    assert [name for name, one in found.items() if one["asked"]] == ["wall"]
+
+
+def test_the_images_that_show_a_concept_best_are_found(
+    finished_run: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = photos[0].parent.parent
+    (folder / "text.png").write_text("no picture")
+    (folder / "notes.txt").write_text("not looked at")
+    out = tmp_path / "found.png"
+    words = ["find", str(finished_run), "wall: red NOT hat", str(folder), "-n", "3", "-o", str(out), "--json"]
+    code, said, told = run(words, capsys)
+    assert code == 0
+    assert f"left out what cannot be read (1): {folder / 'text.png'}" in told
+    found = json.loads(said)
+    scores = scan.load(finished_run).score(photos, "wall: red NOT hat")
+    order = scores.argsort(descending=True)[:3].tolist()
+    assert [one["image"] for one in found] == [str(photos[i]) for i in order]
+    assert [one["score"] for one in found] == pytest.approx([scores[i].item() for i in order], abs=1e-3)
+    assert json.loads(out.with_suffix(".json").read_text())["images"] == 3
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["teach", "RUN"], "takes one of NAME IMAGE..., --list, --rename OLD NEW, --forget WORD"),
+        (["teach", "RUN", "a", "--list"], "takes one of"),
+        (["teach", "RUN", "few", "PHOTO"], '"few" is taught by 5 images or more, got 1'),
+        (["teach", "RUN", "hat", "PHOTO"], '"hat" already means shape: hat'),
+        (["teach", "RUN", "--forget", "zebra"], 'no word "zebra" was taught'),
+        (["edit", "RUN", "PHOTO", "wall: rde"], 'did you mean "red"?'),
+        (["edit", "RUN", "none.png", "wall: red"], "none.png (no such file)"),
+        (["find", "RUN", "hat", "nowhere"], "nowhere: no such folder"),
+        (["find", "RUN", "hat", "EMPTY"], "no image that can be read"),
+        (["sym2img", "RUN", "hat NOT hat"], "leaves nothing"),
+        (["sym2img", "RUN", "0*hat"], "a weight is a number from 0.01 to 100"),
+    ],
+)
+def test_a_wrong_request_is_one_line(
+    words: list[str],
+    line: str,
+    own: Path,
+    photos: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    places = {"RUN": str(own), "PHOTO": str(photos[0]), "EMPTY": "empty"}
+    code, said, told = run([places.get(word, word) for word in words], capsys)
+    assert (code, said) == (2, "")
+    assert line in told
+    assert not (own / "taught.json").exists()
