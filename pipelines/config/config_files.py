@@ -20,6 +20,7 @@ from pipelines.config.assignments import (
     sections_at,
     sections_of,
 )
+from pipelines.config.places import absolute, named
 from pipelines.config.renamed import RENAMED
 from pipelines.config.values import spelled
 from pipelines.errors import UsageError, nearest, printable, shortened
@@ -63,8 +64,15 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """
     where = path.name if path.parent == SHIPPED else str(path)
-    given = parse(assignments)
-    raw, notes = apply(_parse(_text(path, where), where), given)
+    return load_text(_text(path, where), path, assignments)
+
+
+def load_text(text: str, path: Path, assignments: Sequence[str] = ()) -> Config:
+    """Read and check the text of a config file that lies, or will lie, at a path; as `load`."""
+    where = path.name if path.parent == SHIPPED else str(path)
+    given, is_preset = parse(assignments), path.parent == SHIPPED
+    raw, notes = apply(absolute(_parse(text, where), path.parent), given)
+    raw = named(raw, path, {one.key for one in given}, is_preset=is_preset)
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
@@ -110,7 +118,7 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
     value = first["input"]
     match first["type"]:
         case "extra_forbidden":
-            message = f"unknown key{_instead(keys, model)}"
+            message = f"unknown key{_instead(keys, model)} (docs/settings.md has all)"
         case "missing":
             message = "must be set"
         case "literal_error":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
-from pipelines.config.data import Data, Splits
+from pipelines.config.data import Data, FolderData, RoomsData, Splits
 from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
 from pipelines.config.vision import DAE, BernoulliLikelihood, LayeredNetwork, PerceptualLikelihood, Vision
@@ -38,6 +38,14 @@ class Config(Section):
     operators: Operators = Operators()
     judge: Judge = Judge()
     evaluate: Evaluate = Evaluate()
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the data have attributes; without, a run learns a visual model alone."""
+        data = self.data
+        if isinstance(data, FolderData) and data.table is None:
+            return False
+        return isinstance(data, RoomsData) or data.attributes != ()
 
     def training(self, stage: str) -> Training | None:
         """The section with steps, batch and learning rate of a stage; None where it trains nothing."""

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipelines.runs.files import write_bytes, write_json
+from pipelines.runs.randomness import generator
+from vision.data import ImageSet
 
 WHITE = 255
 WRONG = (200, 30, 45)
@@ -120,6 +122,14 @@ def make_grid(images: Tensor, *, columns: int = 8, padding: int = 2, background:
     rows = cells.unflatten(0, (-1, columns)).permute(2, 0, 3, 1, 4)
     grid = rows.flatten(3, 4).flatten(1, 2)
     return F.pad(grid, (0, padding, 0, padding), value=background)
+
+
+def sheet_of_samples(images: ImageSet, n: int, seed: int) -> bytes:
+    """The PNG of n images of a set, drawn by a seed, enlarged for the eye."""
+    shown = generator(seed, "sheet").permutation(len(images))[:n]
+    chosen = images.subset(np.sort(shown)).images
+    scale = max(1, SHOWN_PIXELS // max(chosen.shape[-2:]))
+    return png(make_grid(chosen.repeat_interleave(scale, -1).repeat_interleave(scale, -2)))
 
 
 def png(image: Tensor) -> bytes:

@@ -145,6 +145,8 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
         UsageError: When the data set is too small for the numbers that are set, or for any: one message with
             all problems and with numbers that would work.
     """
+    if not words.attributes:
+        return _images_alone(config, image_set)
     if len(words.attributes) < 2:
         raise UsageError(
             f'data: "{words.names[0]}" is the only attribute: every value of it must be taught, and no '
@@ -211,6 +213,22 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
     return splits
 
 
+def _images_alone(config: Config, image_set: ImageSet) -> Splits:
+    """Test images of a set without words, and no concepts."""
+    sizes, every = _Sizes(config), np.arange(len(image_set))
+    if len(every) < 2:
+        raise sizes.too_small(f"it has {len(every)} image, one to learn from and one to test are needed")
+    test_images = sizes.draw(
+        "test_images",
+        max(1, len(every) // TEST_SHARE),
+        lambda n: _test_images(image_set.factors, every, n, generator(config.seed, "test_images")),
+        f"of {len(every)} images, so that one is left to learn from",
+    )
+    splits = Splits((), test_images, (), (), ())
+    sizes.check(splits)
+    return splits
+
+
 def shows_pair(words: Vocabulary, factors: np.ndarray, pairs: Sequence[Concept]) -> np.ndarray:
     """Which of N images (N, A) show both values of one of the pairs: bool (N,)."""
     shown = np.zeros(len(factors), dtype=bool)
@@ -224,7 +242,7 @@ def notes(config: Config, splits: Splits, image_set: ImageSet, words: Vocabulary
     changed = [
         f"{name} {asked} -> {len(getattr(splits, name))}"
         for name, asked in config.splits.model_dump().items()
-        if len(getattr(splits, name)) != asked
+        if len(getattr(splits, name)) != asked and (config.has_words or name == "test_images")
     ]
     lines = [f"splits: defaults fitted to the data: {', '.join(changed)}"] if changed else []
     never = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,7 @@ from vision.data.factors import factors, numbered, quantile_bins, spell_numbers
 from vision.data.folder import alike, picture_files
 from vision.data.images import DataError
 from vision.data.npz import read_npz
+from vision.data.pictures import read_picture
 from vision.data.tables import Table, quoted, read_table
 from vision.spelling import nearest
 
@@ -49,6 +50,8 @@ class Survey(NamedTuple):
     path: Path
     """The folder that the files are relative to, or the .npz file."""
     images: int
+    shape: tuple[int, int]
+    """(height, width) of the first image in pixels."""
     table: str | None = None
     """The table, relative to `path`; None where there is none."""
     file_column: str = "file"
@@ -92,7 +95,8 @@ def _npz(path: Path, bins: Mapping[str, int]) -> Survey:
         ]
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
-    return Survey("npz", path, len(content.images), columns=tuple(columns))
+    height, width = content.images.shape[2:]
+    return Survey("npz", path, len(content.images), (height, width), columns=tuple(columns))
 
 
 def _worded(name: str, cells: np.ndarray, values: Mapping[str, list[str]]) -> np.ndarray:
@@ -116,15 +120,26 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
     if table is None or named < LEAST_NAMED:
         if not files:
             raise DataError(f"{folder}: holds neither pictures nor a table that names any")
-        return Survey("folder", folder, len(files), other_tables=tuple(one.path.name for one in tables))
+        others = tuple(one.path.name for one in tables)
+        return Survey("folder", folder, len(files), _shape(folder, files), other_tables=others)
     binary = set(table.binary)
     columns = []
     for name in table.names:
         if name != column:
             cells = np.array(table.columns[name])
             columns.append(column_of(name, cells, bins.get(name), binary=name in binary))
-    place = os.path.relpath(table.path, base)
-    return Survey("folder", base, len(table.lines), place, column, tuple(columns), others)
+    place, shape = os.path.relpath(table.path, base), _shape(base, table.columns[column])
+    return Survey("folder", base, len(table.lines), shape, place, column, tuple(columns), others)
+
+
+def _shape(base: Path, files: Sequence[str]) -> tuple[int, int]:
+    """(height, width) of the first of some files that is a picture."""
+    for file in files:
+        try:
+            return read_picture(base / file).found
+        except (DataError, FileNotFoundError):
+            continue
+    raise DataError(f"{base}: none of {len(files)} files can be read as a picture")
 
 
 def _tables(folder: Path) -> list[Table]:
