@@ -9,7 +9,10 @@ from pipelines.commands import MOST_SHOWN, Command, place, whole
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument(
-        "path", metavar="FOLDER", type=place, help="a folder of pictures, with or without a table, or an .npz file"
+        "path",
+        metavar="FOLDER",
+        type=place,
+        help="a folder of pictures, with or without a table, or an .npz file",
     )
     parser.add_argument(
         "--bin",

@@ -55,6 +55,28 @@ def find(name: str) -> Path:
     raise UsageError(f"no config named '{name}'{nearest(name, choices, otherwise='; there are {}')}")
 
 
+def other_size(name: str, config: Config, shape: Sequence[int]) -> str:
+    """A line where a shipped config is used on images of a size that its weights are not meant for, else "".
+
+    Args:
+        name: Of the shipped config, or a path.
+        config: What was made of it.
+        shape: (height, width) of the images.
+    """
+    if name not in shipped_names():
+        return ""
+    preset = load(SHIPPED / f"{name}.yaml")
+    meant, size = preset.data.size, tuple(shape)
+    meant = (meant, meant) if isinstance(meant, int) else meant
+    same = preset.vision.likelihood == config.vision.likelihood
+    if meant is None or not same or 2 / 3 < size[0] * size[1] / (meant[0] * meant[1]) < 3 / 2:
+        return ""
+    return (
+        f"vision: warning: the weights of {name} are meant for {meant[0]}x{meant[1]} pixels, these images have "
+        f"{size[0]}x{size[1]}: --set data.size=[{meant[0]},{meant[1]}], or scan init FOLDER for a config of their own"
+    )
+
+
 def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     """Read and check a config file, with `a.b=value` assignments on top.
 

@@ -17,7 +17,6 @@ import yaml
 
 from pipelines.config import Config, config_files
 from pipelines.config.places import name_of
-from pipelines.devices import Machine
 from pipelines.errors import UsageError, printable, shortened
 from pipelines.runs import datasets
 from pipelines.runs.splits import draw
@@ -84,7 +83,9 @@ def _with_names(found: Survey) -> Survey:
     used = [column for column in columns if column.kind != "left out"]
     if len(used) == 1:
         why = "the only attribute, and concepts need two"
-        columns = [column._replace(kind="left out", why=why) if column in used else column for column in columns]
+        columns = [
+            column._replace(kind="left out", why=why) if column in used else column for column in columns
+        ]
     return found._replace(columns=tuple(columns))
 
 
@@ -142,10 +143,15 @@ def _text(
     batch = min(BATCH, max(4, len(images) // 4))
     comments = {
         "size": f"the pictures have {found.shape[0]}x{found.shape[1]} pixels",
-        "table": f"{found.images:,} rows" if data.get("table") else "no table of attributes: a visual model alone",
+        "table": f"{found.images:,} rows"
+        if data.get("table")
+        else "no table of attributes: a visual model alone",
         "path": "relative to this file" if not os.path.isabs(data["path"]) else "",
     }
-    top = [f"# {len(images):,} pictures, looked at by scan init. docs/settings.md has all settings.", f"name: {name}"]
+    top = [
+        f"# {len(images):,} pictures, looked at by scan init. docs/settings.md has all settings.",
+        f"name: {name}",
+    ]
     top.append("data:")
     for key, value in data.items():
         comment = comments.get(key)
@@ -219,7 +225,9 @@ def described(first: FirstConfig) -> list[str]:
     if found.table is not None:
         where = os.path.normpath(found.path / found.table)
         lines.append(f'table {where}, files in its column "{found.file_column}"')
-    lines += [f"{name} is not used: another table names more pictures" for name in found.other_tables if found.table]
+    lines += [
+        f"{name} is not used: another table names more pictures" for name in found.other_tables if found.table
+    ]
     for column in found.used:
         values = ", ".join(f"{value} {n:,}" for value, n in column.counts.items())
         kind = "present or absent" if column.kind == "binary" else f"{len(column.counts)} values"
@@ -243,12 +251,6 @@ def is_own_data(text: str) -> bool:
         return False
     path = Path(text).expanduser()
     return path.is_dir() or (path.suffix == ".npz" and path.is_file())
-
-
-def say(first: FirstConfig, machine: Machine) -> None:
-    """Tell what was found."""
-    for line in described(first):
-        machine.say(line)
 
 
 def listed(lines: Sequence[str]) -> str:

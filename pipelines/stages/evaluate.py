@@ -18,7 +18,7 @@ import torch
 
 from pipelines.config import Config, Precision
 from pipelines.devices import Machine, autocast
-from pipelines.report import health
+from pipelines.report import health, verdicts
 from pipelines.report.disentanglement import disentanglement
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
@@ -92,7 +92,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     beside, codes_of = real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
     codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
-    measured = {
+    measured: dict[str, Any] = {
         "format": FORMAT,
         "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},
         "yardsticks": {ANALYTIC: metrics_of[ANALYTIC]},
@@ -114,6 +114,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "precision": config.vision.training.precision,
         "seconds": _seconds(config, run, time.monotonic() - began),
     }
+    measured["attributes"] = verdicts.of_attributes(
+        measured, data.images, data.train, data.splits.test_images
+    )
     metrics = jsonable(measured)
     metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
     folder = run.stage("evaluate")
@@ -121,7 +124,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     write_json(folder / "confusion.json", tables)
     write_json(folder / "concepts.json", jsonable(concept_scores, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
-    machine.say(summary(metrics))
+    machine.say(summary(metrics, config))
     return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 

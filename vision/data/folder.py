@@ -209,7 +209,9 @@ def _read_images(
     images: Tensor | None = None
     for i, file in enumerate(files):
         try:
-            pixels, found = read_picture(folder / file, channels, target if resize and size is not None else None)
+            pixels, found = read_picture(
+                folder / file, channels, target if resize and size is not None else None
+            )
         except FileNotFoundError:
             problems.add("missing files", file)
             continue

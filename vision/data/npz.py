@@ -76,7 +76,9 @@ def load_npz(
         if attributes is not None:
             for name in attributes:
                 if name not in columns:
-                    raise DataError(f"no factor {name!r}{nearest(name, columns)}: it has {', '.join(columns)}")
+                    raise DataError(
+                        f"no factor {name!r}{nearest(name, columns)}: it has {', '.join(columns)}"
+                    )
             columns = {name: columns[name] for name in attributes}
         elif not columns:
             raise DataError(f"no factors: expected an array called {' or '.join(FACTORS)}")
