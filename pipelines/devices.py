@@ -45,8 +45,8 @@ class Machine(NamedTuple):
 def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = False) -> Machine:
     """Choose the device, and set torch up so that the same run gives the same numbers on it.
 
-    Threads: as many as this process may use cores, or one where others keep the machine busy (several would wait
-    for each other at every operation), unless OMP_NUM_THREADS says otherwise.
+    Threads: as many as this process may use cores, or one where others keep the machine busy (several would
+    wait for each other at every operation), unless OMP_NUM_THREADS says otherwise.
 
     Raises:
         UsageError: When CUDA is asked for and there is none.
@@ -55,8 +55,10 @@ def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = Fa
         cores, load = usable_cores(), busy()
         torch.set_num_threads(1 if load else cores)
         if load and cores > 1:
-            said = f"one thread of {cores}, since the machine is busy (load average {load:.1f}); OMP_NUM_THREADS={cores}"
-            Machine(torch.device("cpu"), quiet).say(f"{said} takes all")
+            Machine(torch.device("cpu"), quiet).say(
+                f"one thread of {cores}, since the machine is busy (load average {load:.1f}); "
+                f"OMP_NUM_THREADS={cores} takes all"
+            )
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise UsageError("--device cuda: torch sees no CUDA device (scan doctor says why); use --device cpu")
@@ -159,7 +161,8 @@ def busy() -> float:
 
 
 def keep_threads(threads: int) -> None:
-    """Go on in as many threads as a state was written in, unless OMP_NUM_THREADS says otherwise; 0 is unknown."""
+    """Go on in as many threads as a state was written in, unless OMP_NUM_THREADS says otherwise; 0 is
+    unknown."""
     if threads and "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(threads)
 

@@ -27,7 +27,8 @@ def test_rendered_rooms_keep_the_weights_that_were_chosen_on_them() -> None:
 
 
 def test_weights_keep_their_proportion_to_the_nats_of_the_images() -> None:
-    """At half of the contrast, and with each pixel made four, as many nats and the same share of the penalty."""
+    """At half of the contrast, and with each pixel made four, as many nats and the same share of the
+    penalty."""
     for variance, pixels, l1 in ((280.0, 1024, 1.0), (70.0, 1024, 0.5), (1120.0, 4096, 4.0)):
         assert variance / (2 * likelihood_scale(variance) ** 2) == pytest.approx(2800, rel=1e-3)
         assert jacobian_l1_weight(variance, pixels) * l1 == pytest.approx(0.1)

@@ -10,7 +10,6 @@ from pipelines.commands import Command, add_device, add_settings, place
 from pipelines.errors import UsageError
 from pipelines.runs.plan import STAGES
 
-
 if TYPE_CHECKING:
     from pipelines.config import Config
     from pipelines.runs.first_config import FirstConfig

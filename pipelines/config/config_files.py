@@ -72,8 +72,9 @@ def other_size(name: str, config: Config, shape: Sequence[int]) -> str:
     if meant is None or not same or 2 / 3 < size[0] * size[1] / (meant[0] * meant[1]) < 3 / 2:
         return ""
     return (
-        f"vision: warning: the weights of {name} are meant for {meant[0]}x{meant[1]} pixels, these images have "
-        f"{size[0]}x{size[1]}: --set data.size=[{meant[0]},{meant[1]}], or scan init FOLDER for a config of their own"
+        f"vision: warning: the weights of {name} are meant for {meant[0]}x{meant[1]} pixels, these images "
+        f"have {size[0]}x{size[1]}: --set data.size=[{meant[0]},{meant[1]}], or scan init FOLDER for a "
+        "config of their own"
     )
 
 

@@ -1,4 +1,5 @@
-"""What a config says by where it lies: relative paths are meant from its folder, and a name may be left out."""
+"""What a config says by where it lies: relative paths are meant from its folder, and a name may be left
+out."""
 
 import os
 import re
@@ -15,7 +16,8 @@ def absolute(raw: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
     Args:
         raw: The content.
-        folder: That of the file; paths that are relative or begin with "~" are meant from it, or from the home.
+        folder: That of the file; paths that are relative or begin with "~" are meant from it, or from the
+        home.
     """
     data = raw.get("data")
     if not isinstance(data, dict):

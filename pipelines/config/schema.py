@@ -29,15 +29,25 @@ class Config(Section):
     """A run."""
 
     name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Of the run, and of its folder in runs/; by default that of the data, or of the config file."""
     seed: Seed = 0
+    """Of everything that is random."""
     data: Data
+    """The images and their words."""
     splits: Splits = Splits()
+    """What is taught, tested and held out."""
     dae: DAE | None = None
+    """A denoising autoencoder for a perceptual likelihood; null for none."""
     vision: Vision = Vision()
+    """The visual model."""
     symbols: Symbols = Symbols()
+    """SCAN: words grounded in images."""
     operators: Operators = Operators()
+    """AND, IN COMMON and IGNORE, learned."""
     judge: Judge = Judge()
+    """The classifier that reads imagined images."""
     evaluate: Evaluate = Evaluate()
+    """What is measured."""
 
     @property
     def has_words(self) -> bool:

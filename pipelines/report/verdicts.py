@@ -1,8 +1,8 @@
 """What became of each attribute: learned, or where it was lost on the way from images to words.
 
-An attribute goes through three hands: the judge reads it in real images, the judge reads it in reconstructions
-by the visual model, and it is asked for by taught symbols. Each share of right answers is compared with
-chance, the share of the commonest value,
+An attribute goes through three hands: the judge reads it in real images, the judge reads it in
+reconstructions by the visual model, and it is asked for by taught symbols. Each share of right answers is
+compared with chance, the share of the commonest value,
 
     skill = (share - chance) / (1 - chance) ,
 

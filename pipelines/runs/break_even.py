@@ -5,9 +5,9 @@ An attribute of V values takes about ln V nats of KL. Its class means earn some 
 
     nats / ln V        (the break-even beta)
 
-it costs more than it earns. Labels that say nothing of the images earn (V - 1) / (N - 1) of the nats of their whole
-variance by chance, which is taken off. A break-even beta above the config's is necessary, not sufficient: what is not
-visible in the means (a pose, a pair of attributes) earns more than they say.
+it costs more than it earns. Labels that say nothing of the images earn (V - 1) / (N - 1) of the nats of
+their whole variance by chance, which is taken off. A break-even beta above the config's is necessary, not
+sufficient: what is not visible in the means (a pose, a pair of attributes) earns more than they say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, LayeredNetwork
+from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, Geometric, LayeredNetwork, Linear
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -57,12 +57,14 @@ def betas(config: Config) -> tuple[float, float]:
     match config.vision.objective:
         case BetaVAE(beta=Constant(value=value)):
             return value, value
-        case BetaVAE(beta=schedule):
+        case BetaVAE(beta=Linear() | Geometric() as schedule):
             return schedule.start, schedule.end
+    raise AssertionError("the config has no other schedules")
 
 
 def lines(config: Config, image_set: ImageSet) -> list[str]:
-    """The table and what follows from it, for the terminal; none without attributes or a Gaussian likelihood."""
+    """The table and what follows from it, for the terminal; none without attributes or a Gaussian
+    likelihood."""
     likelihood = config.vision.likelihood
     if not image_set.names or not isinstance(likelihood, GaussianLikelihood):
         return []
@@ -77,8 +79,8 @@ def lines(config: Config, image_set: ImageSet) -> list[str]:
         f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}" for one in found
     ]
     return [
-        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of its "
-        "values",
+        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
+        "its values",
         *table,
         f"{goes}: {prospect(found, start, end)}",
     ]

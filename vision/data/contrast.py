@@ -9,8 +9,9 @@ nats on another where
     scale               = 0.2236 sqrt(V / 280)
     weight of an L1     = 0.1 sqrt(280 1024 / (V H W))
 
-V = 280 and H W = 1024 are those of rendered rooms of 32x32 pixels, for which 0.2236 and 0.1 were chosen. An L1
-norm of the change of an image grows with the number of pixels and with their contrast, hence with sqrt(V H W).
+V = 280 and H W = 1024 are those of rendered rooms of 32x32 pixels, for which 0.2236 and 0.1 were chosen. An
+L1 norm of the change of an image grows with the number of pixels and with their contrast, hence with sqrt(V
+H W).
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def jacobian_l1_weight(variance: float, pixels: int) -> float:
 
 
 def class_mean_nats(images: Tensor, labels: np.ndarray, scale: float) -> float:
-    """The nats that the class means of a factor earn over the mean of all images, under a Gaussian likelihood:
+    """The nats that the class means of a factor earn over the mean of all images, under a Gaussian
+    likelihood:
 
         mean over images of ||m_class - m||^2 / (2 scale^2)
 

@@ -100,8 +100,8 @@ def load_folder(
 
 
 def picture_files(folder: Path) -> list[str]:
-    """The picture files in a folder and below, by their suffix, relative to it and sorted; none that is hidden,
-    nor in a hidden folder."""
+    """The picture files in a folder and below, by their suffix, relative to it and sorted; hidden files and
+    folders are left out."""
     found = []
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -140,7 +140,7 @@ def _unnamed(images: Tensor, folder: Path, source: str) -> ImageSet:
 
 
 def _note_alike(table: Table, name: str, rows: Sequence[int]) -> None:
-    """Note the rows of values that differ only in case, spaces or underscores from one that more rows have."""
+    """Note the rows of values that differ only in case, spaces or underscores from a more frequent one."""
     counts = Counter(table.columns[name][row] for row in rows)
     for usual, others in alike(counts).items():
         for row in rows:

@@ -23,7 +23,7 @@ import numpy as np
 import torch
 
 from vision.data.archives import QUOTED, read_arrays, words
-from vision.data.factors import factors
+from vision.data.factors import Factors, factors
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import regular
 from vision.spelling import nearest
@@ -82,16 +82,18 @@ def load_npz(
             columns = {name: columns[name] for name in attributes}
         elif not columns:
             raise DataError(f"no factors: expected an array called {' or '.join(FACTORS)}")
-        images, licence = torch.from_numpy(content.images), content.licence
-        about = {"name": path.stem, "source": content.source, "licence": licence}
-        if not columns:
-            return ImageSet(images, np.empty((len(images), 0), dtype=np.int64), (), (), **about)
-        named = {name: values for name, values in content.values.items() if name in columns}
-        if attributes is None:
-            named = content.values  # so that a name without a factor is refused
-        found = factors(columns, named, binary, bins)
+        images = torch.from_numpy(content.images)
+        if columns:
+            named = {name: values for name, values in content.values.items() if name in columns}
+            if attributes is None:
+                named = content.values  # so that a name without a factor is refused
+            found = factors(columns, named, binary, bins)
+        else:
+            found = Factors(np.empty((len(images), 0), dtype=np.int64), (), ())
         kept = tuple(name for name in found.names if name in binary)
-        return ImageSet(images, *found, binary=kept, **about)
+        return ImageSet(
+            images, *found, binary=kept, name=path.stem, source=content.source, licence=content.licence
+        )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
 

@@ -1,7 +1,7 @@
 """What a folder of pictures or an .npz file has to offer, before anything is asked of it.
 
-The table of a folder is the file of text in it that names most pictures, and its file column the one that does.
-Every other column is a factor, a binary attribute, or left out for a reason that is said.
+The table of a folder is the file of text in it that names most pictures, and its file column the one that
+does. Every other column is a factor, a binary attribute, or left out for a reason that is said.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _worded(name: str, cells: np.ndarray, values: Mapping[str, list[str]]) -> np
 def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
     files = picture_files(folder)
     tables = _tables(folder)
-    candidates = []
+    candidates: list[tuple[float, str, Path, Table | None]] = []
     for table in tables:
         for base in _bases(folder, files):
             column, named = _file_column(table, base)
