@@ -24,6 +24,9 @@ FEATURES = {
 }
 """Vector extensions that decide how fast networks compute, and what torch calls them."""
 
+LOAD = "/proc/loadavg"
+"""Load averages and running processes, on Linux."""
+
 BF16_FEATURES = ("avx512_bf16", "amx_bf16", "arm_bf16")
 
 
@@ -153,7 +156,7 @@ def busy() -> float:
         load = os.getloadavg()[0]
     except (AttributeError, OSError):  # not on this platform
         return 0.0
-    with suppress(OSError, ValueError), open("/proc/loadavg", encoding="ascii") as file:
+    with suppress(OSError, ValueError), open(LOAD, encoding="ascii") as file:
         running = int(file.read().split()[3].split("/")[0]) - 1  # without this process
         if running < cores:
             return 0.0

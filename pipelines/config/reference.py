@@ -19,13 +19,14 @@ from pipelines.config.schema import Config
 
 INTRODUCTION = """# Settings
 
-Everything that a config may set, by section: `scan run CONFIG --set vision.likelihood.scale=0.1`, or in a YAML file
+Everything that a config may set, by section: `scan run CONFIG --set vision.likelihood.scale=0.1`, or in a
+YAML file
 
     vision:
       likelihood: {kind: gaussian, scale: 0.1}
 
-Only what differs from the defaults needs to be written. A section with several kinds has one table for each. This page
-is printed by `python -m pipelines.config.reference`.
+Only what differs from the defaults needs to be written. A section with several kinds has one table for each.
+This page is printed by `python -m pipelines.config.reference`.
 """
 
 

@@ -161,8 +161,8 @@ def _text(
         "vision:",
         "  network: {kind: layered, masks: additive, mask_latents: 8, mask_kl_weight: 2, components: 12, "
         "widths: [32, 64, 64], precision_limit: 50}",
-        f"  likelihood: {{kind: gaussian, scale: {scale:.4g}}} # 0.2236 sqrt(V / 280), V = {variance:.0f} the "
-        "total variance of the pixels; lower keeps smaller parts",
+        f"  likelihood: {{kind: gaussian, scale: {scale:.4g}}} # 0.2236 sqrt(V / 280), V = {variance:.0f} "
+        "the total variance of the pixels; lower keeps smaller parts",
         "  objective: {kind: beta_vae, beta: {kind: geometric, start: 0.8, end: 0.2, until: 0.7}}",
         f"  penalties: {{jacobian_l1: {weight:.3g}, off_diagonal_covariance: 1, cross_covariance: 1}} "
         "# 0.1 sqrt(280 1024 / (V H W))",
