@@ -78,7 +78,8 @@ def test_the_first_config_is_short_commented_and_runs_as_it_is(
     assert len(text.splitlines()) <= MOST_LINES
     assert "path: My squares/pictures # relative to this file" in text
     assert "red 80" in text
-    assert Image.open("My-squares.png").width > 100
+    with Image.open("My-squares.png") as sheet:
+        assert sheet.width > 100
     config = config_files.load(Path("My-squares.yaml"))
     assert config.name == "My-squares"
     assert (config.data.size, config.data.binary) == ((16, 24), ("framed",))
