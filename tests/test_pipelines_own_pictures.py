@@ -42,9 +42,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_img2sym_reads_a_picture_as_the_data_set_does(pictures: Path) -> None:
     found = datasets.images(
-        Config.model_validate(
-            {"name": "t", "data": {"kind": "folder", "path": str(pictures), "size": 16}}
-        )
+        Config.model_validate({"name": "t", "data": {"kind": "folder", "path": str(pictures), "size": 16}})
     )
     names = ("turned", "clear", "deep", "small", "wide")
     read = finished.pictures([pictures / f"{name}.png" for name in names], found.shape)

@@ -141,7 +141,8 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
     value = first["input"]
     match first["type"]:
         case "extra_forbidden":
-            message = f"unknown key{_instead(keys, model)} (docs/settings.md has all)"
+            listed = "" if dotted in RENAMED else " (docs/settings.md has all)"
+            message = f"unknown key{_instead(keys, model)}{listed}"
         case "missing":
             message = "must be set"
         case "literal_error":
