@@ -74,14 +74,21 @@ def _meanings(model: type[BaseModel]) -> dict[str, str]:
         assert isinstance(node, ast.ClassDef)
         for one, after in zip(node.body, [*node.body[1:], None], strict=True):
             if isinstance(one, ast.AnnAssign) and isinstance(one.target, ast.Name):
-                text = after.value.value if isinstance(after, ast.Expr) and _is_text(after.value) else None
+                text = _text(after)
                 if text is not None:
                     found[one.target.id] = _one_line(text)
     return found
 
 
-def _is_text(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+def _text(node: ast.stmt | None) -> str | None:
+    """The text that a statement is; None for any other."""
+    if (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    ):
+        return node.value.value
+    return None
 
 
 def _one_line(text: str) -> str:

@@ -111,11 +111,11 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
     files = picture_files(folder)
     tables = _tables(folder)
     candidates: list[tuple[float, str, Path, Table | None]] = []
-    for table in tables:
+    for one in tables:
         for base in _bases(folder, files):
-            column, named = _file_column(table, base)
-            candidates.append((named, column, base, table))
-    named, column, base, table = max(candidates, key=lambda one: one[0], default=(0.0, "", folder, None))
+            column, named = _file_column(one, base)
+            candidates.append((named, column, base, one))
+    named, column, base, table = max(candidates, key=lambda found: found[0], default=(0.0, "", folder, None))
     others = tuple(one.path.name for one in tables if one is not table)
     if table is None or named < LEAST_NAMED:
         if not files:
