@@ -26,6 +26,7 @@ def folder(tmp_path: Path) -> Path:
     pictures = tmp_path / "My squares" / "pictures"
     pictures.mkdir(parents=True)
     rng = np.random.default_rng(0)
+    scores = rng.permutation(N) + 0.5
     rows = ["image;colour;side;framed;score;id;maker;note;case"]
     for i in range(N):
         colour, side = list(COLOURS)[i % 3], ("left", "right")[i // 3 % 2]
@@ -34,8 +35,8 @@ def folder(tmp_path: Path) -> Path:
         pixels[4:12, start : start + 8] = COLOURS[colour]
         Image.fromarray(pixels + rng.integers(0, 9, pixels.shape, dtype=np.uint8)).save(pictures / f"{i}.png")
         case = "Up" if i == 7 else ("up", "down")[i % 2]
-        framed, score = ("no", "yes")[int(rng.integers(2))], rng.normal()
-        rows.append(f"{i}.png;{colour};{side};{framed};{score:.4f};key{i};me;{'x' * (i % 5)};{case}")
+        framed, score = ("no", "yes")[int(rng.integers(2))], scores[i]
+        rows.append(f"{i}.png;{colour};{side};{framed};{score};key{i};me;{'x' * (i % 5)};{case}")
     (tmp_path / "My squares" / "words.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "My squares" / "notes.txt").write_text("by me,2026\nfor,you\n")
     return tmp_path / "My squares"
