@@ -190,7 +190,7 @@ def test_tables_with_numbers_and_names_of_any_length(
     assert message in refused(["metrics", str(table)], capsys)
 
 
-def test_one_image_without_attributes_is_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_image_without_words_is_no_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / "attributes.csv").write_text("file,a\nx.png,1\n", encoding="utf-8")
     words = run(tmp_path, tmp_path, "data.attributes=[]", "data.kind=folder", f"data.path={tmp_path}")
