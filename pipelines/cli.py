@@ -23,6 +23,7 @@ from pipelines.commands import (
     evaluate,
     find,
     img2sym,
+    init,
     metrics,
     report,
     run,
@@ -39,6 +40,7 @@ LONGEST_WORD = 150
 """Characters of a line on stderr, and of a piece without spaces in it, whatever a message quotes."""
 
 COMMANDS: dict[str, Command] = {
+    "init": init.COMMAND,
     "run": run.COMMAND,
     "sym2img": sym2img.COMMAND,
     "img2sym": img2sym.COMMAND,

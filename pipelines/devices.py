@@ -24,6 +24,9 @@ FEATURES = {
 }
 """Vector extensions that decide how fast networks compute, and what torch calls them."""
 
+LOAD = "/proc/loadavg"
+"""Load averages and running processes, on Linux."""
+
 BF16_FEATURES = ("avx512_bf16", "amx_bf16", "arm_bf16")
 
 
@@ -45,13 +48,20 @@ class Machine(NamedTuple):
 def machine(device: Literal["auto", "cpu", "cuda"] = "auto", *, quiet: bool = False) -> Machine:
     """Choose the device, and set torch up so that the same run gives the same numbers on it.
 
-    Threads: as many as this process may use cores, unless OMP_NUM_THREADS says otherwise.
+    Threads: as many as this process may use cores, or one where others keep the machine busy (several would
+    wait for each other at every operation), unless OMP_NUM_THREADS says otherwise.
 
     Raises:
         UsageError: When CUDA is asked for and there is none.
     """
     if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(usable_cores())
+        cores, load = usable_cores(), busy()
+        torch.set_num_threads(1 if load else cores)
+        if load and cores > 1:
+            Machine(torch.device("cpu"), quiet).say(
+                f"one thread of {cores}, since the machine is busy (load average {load:.1f}); "
+                f"OMP_NUM_THREADS={cores} takes all"
+            )
     available = torch.cuda.is_available()
     if device == "cuda" and not available:
         raise UsageError("--device cuda: torch sees no CUDA device (scan doctor says why); use --device cpu")
@@ -133,6 +143,31 @@ def autocast(device: torch.device, precision: Literal["auto", "bf16", "fp32"]) -
 def place(module: M, device: torch.device) -> M:
     """Move a module to a device, its convolutions in channels-last order (on CPUs about twice as fast)."""
     return module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def busy() -> float:
+    """The load average of the last minute where others use all cores of the machine, else 0.
+
+    Where it can be seen (Linux), as many processes as there are cores must also be about to run now: the load
+    average falls slowly after a run.
+    """
+    cores = os.cpu_count() or 1
+    try:
+        load = os.getloadavg()[0]
+    except (AttributeError, OSError):  # not on this platform
+        return 0.0
+    with suppress(OSError, ValueError), open(LOAD, encoding="ascii") as file:
+        running = int(file.read().split()[3].split("/")[0]) - 1  # without this process
+        if running < cores:
+            return 0.0
+    return load if load >= cores else 0.0
+
+
+def keep_threads(threads: int) -> None:
+    """Go on in as many threads as a state was written in, unless OMP_NUM_THREADS says otherwise; 0 is
+    unknown."""
+    if threads and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(threads)
 
 
 def usable_cores() -> int:

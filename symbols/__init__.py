@@ -22,7 +22,7 @@ from symbols.parsing import ExpressionError, parse
 from symbols.sampling import novel_concepts, training_concepts
 from symbols.split_sizes import SplitError, SplitSizes
 from symbols.splits import Splits, shows_pair
-from symbols.splitting import draw_splits
+from symbols.splitting import draw_splits, draw_test_images
 from symbols.triples import Triple, operator_triples
 from symbols.unseen import Images, Unseen
 from symbols.vocabulary import Vocabulary
@@ -58,6 +58,7 @@ __all__ = [
     "concepts_at",
     "counts",
     "draw_splits",
+    "draw_test_images",
     "evaluate",
     "held_out_concepts",
     "held_out_pairs",

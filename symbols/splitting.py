@@ -106,6 +106,31 @@ def draw_splits(
     return splits
 
 
+def draw_test_images(factors: np.ndarray, sizes: SplitSizes, rng: Streams) -> Splits:
+    """Draw the test images of a set without words; all other lists are empty.
+
+    Args:
+        factors: Of N images, (N, A); A may be 0.
+        sizes: How many test images are asked for.
+        rng: The generator of each list.
+
+    Raises:
+        SplitError: For fewer than two images, and when the number asked for leaves none to learn from.
+    """
+    every = np.arange(len(factors))
+    if len(every) < 2:
+        raise sizes.too_small(f"it has {len(every)} image, one to learn from and one to test are needed")
+    test_images = sizes.draw(
+        "test_images",
+        max(1, len(every) // TEST_SHARE),
+        lambda n: _test_images(factors, every, n, rng("test_images")),
+        f"of {len(every)} images, so that one is left to learn from",
+    )
+    splits = Splits((), test_images, (), (), ())
+    sizes.check(splits)
+    return splits
+
+
 def _test_images(factors: np.ndarray, seen: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
     """Draw n of the images `seen`, so that the others still show every value that these show.
 

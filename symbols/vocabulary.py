@@ -38,7 +38,7 @@ class Vocabulary:
     """Ordered attributes, and aliases that name whole concepts.
 
     Args:
-        attributes: At least one; their symbols are concatenated in this order.
+        attributes: Their symbols are concatenated in this order; none for images without words.
         aliases: Concepts by their alias; an alias is no attribute's name and no value.
 
     >>> words = Vocabulary(
@@ -62,8 +62,6 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "attributes", tuple(self.attributes))
-        if not self.attributes:
-            raise VocabularyError("a vocabulary needs at least one attribute")
         check_distinct(self.names, "attributes")
         aliases = {check_name(name, "alias"): self.concept(concept) for name, concept in self.aliases.items()}
         object.__setattr__(self, "aliases", aliases)

@@ -87,7 +87,7 @@ def test_headers_that_declare_what_is_not_there(
         ),
         (
             {"factors": np.zeros((200, 0), int), "factor_names": np.zeros(0, "U1")},
-            "no factors: name one column at least",
+            "no factors: expected an array called factors",
         ),
         ({"factors": np.full((200, 3), np.nan)}, "factor 'a' must hold indices 0 to 2 of its named values"),
         ({"factors": np.full((200, 3), 1j)}, "factor 'a' must hold indices 0 to 2 of its named values"),
@@ -190,8 +190,8 @@ def test_tables_with_numbers_and_names_of_any_length(
     assert message in refused(["metrics", str(table)], capsys)
 
 
-def test_no_attributes_are_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_image_without_words_is_no_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png")
     (tmp_path / "attributes.csv").write_text("file,a\nx.png,1\n", encoding="utf-8")
     words = run(tmp_path, tmp_path, "data.attributes=[]", "data.kind=folder", f"data.path={tmp_path}")
-    assert "no factors: name one column at least" in refused(words, capsys)
+    assert "too small: it has 1 image, one to learn from and one to test" in refused(words, capsys)

@@ -17,7 +17,7 @@ from pipelines.runs import datasets
 
 FOLDER = """
 name: mine
-data: {kind: folder, path: pictures, size: 16, resize: true}
+data: {kind: folder, path: pictures, size: 16}
 """
 
 
@@ -42,9 +42,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def test_img2sym_reads_a_picture_as_the_data_set_does(pictures: Path) -> None:
     found = datasets.images(
-        Config.model_validate(
-            {"name": "t", "data": {"kind": "folder", "path": str(pictures), "size": 16, "resize": True}}
-        )
+        Config.model_validate({"name": "t", "data": {"kind": "folder", "path": str(pictures), "size": 16}})
     )
     names = ("turned", "clear", "deep", "small", "wide")
     read = finished.pictures([pictures / f"{name}.png" for name in names], found.shape)
@@ -71,14 +69,16 @@ def test_a_path_means_the_same_wherever_the_run_goes_on(
     assert len(datasets.images(again)) == 5
 
 
-def test_a_relative_path_in_a_config_is_meant_from_the_current_folder(
+def test_a_relative_path_in_a_config_is_meant_from_its_folder(
     pictures: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "configs"
     elsewhere.mkdir()
-    (elsewhere / "mine.yaml").write_text(FOLDER)
-    monkeypatch.chdir(pictures.parent)
+    (elsewhere / "mine.yaml").write_text(FOLDER.replace("path: pictures", "path: ../pictures"))
+    monkeypatch.chdir("/")
     assert config_files.load(elsewhere / "mine.yaml").data.path == str(pictures)
+    monkeypatch.chdir(pictures.parent)
+    assert config_files.load(elsewhere / "mine.yaml", ["data.path=pictures"]).data.path == str(pictures)
     with pytest.raises(UsageError, match=r"data.path: expected a path, got an empty text"):
         config_files.load(elsewhere / "mine.yaml", ['data.path=""'])
 
@@ -87,7 +87,7 @@ def test_files_outside_the_folder_need_the_config_s_leave(pictures: Path, tmp_pa
     (pictures / "wide.png").rename(tmp_path / "wide.png")
     table = pictures / "attributes.csv"
     table.write_text(table.read_text().replace("wide.png", "../wide.png"))
-    data = {"kind": "folder", "path": str(pictures), "size": 16, "resize": True}
+    data = {"kind": "folder", "path": str(pictures), "size": 16}
     with pytest.raises(UsageError, match="outside the folder, see allow_outside"):
         datasets.images(Config.model_validate({"name": "t", "data": data}))
     allowed = Config.model_validate({"name": "t", "data": {**data, "allow_outside": True}})

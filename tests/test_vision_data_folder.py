@@ -117,7 +117,9 @@ def test_cells_that_are_not_used_may_be_empty(folder):
 
 
 def test_a_size_that_is_asked_for_holds_for_all(folder):
-    assert "3 images that are not 8x8 (a.png is 8x6, b.png is 8x6, sub/c.png is 8x6)" in one_line(folder, 8)
+    assert "3 images that are not 8x8 (a.png is 8x6, b.png is 8x6, sub/c.png is 8x6)" in one_line(
+        folder, 8, resize=False
+    )
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])

@@ -8,7 +8,11 @@ from pipelines.commands import MOST_SHOWN, Command, add_settings, place, whole
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("config", metavar="NAME", help="name of a shipped config, or path of a YAML file")
+    parser.add_argument(
+        "config",
+        metavar="NAME",
+        help="name of a shipped config, path of a YAML file, of a folder of pictures or of an .npz file",
+    )
     add_settings(parser, "data.size=64")
     parser.add_argument("-o", "--output", type=place, metavar="PNG", help="the sheet (default: NAME.png)")
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=64, help="images on the sheet (default: 64)")
@@ -23,21 +27,23 @@ def main(options: argparse.Namespace) -> None:
 
     from pipelines.config import config_files
     from pipelines.errors import UsageError, printable
-    from pipelines.runs import datasets
+    from pipelines.report.sheets import sheet_of_samples
+    from pipelines.runs import break_even, datasets, first_config
     from pipelines.runs.files import write_bytes
     from symbols import counts
-    from vision.grids import make_grid, png
-    from vision.randomness import generator
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
-    config = config_files.load(config_files.find(options.config), options.set)
+    if first_config.is_own_data(options.config):
+        place = Path("init.yaml")
+        text = first_config.first_config(Path(options.config), place).text
+        config = config_files.load_text(text, place, options.set)
+    else:
+        config = config_files.load(config_files.find(options.config), options.set)
     image_set = datasets.images(config)
     words = datasets.vocabulary(config, image_set)
-    shown = generator(config.seed, "sheet").permutation(len(image_set))[: options.n]
-    grid = make_grid(image_set.subset(np.sort(shown)).images)
     output = options.output or Path(f"{config.name}.png")
-    write_bytes(output, png(grid))
+    write_bytes(output, sheet_of_samples(image_set, options.n, config.seed))
     factors = {
         name: dict(zip(values, np.bincount(column, minlength=len(values)).tolist(), strict=True))
         for name, values, column in zip(
@@ -53,6 +59,7 @@ def main(options: argparse.Namespace) -> None:
             "factors": factors,
             "symbols": words.size,
             "concepts_per_level": counts(words),
+            "break_even": break_even.as_json(config, image_set),
             "sheet": str(output),
         }
         print(json.dumps(described, indent=1))
@@ -62,7 +69,10 @@ def main(options: argparse.Namespace) -> None:
     )
     for name, values in factors.items():
         print(f"  {name} ({len(values)}): " + ", ".join(f"{v} {n:,}" for v, n in values.items()))
-    print(f"{words.size} symbols; concepts per level: {', '.join(f'{n:,}' for n in counts(words))}")
+    if words.attributes:
+        print(f"{words.size} symbols; concepts per level: {', '.join(f'{n:,}' for n in counts(words))}")
+    for line in break_even.lines(config, image_set):
+        print(printable(line))
     print(f"sheet of samples: {printable(str(output))}")
 
 

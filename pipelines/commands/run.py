@@ -1,16 +1,31 @@
 """`scan run`: the stages of a config, in a run folder, resuming where it stopped."""
 
+from __future__ import annotations
+
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipelines.commands import Command, add_device, add_settings, place
 from pipelines.errors import UsageError
 from pipelines.runs.plan import STAGES
 
+if TYPE_CHECKING:
+    from pipelines.config import Config
+    from pipelines.runs.first_config import FirstConfig
+
+OWN = "init.yaml"
+"""The config that is written into a run on a folder or an .npz file."""
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
-    parser.add_argument("config", metavar="CONFIG", help="name of a shipped config, or path of a YAML file")
+    parser.add_argument(
+        "config",
+        metavar="CONFIG",
+        help="name of a shipped config, path of a YAML file, of a folder of pictures or of an .npz file; for "
+        "these two a first config is written into the run, as by scan init",
+    )
     parser.add_argument(
         "stages",
         metavar="STAGE",
@@ -39,12 +54,16 @@ def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
     from pipelines import stopping
     from pipelines.config import config_files
-    from pipelines.runs import precision
+    from pipelines.runs import first_config, precision
     from pipelines.runs.files import write_bytes, write_json
     from pipelines.runs.folder import RunFolder
     from pipelines.stages import graph
 
-    config = config_files.load(config_files.find(options.config), options.set)
+    first = None
+    if first_config.is_own_data(options.config):
+        config, first = own_data(options)
+    else:
+        config = config_files.load(config_files.find(options.config), options.set)
     graph.check_names(options.stages, config)
     options.stages = graph.accompanied(options.stages)
     path = options.run_dir or Path("runs") / config.name
@@ -54,11 +73,17 @@ def main(options: argparse.Namespace) -> None:
         from pipelines.stages import preflight
 
         here = machine(options.device, quiet=options.quiet)
+        if first is not None:
+            for line in first_config.described(first):
+                here.say(line)
+            here.say(f"config: {path / OWN}, which may be edited; the same command goes on with it")
         over = options.fresh and not options.stages
         config = precision.settle(config, here, None if over else path)
         # Whatever can be wrong with the request is found before anything is removed.
         record = datasets.record(config, run, here, fresh=over)
         config = datasets.with_sizes(config, record)
+        if remark := config_files.other_size(options.config, config, record["shape"][1:]):
+            here.say(remark)
         preflight.check(config, record, run, options.stages)
         if not options.fresh and options.run_dir is None and not options.stages:
             graph.check_same(config, record, run)
@@ -66,9 +91,41 @@ def main(options: argparse.Namespace) -> None:
         graph.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
         if options.fresh:
             graph.discard(run, options.stages or list(STAGES), also_own=bool(options.stages))
+        if first is not None:
+            write_bytes(path / OWN, first.text.encode())
         write_json(path / "data.json", record)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         graph.execute(config, run, record, here, options.stages)
+
+
+def own_data(options: argparse.Namespace) -> tuple[Config, FirstConfig | None]:
+    """The config of a run on a folder or an .npz file: that of the run where it has one, else a new one.
+
+    Returns:
+        The config, and what it was made from where it is new.
+
+    Raises:
+        UsageError: When the folder is a run, or the run has a config for other data.
+    """
+    from pipelines.config import config_files
+    from pipelines.config.assignments import parse
+    from pipelines.config.places import name_of
+    from pipelines.runs.contents import is_run
+    from pipelines.runs.first_config import first_config
+
+    data = Path(options.config).expanduser().absolute()
+    if is_run(data):
+        raise UsageError(f"{data} is a run: scan run {data / 'config.yaml'} --run-dir {data} goes on with it")
+    names = [str(one.value) for one in parse(options.set) if one.key == "name"]
+    file = (options.run_dir or Path("runs") / (names[-1] if names else name_of(data))) / OWN
+    if not file.is_file() or options.fresh:
+        first = first_config(data, file)
+        return config_files.load_text(first.text, file, options.set), first
+    config = config_files.load(file, options.set)
+    used = Path(str(getattr(config.data, "path", "")))
+    if used != data and data not in used.parents:
+        raise UsageError(f"{file} is for {used}, not for {data}: name another --run-dir, or --fresh")
+    return config, None
 
 
 def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> bool:

@@ -29,16 +29,22 @@ class Symbols(Training):
     lr: PositiveFloat = 1e-2
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     weight_decay: NonNegativeFloat = 0.0
+    """Of AdamW."""
     encoder: Literal["experts", "mlp"] = "experts"
+    """Of symbols, q(z|y): a product of experts, or the paper's perceptron."""
     expert_penalty: NonNegativeFloat = 0.0
     """Of experts: the cost of each latent that an attribute specifies, in nats per value over all training
     pairs (`scan.symbol_networks.Experts.penalty`); it rises from 0 over the first half of the steps."""
     hidden: LayerWidths = (100,)
+    """Units of the hidden layers, of mlp and of the decoder."""
     examples: SmallCount = 10
     """Images of each training concept."""
     beta: NonNegativeFloat = 1.0
+    """The weight of the KL from the prior."""
     grounding: PositiveFloat = 10.0
+    """The weight of the KL between q(z|x) and q(z|y), the paper's lambda."""
     direction: Literal["forward", "reverse"] = "forward"
+    """Of that KL: forward is KL(q(z|x) || q(z|y))."""
 
     @model_validator(mode="before")
     @classmethod
@@ -56,9 +62,11 @@ class Operators(Training):
     lr: PositiveFloat = 5e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     hidden: LayerWidths = (64, 64)
+    """Channels of the convolutions over latents."""
     triples: LargeCount = 4_000
     """How many (operator, left, right, result) to learn from."""
     direction: Literal["forward", "reverse"] = "forward"
+    """Of the KL between the result and what it should be."""
 
 
 class Judge(Training):
@@ -72,6 +80,7 @@ class Judge(Training):
     images: LargeCount = 20_000
     """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
     precision: Precision = "auto"
+    """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
 
 
 class Evaluate(Section):

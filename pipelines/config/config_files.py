@@ -19,6 +19,7 @@ from pipelines.config.assignments import (
     sections_at,
     sections_of,
 )
+from pipelines.config.places import absolute, named
 from pipelines.config.renamed import RENAMED
 from pipelines.config.values import spelled
 from pipelines.errors import UsageError, nearest, printable, shortened
@@ -54,6 +55,29 @@ def find(name: str) -> Path:
     raise UsageError(f"no config named '{name}'{nearest(name, choices, otherwise='; there are {}')}")
 
 
+def other_size(name: str, config: Config, shape: Sequence[int]) -> str:
+    """A line where a shipped config is used on images of a size that its weights are not meant for, else "".
+
+    Args:
+        name: Of the shipped config, or a path.
+        config: What was made of it.
+        shape: (height, width) of the images.
+    """
+    if name not in shipped_names():
+        return ""
+    preset = load(SHIPPED / f"{name}.yaml")
+    meant, size = preset.data.size, tuple(shape)
+    meant = (meant, meant) if isinstance(meant, int) else meant
+    same = preset.vision.likelihood == config.vision.likelihood
+    if meant is None or not same or 2 / 3 < size[0] * size[1] / (meant[0] * meant[1]) < 3 / 2:
+        return ""
+    return (
+        f"vision: warning: the weights of {name} are meant for {meant[0]}x{meant[1]} pixels, these images "
+        f"have {size[0]}x{size[1]}: --set data.size=[{meant[0]},{meant[1]}], or scan init FOLDER for a "
+        "config of their own"
+    )
+
+
 def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     """Read and check a config file, with `a.b=value` assignments on top.
 
@@ -67,8 +91,15 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """
     where = path.name if path.parent == SHIPPED else str(path)
-    given = parse(assignments)
-    raw, notes = apply(_parse(_text(path, where), where), given)
+    return load_text(_text(path, where), path, assignments)
+
+
+def load_text(text: str, path: Path, assignments: Sequence[str] = ()) -> Config:
+    """Read and check the text of a config file that lies, or will lie, at a path; as `load`."""
+    where = path.name if path.parent == SHIPPED else str(path)
+    given, is_preset = parse(assignments), path.parent == SHIPPED
+    raw, notes = apply(absolute(_parse(text, where), path.parent), given)
+    raw = named(raw, path, {one.key for one in given}, is_preset=is_preset)
     try:
         config = Config.model_validate(raw)
     except ValidationError as error:
@@ -114,7 +145,8 @@ def _first_line(error: ValidationError, where: str, assigned: Sequence[Assignmen
     value = first["input"]
     match first["type"]:
         case "extra_forbidden":
-            message = f"unknown key{_instead(keys, model)}"
+            listed = "" if dotted in RENAMED else " (docs/settings.md has all)"
+            message = f"unknown key{_instead(keys, model)}{listed}"
         case "missing":
             message = "must be set"
         case "literal_error":

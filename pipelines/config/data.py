@@ -20,6 +20,7 @@ MOST_BYTES = 2**36
 """Of rendered images, which stay in memory while a run works on them."""
 
 Aliases = dict[Text, dict[Text, Text]]
+Bins = dict[Text, Annotated[Integer, Field(ge=2, le=64)]]
 
 
 class RoomsData(Section):
@@ -27,8 +28,11 @@ class RoomsData(Section):
 
     kind: Literal["rooms"]
     size: Annotated[Integer, Field(ge=SIDES[0], le=SIDES[1])] = 32
+    """The side in pixels."""
     images: LargeCount = 50_000
+    """How many are rendered."""
     aliases: Aliases = Field(default_factory=dict)
+    """Names of whole concepts: {dub: {shape: ice lolly, wall: white}}."""
 
     @model_validator(mode="after")
     def _check_memory(self) -> Self:
@@ -46,17 +50,23 @@ class NpzData(Section):
 
     kind: Literal["npz"]
     path: AbsolutePath | None = None
-    """Relative to the folder in which the command is given; the run's own config has the absolute path."""
+    """In a config file relative to its folder, after --set to that in which the command is given; the run's
+    own config has the absolute path."""
     size: Size | None = None
     """What to average the images down to, cropped about their centre where the proportions differ; by default
     they stay as they are."""
     names: AbsolutePath | None = None
     """A JSON file with the names of factors and values, when it is not beside the .npz."""
+    attributes: tuple[Text, ...] | None = None
+    """Factors to use; by default all. None at all, [], is a set without words: it gives a visual model."""
     binary: tuple[Text, ...] = ()
     """Attributes that are present or absent, rather than one of several values."""
+    bins: Bins = Field(default_factory=dict)
+    """Factors of numbers that are cut at their quantiles, each with a number of values: {age: 4}."""
     obtain: Text = ""
     """Where to get the file; the error for a missing path says it."""
     aliases: Aliases = Field(default_factory=dict)
+    """Names of whole concepts: {dub: {shape: ice lolly, wall: white}}."""
 
 
 class FolderData(Section):
@@ -64,20 +74,30 @@ class FolderData(Section):
 
     kind: Literal["folder"]
     path: AbsolutePath | None = None
-    """Relative to the folder in which the command is given; the run's own config has the absolute path."""
-    table: Text = "attributes.csv"
-    """Relative to `path`."""
+    """In a config file relative to its folder, after --set to that in which the command is given; the run's
+    own config has the absolute path."""
+    table: Text | None = "attributes.csv"
+    """Relative to `path`. null is a set without words, of all pictures in the folder: it gives a visual
+    model."""
     size: Size | None = None
-    """The size that all images must have, or with `resize` get; by default that of the first."""
-    resize: StrictBool = False
+    """What to scale the images to, cropped about their centre where the proportions differ; by default all
+    must have the size of the first."""
+    resize: StrictBool = True
+    """false refuses images of another `size` instead of scaling them."""
     attributes: tuple[Text, ...] | None = None
     """Columns to use; by default all."""
     binary: tuple[Text, ...] = ()
+    """Attributes that are present or absent, rather than one of several values."""
+    bins: Bins = Field(default_factory=dict)
+    """Columns of numbers that are cut at their quantiles, each with a number of values: {age: 4}."""
     file_column: Text = "file"
+    """The column with the names of the files."""
     allow_outside: StrictBool = False
     """Whether the table may name files outside `path`, by "..", an absolute path or a symbolic link."""
     obtain: Text = ""
+    """Where to get the pictures; the error for a missing path says it."""
     aliases: Aliases = Field(default_factory=dict)
+    """Names of whole concepts: {dub: {shape: ice lolly, wall: white}}."""
 
 
 Data = Annotated[RoomsData | NpzData | FolderData, Field(discriminator="kind")]
@@ -96,7 +116,10 @@ class Splits(Section):
     test_images: PositiveInt = 1000
     """Images of the other combinations that no stage trains on."""
     train_symbols: PositiveInt = 133
+    """Concepts that are taught."""
     validation_symbols: NonNegativeInt = 200
     """Concepts to choose settings by; neither taught nor tested."""
     test_symbols: PositiveInt = 200
+    """Concepts that are never taught."""
     test_operators: PositiveInt = 200
+    """Examples of operators, whose results are test symbols."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
-from pipelines.config.data import Data, Splits
+from pipelines.config.data import Data, FolderData, RoomsData, Splits
 from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
 from pipelines.config.vision import DAE, BernoulliLikelihood, LayeredNetwork, PerceptualLikelihood, Vision
@@ -29,15 +29,33 @@ class Config(Section):
     """A run."""
 
     name: Annotated[Text, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    """Of the run, and of its folder in runs/; by default that of the data, or of the config file."""
     seed: Seed = 0
+    """Of everything that is random."""
     data: Data
+    """The images and their words."""
     splits: Splits = Splits()
+    """What is taught, tested and held out."""
     dae: DAE | None = None
+    """A denoising autoencoder for a perceptual likelihood; null for none."""
     vision: Vision = Vision()
+    """The visual model."""
     symbols: Symbols = Symbols()
+    """SCAN: words grounded in images."""
     operators: Operators = Operators()
+    """AND, IN COMMON and IGNORE, learned."""
     judge: Judge = Judge()
+    """The classifier that reads imagined images."""
     evaluate: Evaluate = Evaluate()
+    """What is measured."""
+
+    @property
+    def has_words(self) -> bool:
+        """Whether the data have attributes; without, a run learns a visual model alone."""
+        data = self.data
+        if isinstance(data, FolderData) and data.table is None:
+            return False
+        return isinstance(data, RoomsData) or data.attributes != ()
 
     def training(self, stage: str) -> Training | None:
         """The section with steps, batch and learning rate of a stage; None where it trains nothing."""

@@ -27,6 +27,7 @@ class Constant(Section):
 
     kind: Literal["constant"]
     value: NonNegativeFloat
+    """At every step."""
 
 
 class Linear(Section):
@@ -34,7 +35,9 @@ class Linear(Section):
 
     kind: Literal["linear"]
     start: NonNegativeFloat
+    """At the first step."""
     end: NonNegativeFloat
+    """From the step at `until` on."""
     until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
     """The share of the steps after which `end` is reached."""
 
@@ -44,8 +47,11 @@ class Geometric(Section):
 
     kind: Literal["geometric"]
     start: PositiveFloat
+    """At the first step."""
     end: PositiveFloat
+    """From the step at `until` on."""
     until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 1.0
+    """The share of the steps after which `end` is reached."""
 
 
 def constant_section(value: object) -> object:
@@ -78,10 +84,14 @@ class Training(Section):
     """What every training has."""
 
     steps: PositiveInt
+    """How many batches are learned from."""
     batch: BatchSize
+    """Examples of each step."""
     lr: PositiveFloat
+    """The learning rate of Adam."""
     decay: Literal["constant", "linear", "cosine"] = "constant"
     """Of the learning rate, from `lr` to zero."""
     warmup: NonNegativeInt = 0
     """Steps over which the learning rate rises to `lr`."""
     checkpoint_seconds: NonNegativeFloat = 15.0
+    """How often the state is saved; no result depends on it."""

@@ -24,9 +24,13 @@ class DAE(Training):
     batch: BatchSize = 100
     lr: PositiveFloat = 1e-3
     code: LayerWidth = 100
+    """Units of the bottleneck."""
     widths: LayerWidths = (32, 32, 64, 64)
+    """Channels of the convolutions, each of which halves the image."""
     bound: Literal["tanh", "linear"] = "linear"
+    """Of the code: tanh limits it to (-1, 1)."""
     precision: Precision = "auto"
+    """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
 
 
 class NetworkBase(Section):
@@ -38,7 +42,9 @@ class NetworkBase(Section):
     hidden: LayerWidth = 256
     """Units of the layer between convolutions and latents."""
     activation: Literal["relu", "elu"] = "relu"
+    """Between the layers of the encoder."""
     colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
+    """The colour space in which images are compared."""
     precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = None
     """Upper bound of 1 / var q(z|x), the precision of a posterior relative to the prior's; null for none."""
 
@@ -48,6 +54,7 @@ class ConvolutionalNetwork(NetworkBase):
 
     kind: Literal["convolutional"]
     latents: SmallCount = 32
+    """How many latents it has."""
 
 
 class LayeredNetwork(NetworkBase):
@@ -58,9 +65,11 @@ class LayeredNetwork(NetworkBase):
 
     kind: Literal["layered"]
     mask_latents: SmallCount = 12
+    """Latents of the masks: of outlines and positions."""
     mask_kl_weight: PositiveFloat = 1.0
     """KL weight of the mask latents relative to the colour latents."""
     components: SmallCount = 8
+    """Layers of one colour each."""
     masks: Literal["convolutional", "additive"] = "convolutional"
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
@@ -100,6 +109,7 @@ class BetaVAE(Section):
 
     kind: Literal["beta_vae"]
     beta: Schedule = Constant(kind="constant", value=4.0)
+    """The weight of the KL: a number, or a schedule."""
     capacity: Schedule | None = None
     """C in nats, where the objective is beta |KL - C|; null for beta KL."""
 
@@ -126,6 +136,7 @@ class VisionTraining(Training):
     batch: BatchSize = 100
     lr: PositiveFloat = 1e-4
     precision: Precision = "auto"
+    """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
     restarts: SmallCount = 1
     """How many initialisations are tried by successive halving."""
     restart_steps: PositiveInt = 400
@@ -142,7 +153,12 @@ class Vision(Section):
     """The vision model: an objective of a network and a likelihood, with penalties."""
 
     network: Network = ConvolutionalNetwork(kind="convolutional")
+    """What encodes and decodes."""
     likelihood: Likelihood = BernoulliLikelihood(kind="bernoulli")
+    """How an image is compared with its reconstruction."""
     objective: Objective = BetaVAE(kind="beta_vae")
+    """What is minimised."""
     penalties: Penalties = Penalties()
+    """What is added to it."""
     training: VisionTraining = VisionTraining()
+    """How long, and how fast."""

@@ -15,7 +15,7 @@ from PIL import Image
 from pipelines.config import Config
 from pipelines.devices import Machine
 from pipelines.errors import printable
-from pipelines.report import health, tables
+from pipelines.report import health, tables, verdicts
 from pipelines.report.context import ReportContext, read
 from pipelines.report.sections import SECTIONS
 from pipelines.report.sheets import scale_of, strips
@@ -52,6 +52,7 @@ def compose(config: Config, run: RunFolder, machine: Machine) -> Report:
         data=context.data,
         metrics=context.metrics,
         main_numbers=tables.main_numbers(context.metrics) if context.metrics else [],
+        verdicts=_verdicts(context),
         sections={name: section(context) for name, section in SECTIONS.items()},
     )
     return Report(page, ("hierarchy.json", *context.figures.files))
@@ -86,6 +87,12 @@ def _warnings(context: ReportContext) -> list[str]:
     if context.metrics is not None:
         return context.metrics["warnings"]
     return health.warnings(health.measured(context.run))
+
+
+def _verdicts(context: ReportContext) -> tables.Table | None:
+    """What became of each attribute; None before the evaluation."""
+    found = (context.metrics or {}).get("attributes")  # evaluations of before have none
+    return verdicts.table(found, context.config) if found else None
 
 
 def _printable(value: Any) -> Any:

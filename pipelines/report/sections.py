@@ -37,7 +37,7 @@ Values = Mapping[str, Any]
 
 
 def data(context: ReportContext) -> Values:
-    """Training images, and the symbols."""
+    """Training images, and the symbols where there are any."""
     vocabulary, seed = context.data.vocabulary, context.config.seed
     sheet = context.figures.add_sheet(figures.samples(context.data, generator(seed, "report samples")))
     rows = []

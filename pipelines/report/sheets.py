@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from pipelines.runs.files import write_bytes, write_json
+from vision.data import ImageSet
 from vision.grids import make_grid, png
+from vision.randomness import generator
 
 WHITE = 255
 WRONG = (200, 30, 45)
@@ -94,3 +96,11 @@ def _underlined(image: Tensor, wrong: bool) -> Tensor:
     if wrong:
         lines[:, 1] = torch.tensor(WRONG, dtype=torch.uint8)[:, None]
     return torch.cat((image, lines), dim=1)
+
+
+def sheet_of_samples(images: ImageSet, n: int, seed: int) -> bytes:
+    """The PNG of n images of a set, drawn by a seed, enlarged for the eye."""
+    shown = generator(seed, "sheet").permutation(len(images))[:n]
+    chosen = images.subset(np.sort(shown)).images
+    scale = max(1, SHOWN_PIXELS // max(chosen.shape[-2:]))
+    return png(make_grid(chosen.repeat_interleave(scale, -1).repeat_interleave(scale, -2)))

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pipelines.config import Config
+from pipelines.report import verdicts
 
-def summary(metrics: Mapping[str, Any]) -> str:
-    """The lines, from the content of metrics.json; warnings come last."""
+
+def summary(metrics: Mapping[str, Any], config: Config) -> str:
+    """The lines, from the content of metrics.json; the verdict on each attribute and warnings come last."""
     lines = [_split(name, split) for name, split in metrics["splits"].items()]
     lines += _described(metrics["img2sym"])
     for name, measured in metrics["realism"].items():
@@ -15,9 +18,10 @@ def summary(metrics: Mapping[str, Any]) -> str:
     if "mig" in codes:
         parts = codes["dci"]
         lines.append(
-            f"disentanglement: MIG {codes['mig']:.3f}, modularity {codes['modularity']:.3f}, "
-            f"SAP {codes['sap']:.3f}, DCI {parts['disentanglement']:.3f} ({parts['estimator']})"
+            f"disentanglement: DCI {parts['disentanglement']:.3f} ({parts['estimator']}), "
+            f"modularity {codes['modularity']:.3f}, SAP {codes['sap']:.3f}, MIG {codes['mig']:.3f}"
         )
+    lines += verdicts.lines(metrics["attributes"], config)
     lines += [f"warning: {line}" for line in metrics["warnings"]]
     return "\n".join(f"evaluate: {line}" for line in lines)
 

@@ -23,13 +23,13 @@ PURPOSES = {
 }
 HEADLINES = ("train_symbols", "test_symbols", "test_operators")
 CODES = {
-    "mig": "MIG: one latent for each factor",
-    "sap": "SAP: one latent predicts each factor",
-    "dci.completeness": "DCI completeness: one latent for each factor",
+    "dci.informativeness_test": "DCI informativeness: the factors are there at all",
     "dci.disentanglement": "DCI disentanglement: one factor in each latent",
+    "dci.completeness": "DCI completeness: one latent for each factor",
     "modularity": "modularity: one factor in each latent",
     "modularity_active": "modularity of active latents",
-    "dci.informativeness_test": "DCI informativeness: the factors are there at all",
+    "sap": "SAP: one latent predicts each factor",
+    "mig": "MIG: one latent for each factor",
 }
 ANALYTIC = "analytic operators (baseline)"
 

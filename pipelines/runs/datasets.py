@@ -45,14 +45,14 @@ def images(config: Config, *, quiet: bool = True) -> ImageSet:
     Raises:
         UsageError: When a file is not given, missing or not usable.
     """
-    key = (config.data.model_copy(update={"aliases": ()}), config.seed)
+    key = (config.data.model_dump_json(exclude={"aliases"}), config.seed)
     if key not in _kept:
         _kept.clear()
-        _kept[key] = _images(*key, quiet)
+        _kept[key] = _images(config.data, config.seed, quiet)
     return _kept[key]
 
 
-_kept: dict[tuple[AnyData, int], ImageSet] = {}
+_kept: dict[tuple[str, int], ImageSet] = {}
 
 
 def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
@@ -61,7 +61,13 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
             case RoomsData():
                 return _rendered(data, generator(seed, "images"), quiet)
             case NpzData():
-                found = load_npz(_path(data), data.names, binary=data.binary)
+                found = load_npz(
+                    _path(data),
+                    data.names,
+                    attributes=data.attributes,
+                    binary=data.binary,
+                    bins=data.bins,
+                )
                 return found if data.size is None else found.resized(data.size)
             case FolderData():
                 return load_folder(
@@ -70,6 +76,7 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     data.size,
                     attributes=data.attributes,
                     binary=data.binary,
+                    bins=data.bins,
                     file_column=data.file_column,
                     resize=data.resize,
                     allow_outside=data.allow_outside,
@@ -161,20 +168,18 @@ def check_images(config: Config, image_set: ImageSet) -> None:
     """
     _, height, width = image_set.shape
     if min(height, width) < SIDES[0]:
-        scaled = "data.resize=true and data.size" if isinstance(config.data, FolderData) else "data.size"
         raise UsageError(
             f"data: the images have {height}x{width} pixels, a side is at least {SIDES[0]}: "
-            f"set {scaled} to scale them"
+            "set data.size to scale them"
         )
     constant = (image_set.factors == image_set.factors[:1]).all(axis=0).tolist()
     same = [name for name, is_constant in zip(image_set.names, constant, strict=True) if is_constant]
     if same and image_set.render is None:
         named = ", ".join(f'"{shortened(name)}"' for name in same[:LISTED])
         more = f" and {len(same) - LISTED} more" if len(same) > LISTED else ""
-        how = ", by data.attributes" if isinstance(config.data, FolderData) else ""
         raise UsageError(
             f"data: all images have the same value of {named}{more}: nothing can be learned of an attribute "
-            f"with one value, leave it out of the data{how}"
+            "with one value, leave it out of the data, by data.attributes"
         )
 
 
@@ -186,6 +191,8 @@ def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:
         record: The content of data.json.
     """
     sizes = {name: len(found) for name, found in record["splits"].items()}
+    if not config.has_words:
+        sizes = {**config.splits.model_dump(), "test_images": sizes["test_images"]}
     if sizes == config.splits.model_dump():
         return config
     return config.model_copy(update={"splits": type(config.splits)(**sizes)})

@@ -42,20 +42,28 @@ def _vision(config: Config) -> Stage:
     return Stage(("seed", "vision"), IMAGES, reads=() if config.dae is None else ("dae",))
 
 
-def _symbols(config: Config) -> Stage:
+def _symbols(config: Config) -> Stage | None:
+    if not config.has_words:
+        return None
     return Stage(("seed", "symbols"), (*IMAGES, *CONCEPTS), reads=("vision",))
 
 
-def _operators(config: Config) -> Stage:
+def _operators(config: Config) -> Stage | None:
+    if not config.has_words:
+        return None
     settings = ("seed", "operators", "symbols.examples")
     return Stage(settings, (*IMAGES, *CONCEPTS), reads=("vision", "symbols"))
 
 
-def _judge(config: Config) -> Stage:
+def _judge(config: Config) -> Stage | None:
+    if not config.has_words:
+        return None
     return Stage(("seed", "judge"), (*IMAGES, "vocabulary.attributes"))
 
 
-def _evaluate(config: Config) -> Stage:
+def _evaluate(config: Config) -> Stage | None:
+    if not config.has_words:
+        return None
     settings = ("seed", "evaluate", "vision.training.precision")
     data = ("sha256", "vocabulary.attributes", "splits")
     return Stage(settings, data, reads=("vision", "symbols", "operators", "judge"))

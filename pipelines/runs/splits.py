@@ -1,8 +1,10 @@
 """The published lists of a run, and what a user should know of them."""
 
+from functools import partial
+
 from pipelines.config import Config
 from pipelines.errors import UsageError
-from symbols import SplitError, Splits, SplitSizes, Vocabulary, draw_splits
+from symbols import SplitError, Splits, SplitSizes, Vocabulary, draw_splits, draw_test_images
 from vision.data import ImageSet
 from vision.randomness import generator
 
@@ -22,17 +24,17 @@ def draw(config: Config, image_set: ImageSet, words: Vocabulary) -> Splits:
         UsageError: When the data set is too small for the numbers that are set, or for any: one message with
             all problems and with numbers that would work.
     """
-    if len(words.attributes) < 2:
+    if len(words.attributes) == 1:
         raise UsageError(
             f'data: "{words.names[0]}" is the only attribute: every value of it must be taught, and no '
             "concept is left to test or to recombine; a run needs two attributes at least"
         )
     sizes = SplitSizes(config.splits.model_dump(), config.splits.model_fields_set)
-    rendered = image_set.render is not None
+    streams, rendered = partial(generator, config.seed), image_set.render is not None
     try:
-        return draw_splits(
-            words, image_set.factors, sizes, lambda name: generator(config.seed, name), rendered=rendered
-        )
+        if not words.attributes:
+            return draw_test_images(image_set.factors, sizes, streams)
+        return draw_splits(words, image_set.factors, sizes, streams, rendered=rendered)
     except SplitError as error:
         works = " ".join(f"--set splits.{name}={n}" for name, n in error.works.items())
         raise UsageError(f"splits: {error}" + (f"; e.g. {works}" if works else "")) from error
@@ -50,7 +52,7 @@ def notes(config: Config, splits: Splits, image_set: ImageSet, words: Vocabulary
     changed = [
         f"{name} {asked} -> {len(getattr(splits, name))}"
         for name, asked in config.splits.model_dump().items()
-        if len(getattr(splits, name)) != asked
+        if len(getattr(splits, name)) != asked and (config.has_words or name == "test_images")
     ]
     lines = [f"splits: defaults fitted to the data: {', '.join(changed)}"] if changed else []
     never = [

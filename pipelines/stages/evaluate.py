@@ -19,7 +19,7 @@ import torch
 
 from pipelines.config import Config, Precision
 from pipelines.devices import Machine, autocast
-from pipelines.report import health
+from pipelines.report import health, verdicts
 from pipelines.report.summary import summary
 from pipelines.runs import datasets
 from pipelines.runs.files import read_json, write_json
@@ -97,7 +97,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     if "not_measured" not in codes:
         codes["versions"] = {**versions(), "numba": version("numba")}
     codes["matrices"] = MATRICES
-    measured = {
+    measured: dict[str, Any] = {
         "format": FORMAT,
         "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},
         "yardsticks": {ANALYTIC: metrics_of[ANALYTIC]},
@@ -119,6 +119,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "precision": config.vision.training.precision,
         "seconds": _seconds(config, run, time.monotonic() - began),
     }
+    measured["attributes"] = verdicts.of_attributes(
+        measured, data.images, data.train, data.splits.test_images
+    )
     metrics = jsonable(measured)
     metrics["warnings"] = health.warnings({**health.measured(run), "evaluate": metrics})
     folder = run.stage("evaluate")
@@ -126,7 +129,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     write_json(folder / "confusion.json", tables)
     write_json(folder / "concepts.json", jsonable(concept_scores, 4))
     write_json(folder / codes["matrices"], jsonable(matrices))
-    machine.say(summary(metrics))
+    machine.say(summary(metrics, config))
     return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
 
 

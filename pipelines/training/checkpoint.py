@@ -22,6 +22,8 @@ from pipelines.runs.files import write_bytes
 LAYOUT = 2
 """Of the file. Up to 1 it held one module and one optimiser, without names or this number."""
 
+MOST_THREADS = 4096
+
 Modules = Mapping[str, nn.Module]
 Optimisers = Mapping[str, torch.optim.Optimizer]
 
@@ -37,6 +39,8 @@ class Progress:
     """How many steps are in them."""
     log_bytes: int = 0
     seconds: float = 0.0
+    threads: int = 0
+    """In how many the process computed that wrote the state, 0 where it did not say: sums depend on it."""
 
 
 def save(state: Path, modules: Modules, optimisers: Optimisers, at: Progress) -> None:
@@ -57,6 +61,7 @@ def save(state: Path, modules: Modules, optimisers: Optimisers, at: Progress) ->
         "count": at.count,
         "log_bytes": at.log_bytes,
         "seconds": at.seconds,
+        "threads": torch.get_num_threads(),
     }
     _write(state, content)
 
@@ -159,4 +164,7 @@ def _progress(content: dict[str, Any], device: torch.device) -> Progress:
     sums = {name: value.to(device) for name, value in content["sums"].items()}
     if any(value.shape != () for value in sums.values()):
         raise ValueError("sums that are not scalars")
-    return Progress(step, sums, count, size, float(content["seconds"]))
+    threads = content.get("threads", 0)
+    if not isinstance(threads, int) or not 0 <= threads <= MOST_THREADS:
+        raise ValueError("a number of threads that is none")
+    return Progress(step, sums, count, size, float(content["seconds"]), threads)

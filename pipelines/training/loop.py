@@ -15,14 +15,15 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from pipelines import stopping
 from pipelines.config import TRAININGS
+from pipelines.devices import keep_threads
 from pipelines.errors import InterruptedRun, RunError
 from pipelines.runs.files import explain, read_lines, write_bytes
 from pipelines.training import checkpoint
 from pipelines.training.checkpoint import Modules, Optimisers, Progress
+from pipelines.training.progress import ProgressDisplay
 from pipelines.training.updates import Update
 from vision.files import flush
 
@@ -78,25 +79,26 @@ def train(
     _check_complete(modules, optimisers)
     state, log = folder / STATE, folder / LOG
     at = checkpoint.resume(state, modules, optimisers)
+    keep_threads(at.threads)
     _cut(log, at.log_bytes)
     earlier, began, saved = at.seconds, time.monotonic(), time.monotonic()
     saved_step, last = at.step, _last_line(log)
     if at.step == 0:
         _save(state, log, modules, optimisers, at)
-    bar = tqdm(total=steps, initial=at.step, desc=label, unit="step", disable=True if quiet else None)
+    shown = ProgressDisplay(label, steps, at.step, quiet=quiet)
     for module in modules.values():
         module.train()
-    with stopping.noted() as stopped, bar:
+    with stopping.noted() as stopped, shown:
         while at.step < steps:
             _add(at, update(at.step))
             at.step += 1
-            bar.update()
+            shown.update(at.step, last)
             at.seconds = earlier + time.monotonic() - began
             if at.step % log_every == 0 or at.step == steps:
                 last = _means(at, label, saved_step)
                 rate = _learning_rate(optimisers)
                 _append(log, {"step": at.step, **last, "lr": rate, "seconds": round(at.seconds, 3)}, at)
-                bar.set_postfix({name: f"{mean:.4g}" for name, mean in list(last.items())[:3]}, refresh=False)
+                shown.show(last)
             if stopped() or at.step == steps or time.monotonic() - saved > checkpoint_seconds:
                 _check_weights(modules, label, at.step, saved_step)
                 _save(state, log, modules, optimisers, at)

@@ -13,6 +13,8 @@ from vision.spelling import nearest
 
 MOST_VALUES = 256
 """A column with more distinct values than this is a measurement, not a factor."""
+MOST_NUMBERS = 64
+"""The same, of text that spells numbers, and of numbers that are not integers."""
 
 _BINARY = (
     {"0": 0, "1": 1},
@@ -35,15 +37,17 @@ def factors(
     columns: Mapping[str, np.ndarray],
     values: Mapping[str, Sequence[str]] | None = None,
     binary: Collection[str] = (),
+    bins: Mapping[str, int] | None = None,
 ) -> Factors:
     """Name and number the columns of a table.
 
     Args:
         columns: Each factor's column (N,) by name. It holds numbers or words, which are numbered in ascending
-            order, at most MOST_VALUES different ones.
+            order, at most MOST_VALUES different ones, of text that spells numbers and of floats MOST_NUMBERS.
         values: The names of the values of the columns that hold indices instead.
         binary: The columns that are absent (0) or present (1); they must have exactly the two values 0 and 1,
             no and yes, false and true, or -1 and 1.
+        bins: The columns of numbers that are cut at their quantiles, and into how many values.
 
     Raises:
         DataError: Naming the column.
@@ -51,12 +55,18 @@ def factors(
     if not columns:
         raise DataError("no factors: name one column at least")
     values = {} if values is None else values
-    for name in (*values, *binary):
+    bins = {} if bins is None else bins
+    for name in (*values, *binary, *bins):
         if name not in columns:
             raise DataError(f"no factor {name!r}{nearest(name, columns)}: there are {', '.join(columns)}")
     indices, value_names = [], []
     for name, column in columns.items():
-        index, names = _checked(name, column, values[name]) if name in values else _distinct(name, column)
+        if name in bins:
+            index, names = _binned(name, column, bins[name])
+        elif name in values:
+            index, names = _checked(name, column, values[name])
+        else:
+            index, names = _distinct(name, column)
         if name in binary:
             index, names = _present(name, index, names)
         indices.append(index)
@@ -107,11 +117,58 @@ def _distinct(name: str, column: np.ndarray) -> tuple[np.ndarray, tuple[str, ...
         index, names = numbered(column)
     except DataError as error:
         raise DataError(f"factor {name!r} {error}") from error
-    if len(names) > MOST_VALUES:
+    most = MOST_NUMBERS if column.dtype.kind not in "biu" and spell_numbers(names) else MOST_VALUES
+    if len(names) > most:
+        what = "numbers" if most == MOST_NUMBERS else "values"
         raise DataError(
-            f"factor {name!r} has {len(names)} distinct values: a factor has at most {MOST_VALUES}, "
-            "leave this column out or bin it"
+            f"factor {name!r} has {len(names)} distinct {what}: a factor has at most {most}, "
+            "leave this column out (attributes) or bin it (bins)"
         )
+    return index, names
+
+
+def quantile_bins(column: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Numbers (N,) cut at their quantiles, as indices (N,) and names: the least and the largest of each bin.
+
+    Bins hold as many numbers each as ties allow; of equal numbers all are in the same bin, and empty bins are
+    left out.
+
+    >>> quantile_bins(np.array([1.0, 2.0, 3.0, 10.0]), 2)
+    (array([0, 0, 1, 1]), ('1 to 2', '3 to 10'))
+    """
+    edges = np.quantile(column, np.arange(1, n) / n)
+    _, index = np.unique(np.searchsorted(edges, column, side="left"), return_inverse=True)
+    names = []
+    for place in range(int(index.max()) + 1):
+        inside = column[index == place]
+        least, most = _plain(inside.min()), _plain(inside.max())
+        names.append(least if least == most else f"{least} to {most}")
+    return index, tuple(names)
+
+
+def spell_numbers(words: Sequence[str]) -> bool:
+    """Whether all words spell finite numbers.
+
+    >>> spell_numbers(["1", "2.5"]), spell_numbers(["1", "red"])
+    (True, False)
+    """
+    try:
+        return bool(np.isfinite([float(word) for word in words]).all())
+    except ValueError:
+        return False
+
+
+def _plain(value: float) -> str:
+    return str(float(value)).removesuffix(".0")
+
+
+def _binned(name: str, column: np.ndarray, n: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    _, words = numbered(column)
+    if not spell_numbers(words):
+        raise DataError(f"factor {name!r} does not hold numbers alone: it cannot be cut into bins")
+    index, names = quantile_bins(column.astype(np.float64), n)
+    if len(names) < 2:
+        raise DataError(f"factor {name!r} has no two bins: nearly all of its numbers are {names[0]}")
     return index, names
 
 

@@ -3,13 +3,15 @@
     file,colour,shape,glasses
     0001.png,red,cup,yes
 
-All problems of the files and the table are collected and reported in one line.
+All problems of the files and the table are collected and reported in one line. Without a table the images are
+all picture files in the folder and below, and have no factors.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -24,41 +26,50 @@ from vision.data.pictures import read_picture
 from vision.data.tables import Problems, Table, hint, quoted, read_table
 from vision.spelling import nearest
 
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm", ".pbm")
+"""Of the files that are taken for pictures where no table names them."""
+
 
 def load_folder(
     folder: str | os.PathLike[str],
-    table: str | os.PathLike[str],
+    table: str | os.PathLike[str] | None,
     size: int | tuple[int, int] | None = None,
     *,
     attributes: Sequence[str] | None = None,
     binary: Collection[str] = (),
+    bins: Mapping[str, int] | None = None,
     file_column: str = "file",
     channels: Literal[1, 3] = 3,
-    resize: bool = False,
+    resize: bool = True,
     allow_outside: bool = False,
 ) -> ImageSet:
     """The images that the rows of a `table` name, relative to `folder`, with its columns as factors.
 
     Args:
         folder: Where the images are; "~" is expanded.
-        table: A file in the folder, or an absolute path (`vision.data.tables` has the formats).
-        size: The side or (height, width) that all images must have, by default that of the first; with
-            `resize` they are cropped about their centre to its proportions and scaled to it instead.
-        attributes: The columns to use, by default all.
+        table: A file in the folder, or an absolute path (`vision.data.tables` has the formats); None for all
+            pictures, without factors.
+        size: The side or (height, width) to which all images are cropped about their centre and scaled; by
+            default all must have that of the first.
+        attributes: The columns to use, by default all; none for images without factors.
         binary: Those that are present or absent; those of CelebA's own list are so without being listed.
+        bins: Columns of numbers that are cut at their quantiles, and into how many values.
         file_column: The column with the names of the files.
         channels: 3 for RGB, 1 for grey.
-        resize: See `size`.
+        resize: False refuses images of another `size` instead of scaling them.
         allow_outside: Whether files may lie outside `folder`, by "..", an absolute path or a symbolic link.
 
     Raises:
         DataError: One line that counts and names missing, unreadable, repeated and outside files, wrong
-            sizes, lines of a wrong length, empty cells, unknown columns.
+            sizes, lines of a wrong length, empty cells, values that differ only in case, unknown columns.
     """
     folder = Path(folder).expanduser()
+    if table is None:
+        return _without_table(folder, size, channels, resize, allow_outside)
+    bins = {} if bins is None else bins
     read = read_table(folder / Path(table).expanduser(), file_column)
     names = [name for name in read.names if name != file_column] if attributes is None else list(attributes)
-    for name in (file_column, *names, *binary):
+    for name in (file_column, *names, *binary, *bins):
         if name not in read.names:
             raise DataError(
                 f"{read.path}: no column {name!r}{nearest(name, read.names)}: it has {', '.join(read.names)}"
@@ -68,18 +79,87 @@ def load_folder(
     rows = _own_files(folder, read, file_column, allow_outside, _filled(read, (file_column, *names)))
     files = [read.columns[file_column][row] for row in rows]
     images = _read_images(folder, files, size, channels, resize, problems)
+    for name in names:
+        if name not in bins:
+            _note_alike(read, name, rows)
     problems.raise_any(read.path, total)
+    if not names:
+        return _unnamed(images, folder, read.path.name)
     chosen = {*binary, *read.binary}
     try:
         found = factors(
             {name: np.array(read.columns[name])[rows] for name in names},
             binary=[name for name in names if name in chosen]
             + [name for name in binary if name not in names],
+            bins=bins,
         )
         kept = tuple(name for name in found.names if name in chosen)
         return ImageSet(images, *found, binary=kept, name=folder.name, source=read.path.name)
     except DataError as error:
         raise DataError(f"{read.path}: {error}") from error
+
+
+def picture_files(folder: Path) -> list[str]:
+    """The picture files in a folder and below, by their suffix, relative to it and sorted; hidden files and
+    folders are left out."""
+    found = []
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in files:
+            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
+                found.append(os.path.relpath(os.path.join(place, name), folder))
+    return sorted(found)
+
+
+def _without_table(
+    folder: Path,
+    size: int | tuple[int, int] | None,
+    channels: Literal[1, 3],
+    resize: bool,
+    allow_outside: bool,
+) -> ImageSet:
+    problems = Problems()
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    files = picture_files(folder)
+    if not files:
+        raise DataError(f"{folder}: holds no pictures ({', '.join(SUFFIXES)})")
+    root = os.path.realpath(folder)
+    for file in files:
+        if not allow_outside and not is_inside(root, folder / file):
+            problems.add("files outside the folder, see allow_outside", quoted(file))
+    images = _read_images(folder, files, size, channels, resize, problems)
+    problems.raise_any(folder, len(files))
+    return _unnamed(images, folder, folder.name)
+
+
+def _unnamed(images: Tensor, folder: Path, source: str) -> ImageSet:
+    """Images without factors."""
+    none = np.empty((len(images), 0), dtype=np.int64)
+    return ImageSet(images, none, (), (), name=folder.name, source=source)
+
+
+def _note_alike(table: Table, name: str, rows: Sequence[int]) -> None:
+    """Note the rows of values that differ only in case, spaces or underscores from a more frequent one."""
+    counts = Counter(table.columns[name][row] for row in rows)
+    for usual, others in alike(counts).items():
+        for row in rows:
+            value = table.columns[name][row]
+            if value in others:
+                where = f"line {table.lines[row]} column {name!r}: {quoted(value)} beside {quoted(usual)}"
+                table.problems.add("values that differ only in case or spaces", where)
+
+
+def alike(counts: Mapping[str, int]) -> dict[str, list[str]]:
+    """Values that differ only in case, spaces or underscores: the most frequent one, and the others.
+
+    >>> alike({"red": 7, "Red": 1, "blue": 2})
+    {'red': ['Red']}
+    """
+    spelt: dict[str, list[str]] = {}
+    for value in sorted(counts, key=lambda value: (-counts[value], value)):
+        spelt.setdefault(" ".join(value.casefold().replace("_", " ").split()), []).append(value)
+    return {usual: others for usual, *others in spelt.values() if others}
 
 
 def _filled(table: Table, needed: Sequence[str]) -> list[int]:
@@ -129,7 +209,9 @@ def _read_images(
     images: Tensor | None = None
     for i, file in enumerate(files):
         try:
-            pixels, found = read_picture(folder / file, channels, target if resize else None)
+            pixels, found = read_picture(
+                folder / file, channels, target if resize and size is not None else None
+            )
         except FileNotFoundError:
             problems.add("missing files", file)
             continue

@@ -15,17 +15,18 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from vision.data.archives import QUOTED, read_arrays, words
-from vision.data.factors import factors
+from vision.data.factors import Factors, factors
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import regular
+from vision.spelling import nearest
 
 IMAGES = ("images", "imgs")
 FACTORS = ("factors", "attributes", "labels", "latents_classes")
@@ -34,18 +35,35 @@ MOST_BYTES = 16 * 2**20
 """Of a file of names."""
 
 
+class NpzContent(NamedTuple):
+    """What is in a file, before its columns are numbered."""
+
+    images: np.ndarray
+    """uint8 (N, C, H, W)."""
+    columns: dict[str, np.ndarray]
+    """The column (N,) of each factor; none where the file has no factors."""
+    values: dict[str, list[str]]
+    """The names of the values of the columns that hold indices."""
+    source: str
+    licence: str
+
+
 def load_npz(
     path: str | os.PathLike[str],
     names: str | os.PathLike[str] | None = None,
     *,
+    attributes: Sequence[str] | None = None,
     binary: Collection[str] = (),
+    bins: Mapping[str, int] | None = None,
 ) -> ImageSet:
     """Read the data set in an `.npz` file of the layout that the module describes.
 
     Args:
         path: The file; "~" is expanded.
         names: The JSON file of names; by default found as the module describes.
+        attributes: The factors to use, by default all; none for images without factors.
         binary: The factors that are attributes, present or absent, rather than one of several values.
+        bins: Factors of numbers that are cut at their quantiles, and into how many values.
 
     Raises:
         DataError: One line that names the file, for anything that is missing, truncated, of the wrong shape
@@ -53,28 +71,65 @@ def load_npz(
     """
     path = Path(path).expanduser()
     try:
-        arrays = read_arrays(path, _is_used)
-        described = _describe(path, names, arrays)
-        table = _array(arrays, FACTORS, "factors")
-        table = table[:, None] if table.ndim == 1 else table
-        titles = described["factor_names"]
-        if table.ndim != 2 or table.shape[1] != len(titles):
-            raise DataError(f"{len(titles)} factor names for factors of shape {table.shape}")
-        images = _channels_first(_array(arrays, IMAGES, "images"))
-        if len(images) != len(table) or not len(images):
-            raise DataError(f"{len(images)} images but {len(table)} rows of factors")
-        columns = dict(zip(titles, table.T, strict=True))
-        found = factors(columns, described["values"], binary)
+        content = read_npz(path, names)
+        columns = content.columns
+        if attributes is not None:
+            for name in attributes:
+                if name not in columns:
+                    raise DataError(
+                        f"no factor {name!r}{nearest(name, columns)}: it has {', '.join(columns)}"
+                    )
+            columns = {name: columns[name] for name in attributes}
+        elif not columns:
+            raise DataError(f"no factors: expected an array called {' or '.join(FACTORS)}")
+        images = torch.from_numpy(content.images)
+        if columns:
+            named = {name: values for name, values in content.values.items() if name in columns}
+            if attributes is None:
+                named = content.values  # so that a name without a factor is refused
+            found = factors(columns, named, binary, bins)
+        else:
+            found = Factors(np.empty((len(images), 0), dtype=np.int64), (), ())
+        kept = tuple(name for name in found.names if name in binary)
         return ImageSet(
-            torch.from_numpy(images),
-            *found,
-            binary=tuple(name for name in found.names if name in binary),
-            name=path.stem,
-            source=described.get("source", path.name),
-            licence=described.get("licence", ""),
+            images, *found, binary=kept, name=path.stem, source=content.source, licence=content.licence
         )
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
+
+
+def read_npz(path: Path, names: str | os.PathLike[str] | None = None) -> NpzContent:
+    """Read a file of the layout that the module describes, or one of images alone.
+
+    Args:
+        path: The file.
+        names: As for `load_npz`.
+
+    Raises:
+        DataError: As `load_npz`; the message does not name the file.
+    """
+    arrays = read_arrays(path, _is_used)
+    if not any(key in arrays for key in FACTORS):
+        return NpzContent(_images(arrays), {}, {}, path.name, "")
+    described = _describe(path, names, arrays)
+    table = _array(arrays, FACTORS, "factors")
+    table = table[:, None] if table.ndim == 1 else table
+    titles = described["factor_names"]
+    if table.ndim != 2 or table.shape[1] != len(titles):
+        raise DataError(f"{len(titles)} factor names for factors of shape {table.shape}")
+    images = _images(arrays)
+    if len(images) != len(table):
+        raise DataError(f"{len(images)} images but {len(table)} rows of factors")
+    columns = dict(zip(titles, table.T, strict=True))
+    source, licence = described.get("source", path.name), described.get("licence", "")
+    return NpzContent(images, columns, described["values"], source, licence)
+
+
+def _images(arrays: dict[str, np.ndarray]) -> np.ndarray:
+    images = _channels_first(_array(arrays, IMAGES, "images"))
+    if not len(images):
+        raise DataError("0 images: expected one at least")
+    return images
 
 
 def _is_used(name: str) -> bool:

@@ -1,0 +1,111 @@
+"""Which attributes a visual model can be expected to encode, before it is trained.
+
+An attribute of V values takes about ln V nats of KL. Its class means earn some nats of the reconstruction
+(`vision.data.contrast.class_mean_nats`), so that at a beta above
+
+    nats / ln V        (the break-even beta)
+
+it costs more than it earns. Labels that say nothing of the images earn (V - 1) / (N - 1) of the nats of
+their whole variance by chance, which is taken off. A break-even beta above the config's is necessary, not
+sufficient: what is not visible in the means (a pose, a pair of attributes) earns more than they say.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, Geometric, LayeredNetwork, Linear
+from vision.data import ImageSet
+from vision.data.contrast import class_mean_nats, total_variance
+
+
+class BreakEven(NamedTuple):
+    """Of an attribute."""
+
+    name: str
+    values: int
+    """That images show."""
+    nats: float
+    """That its class means earn, without those that they earn by chance."""
+    beta: float
+    """Above which they cost more than they earn."""
+
+
+def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
+    """The break-even beta of each attribute with two values or more, the lowest first.
+
+    Args:
+        image_set: The images and their factors.
+        scale: Of the Gaussian likelihood, pixels in [0, 1].
+    """
+    found, whole = [], total_variance(image_set.images) / (2 * scale**2)
+    for name, column in zip(image_set.names, image_set.factors.T, strict=True):
+        values = len(np.unique(column))
+        if values > 1:
+            by_chance = whole * (values - 1) / (len(column) - 1)
+            nats = max(0.0, class_mean_nats(image_set.images, column, scale) - by_chance)
+            found.append(BreakEven(name, values, nats, nats / math.log(values)))
+    return sorted(found, key=lambda one: one.beta)
+
+
+def betas(config: Config) -> tuple[float, float]:
+    """Beta at the first and at the last step."""
+    match config.vision.objective:
+        case BetaVAE(beta=Constant(value=value)):
+            return value, value
+        case BetaVAE(beta=Linear() | Geometric() as schedule):
+            return schedule.start, schedule.end
+    raise AssertionError("the config has no other schedules")
+
+
+def lines(config: Config, image_set: ImageSet) -> list[str]:
+    """The table and what follows from it, for the terminal; none without attributes or a Gaussian
+    likelihood."""
+    likelihood = config.vision.likelihood
+    if not image_set.names or not isinstance(likelihood, GaussianLikelihood):
+        return []
+    found = break_even(image_set, likelihood.scale)
+    width = max(len(one.name) for one in found) if found else 0
+    start, end = betas(config)
+    goes = f"beta is {end:g}" if start == end else f"beta goes from {start:g} to {end:g}"
+    network = config.vision.network
+    if isinstance(network, LayeredNetwork) and network.mask_kl_weight != 1:
+        goes += f" (of outlines {network.mask_kl_weight:g} times that)"
+    table = [
+        f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}" for one in found
+    ]
+    return [
+        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
+        "its values",
+        *table,
+        f"{goes}: {prospect(found, start, end)}",
+    ]
+
+
+def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
+    """The break-even beta of each attribute; None without a Gaussian likelihood."""
+    likelihood = config.vision.likelihood
+    if not isinstance(likelihood, GaussianLikelihood):
+        return None
+    return {one.name: one.beta for one in break_even(image_set, likelihood.scale)}
+
+
+def prospect(found: Sequence[BreakEven], start: float, end: float) -> str:
+    """Which attributes would be lost at a beta that goes from `start` to `end`, in words."""
+    lost = [one.name for one in found if one.beta <= min(start, end)]
+    risky = [one.name for one in found if min(start, end) < one.beta <= max(start, end)]
+    parts = []
+    if lost:
+        parts.append(f"would be lost: {', '.join(lost)}")
+    if risky:
+        parts.append(f"may be lost, for they earn less than the highest beta: {', '.join(risky)}")
+    if not parts:
+        return "every attribute earns more than it costs"
+    return (
+        "; ".join(parts)
+        + " (hardly visible in the means; a lower vision.likelihood.scale or beta keeps more)"
+    )
