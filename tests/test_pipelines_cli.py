@@ -289,4 +289,4 @@ def test_data_prints_json_and_writes_a_sheet(tmp_path: Path, capsys: pytest.Capt
     assert described["concepts_per_level"] == [51, 912, 6400, 12288]
     assert all(sum(values.values()) == 60 for values in described["factors"].values())
     with Image.open(sheet) as image:
-        assert image.size == (8 * 10 + 2, 2 * 10 + 2)
+        assert image.size == (8 * 66 + 2, 2 * 66 + 2)  # images enlarged to 64 pixels, borders of 2
