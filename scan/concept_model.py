@@ -8,40 +8,26 @@
     edit       x and an expression -> the same image with that changed (`scan.editing`)
     score      x and an expression -> how well the image shows it
 
-An expression with OR or NOT is a mixture of Gaussians with exclusions (`scan.mixture`), one with weights a
-power of its Gaussian (`scan.analytic_operators.power`).
-
 (Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, sections 4 and 5.)
 """
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scan.description import Description
-from scan.editing import Edit, edited
-from scan.expression_grounding import Grounder
+from scan.description import Description, check_codes, described
+from scan.editing import Edit, edit_images
+from scan.expression_grounding import Grounder, operator_named, single
 from scan.grounding import k_hot
 from scan.joint_model import JointModel
-from scan.meaning import Meaning, meaning
-from scan.mixture import Component, Mixture
+from scan.meaning import Meaning, concatenated, meaning, single_words
+from scan.mixture import Mixture
 from scan.operators import Operators
 from scan.pictures import ImagesLike, as_images
-from scan.teaching import FEWEST_IMAGES, SIGNIFICANCE, TaughtConcept, check_taught_name, taught_posterior
-from symbols import (
-    OPERATORS,
-    Concept,
-    Expression,
-    Operation,
-    Operator,
-    Vocabulary,
-    attributes_of,
-    parse,
-)
-from vision.gaussian import Gaussian, standard_normal
+from scan.teaching import SIGNIFICANCE, TaughtConcept, check_taught_name, renamed, taught_concept
+from symbols import Concept, Expression, Operation, Vocabulary, attributes_of, parse
+from vision.gaussian import Gaussian
 
 ConceptLike = str | Expression | Gaussian | Mixture
 """What stands for a concept: an expression, as text or parsed, or what it was grounded to already."""
@@ -50,7 +36,8 @@ ConceptLike = str | Expression | Gaussian | Mixture
 class ConceptModel(nn.Module):
     """A joint model of images and symbols, with its vocabulary and the operators that recombine concepts.
 
-    It keeps the contract `JointModel` itself.
+    It keeps the contract `JointModel` itself. A method that takes an expression raises what `ground` raises,
+    one that takes images what `img2sym` raises.
 
     Args:
         model: The encoders and decoders of images and symbols: SCAN over a visual model
@@ -112,11 +99,7 @@ class ConceptModel(nn.Module):
         return self.encode_symbol(k_hot(self.vocabulary, concepts, self.device))
 
     def parse(self, text: str) -> Expression:
-        """Read an expression in the words of the vocabulary and the taught ones.
-
-        Raises:
-            ExpressionError: With the place in the text.
-        """
+        """Read an expression in the words of the vocabulary and the taught ones, as `symbols.parse` does."""
         return parse(text, self.vocabulary, self.taught)
 
     @torch.no_grad()
@@ -127,8 +110,7 @@ class ConceptModel(nn.Module):
         OR or NOT stands for a mixture, of which this is the Gaussian of the same mean and variance.
 
         Args:
-            concept: An expression such as "(wall: red) AND hat", as text or parsed; a Gaussian (1, D) is
-                returned as it is.
+            concept: An expression such as "(wall: red) AND hat", as text or parsed, or a Gaussian (1, D).
 
         Raises:
             ExpressionError: for a text that is not an expression of the vocabulary.
@@ -140,20 +122,11 @@ class ConceptModel(nn.Module):
 
     @torch.no_grad()
     def mixture(self, concept: ConceptLike) -> Mixture:
-        """Return the mixture of Gaussians that an expression stands for, a component for each alternative.
-
-        Raises:
-            ValueError: as `ground` does.
-        """
+        """Return the mixture of Gaussians that an expression stands for, a component for each alternative."""
         if isinstance(concept, Mixture):
             return concept
         if isinstance(concept, Gaussian):
-            if tuple(concept.mean.shape) != (1, self.latents):
-                raise ValueError(
-                    f"expected a Gaussian over (1, {self.latents}), one concept, "
-                    f"got one over {tuple(concept.mean.shape)}"
-                )
-            return Mixture([Component(concept)])
+            return single(concept, self.latents)
         expression = self.parse(concept) if isinstance(concept, str) else concept
         return self._grounder.mixture(expression)
 
@@ -173,10 +146,7 @@ class ConceptModel(nn.Module):
         Raises:
             ValueError: for an unknown operator, and as `ground` does.
         """
-        name = " ".join(op.upper().replace("_", " ").split())
-        if name not in OPERATORS:
-            raise ValueError(f"unknown operator {op!r}: expected one of {', '.join(get_args(Operator))}")
-        known = OPERATORS[OPERATORS.index(name)]
+        known = operator_named(op)
         if isinstance(left, Gaussian | Mixture) or isinstance(right, Gaussian | Mixture):
             return self._grounder.operate(known, self.ground(left), self.ground(right))
         parsed = [self.parse(side) if isinstance(side, str) else side for side in (left, right)]
@@ -200,14 +170,10 @@ class ConceptModel(nn.Module):
             generator: Source of the latents, on the model's device.
             mean: Decode the mean of the Gaussian, n equal images, instead of samples; of an OR, the means of
                 its alternatives in turn.
-
-        Raises:
-            ValueError: as `ground` does.
         """
         mixture = self.mixture(concept)
         if mean:
-            means = mixture.means()
-            return self.decode_image(means[torch.arange(n, device=means.device) % len(means)])
+            return self.decode_image(mixture.means_in_turn(n))
         return self.decode_image(mixture.sample(n, generator))
 
     @torch.no_grad()
@@ -233,34 +199,20 @@ class ConceptModel(nn.Module):
     def describe(
         self, q: Gaussian | Tensor, generator: torch.Generator | None = None, *, mean: bool = True
     ) -> Description:
-        """Return descriptions of B Gaussians or codes in symbols.
+        """Return descriptions of B Gaussians or codes in symbols; `check_codes` says what is refused.
 
         Args:
             q: A Gaussian over (B, D), as from `ground`, `recombine` or `encode_image`; or codes z (B, D).
             generator: Source of the latents where they are sampled, on the model's device.
             mean: Describe the mean of a Gaussian; False describes one sample of it.
-
-        Raises:
-            TypeError: for an expression, which `ground` turns into a Gaussian.
-            ValueError: for a Gaussian or codes that are not over (B, D).
         """
-        if not isinstance(q, Gaussian | Tensor):
-            raise TypeError(f"expected a Gaussian or codes, got {q!r}: ground an expression first")
-        shape = tuple(q.shape if isinstance(q, Tensor) else q.mean.shape)
-        if len(shape) != 2 or shape[1] != self.latents:
-            what = "codes" if isinstance(q, Tensor) else "a Gaussian"
-            raise ValueError(f"expected {what} over (B, {self.latents}), got {shape}")
+        check_codes(q, self.latents)
         if isinstance(q, Gaussian):
             q = q.mean if mean else q.sample(generator)
-        return Description(self.vocabulary, self.decode_symbol(q).float().cpu())
+        return described(self, self.vocabulary, q)
 
     def images(self, x: ImagesLike) -> Tensor:
-        """Return images (B, C, H, W) in [0, 1] on the model's device, of tensors, paths or pictures.
-
-        Raises:
-            FileNotFoundError: for a path that does not exist.
-            ValueError: as `img2sym` does.
-        """
+        """Return images (B, C, H, W) in [0, 1] on the model's device, of tensors, paths or pictures."""
         return as_images(x, self.shape, self.device)
 
     @torch.no_grad()
@@ -290,41 +242,21 @@ class ConceptModel(nn.Module):
             VocabularyError: for a name that has a meaning, or cannot be one.
             ValueError: for too few images, and as `img2sym` and `ground` do.
         """
-        others = [known for known in self.taught if known != name]
-        check_taught_name(name, self.vocabulary, others)
-        prior = standard_normal((1, self.latents), self.device)
-        if expression is not None:
-            prior = self.ground(expression)
-        q, count = prior, 0
-        if images is not None:
-            x = self.images(images)
-            count = len(x)
-        if count < (FEWEST_IMAGES if expression is None else 0):
-            raise ValueError(f'"{name}" is taught by {FEWEST_IMAGES} images or more, got {count}')
-        if count:
-            q = taught_posterior(
-                self.encode_image(x), prior, beta=beta, grounding=grounding, significance=significance
-            )
+        check_taught_name(name, self.vocabulary, [known for known in self.taught if known != name])
+        prior = None if expression is None else self.ground(expression)
+        q_x = None if images is None else self.encode_image(self.images(images))
         text = None if expression is None or isinstance(expression, Gaussian | Mixture) else str(expression)
-        self.taught[name] = TaughtConcept(name, q, count, text)
+        self.taught[name] = taught_concept(
+            name, q_x, prior, text, beta=beta, grounding=grounding, significance=significance
+        )
         return self.taught[name]
 
     def rename(self, name: str, new: str) -> None:
-        """Give a taught word another name.
-
-        Raises:
-            KeyError: for a word that was not taught.
-            VocabularyError: for a new name that has a meaning, or cannot be one.
-        """
-        check_taught_name(new, self.vocabulary, [known for known in self.taught if known != name])
-        self.taught[new] = self.taught.pop(name)._replace(name=new)
+        """Give a taught word another name; `scan.teaching.renamed` says what is raised."""
+        self.taught = renamed(self.taught, name, new, self.vocabulary)
 
     def forget(self, name: str) -> None:
-        """Remove a taught word.
-
-        Raises:
-            KeyError: for a word that was not taught.
-        """
+        """Remove a taught word; KeyError is raised for one that was not taught."""
         del self.taught[name]
 
     @torch.no_grad()
@@ -334,17 +266,13 @@ class ConceptModel(nn.Module):
         Args:
             concept: As in `ground`; a taught word is not compared with itself.
             most: How many words.
-
-        Raises:
-            ValueError: as `ground` does.
         """
-        symbols = np.eye(self.vocabulary.size, dtype=int)
-        words = dict(zip(self.vocabulary.symbols, map(self.vocabulary.decode, symbols), strict=True))
-        words |= self.vocabulary.aliases
+        words = single_words(self.vocabulary)
         taught = [one for name, one in self.taught.items() if name != concept]
         known = [self.ground_concepts(list(words.values())), *(one.q.to(self.device) for one in taught)]
-        stacked = Gaussian(torch.cat([q.mean for q in known]), torch.cat([q.logvar for q in known]))
-        return meaning(self.ground(concept), [*words, *(one.name for one in taught)], stacked, most)
+        return meaning(
+            self.ground(concept), [*words, *(one.name for one in taught)], concatenated(known), most
+        )
 
     @torch.no_grad()
     def edit(self, x: ImagesLike, expression: ConceptLike) -> Edit:
@@ -353,33 +281,17 @@ class ConceptModel(nn.Module):
         Args:
             x: Images, as for `img2sym`.
             expression: What they shall show, such as "wall: red"; the rest stays as it is.
-
-        Raises:
-            ValueError: as `img2sym` and `ground` do.
         """
         parsed = self.parse(expression) if isinstance(expression, str) else expression
-        q_x = self.encode_image(self.images(x))
-        z = edited(q_x, self.mixture(parsed))
-        images = self.decode_image(z)
         asked = frozenset() if isinstance(parsed, Gaussian | Mixture) else attributes_of(parsed)
-        after = self.describe(self.encode_image(images))
-        return Edit(images, self.decode_image(q_x.mean), z, self.describe(q_x), after, asked)
+        return edit_images(self, self.vocabulary, self.images(x), self.mixture(parsed), asked)
 
     @torch.no_grad()
     def score(self, x: ImagesLike, concept: ConceptLike) -> Tensor:
         """Return how well images show a concept, (B,), in nats; 0 is an image that says nothing of it.
 
-        It is the expected log-ratio of the concept to the prior under q(z|x),
-
-            E_{q(z|x)}[log q(z|concept) - log p(z)] = KL(q(z|x) || p) - KL(q(z|x) || q(z|concept)) ,
-
-        the best of the alternatives of an OR, with the log-probability that NOT leaves the image.
-
         Args:
             x: Images, as for `img2sym`.
-            concept: As in `ground`.
-
-        Raises:
-            ValueError: as `img2sym` and `ground` do.
+            concept: As in `ground`; how it is scored is in `scan.mixture.Mixture.scores`.
         """
-        return self.mixture(concept).log_ratios(self.encode_image(self.images(x))).amax(-1)
+        return self.mixture(concept).scores(self.encode_image(self.images(x)))

@@ -17,7 +17,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from scan.joint_model import SymbolModel
 from symbols import Concept, Vocabulary
+from vision.gaussian import Gaussian
 
 
 class Prediction(NamedTuple):
@@ -159,6 +161,26 @@ class Description:
 
     def _block(self, name: str) -> Tensor:
         return self.logits[:, self.vocabulary.block(name)]
+
+
+def check_codes(q: Gaussian | Tensor, latents: int) -> None:
+    """Refuse what no symbol decoder of D latents can describe.
+
+    Raises:
+        TypeError: For an expression, which `ground` turns into a Gaussian.
+        ValueError: For a Gaussian or codes that are not over (B, D).
+    """
+    if not isinstance(q, Gaussian | Tensor):
+        raise TypeError(f"expected a Gaussian or codes, got {q!r}: ground an expression first")
+    shape = tuple(q.shape if isinstance(q, Tensor) else q.mean.shape)
+    if len(shape) != 2 or shape[1] != latents:
+        what = "codes" if isinstance(q, Tensor) else "a Gaussian"
+        raise ValueError(f"expected {what} over (B, {latents}), got {shape}")
+
+
+def described(model: SymbolModel, vocabulary: Vocabulary, z: Tensor) -> Description:
+    """Return descriptions, on the CPU, of codes z (B, D) in the K words of a vocabulary."""
+    return Description(vocabulary, model.decode_symbol(z).float().cpu())
 
 
 class SymbolScores(NamedTuple):

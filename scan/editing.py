@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from scan.description import Description
+from scan.description import Description, described
+from scan.joint_model import JointModel
 from scan.mixture import Mixture
+from symbols import Vocabulary
 from vision.gaussian import Gaussian
 
 
@@ -68,6 +70,26 @@ class Edit(NamedTuple):
             }
             for row in self.changes()
         ]
+
+
+def edit_images(
+    model: JointModel, vocabulary: Vocabulary, x: Tensor, concept: Mixture, asked: frozenset[str]
+) -> Edit:
+    """Return images with only that changed which a concept says.
+
+    Args:
+        model: What encodes and decodes.
+        vocabulary: The K words.
+        x: Images (B, C, H, W) in [0, 1].
+        concept: What they shall show.
+        asked: The attributes that its expression names.
+    """
+    q_x = model.encode_image(x)
+    z = edited(q_x, concept)
+    images = model.decode_image(z)
+    before = described(model, vocabulary, q_x.mean)
+    after = described(model, vocabulary, model.encode_image(images).mean)
+    return Edit(images, model.decode_image(q_x.mean), z, before, after, asked)
 
 
 def edited(q_x: Gaussian, concept: Mixture) -> Tensor:

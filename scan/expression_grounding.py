@@ -1,11 +1,12 @@
 """Ground expressions: concepts by the symbol encoder, operations by the operators, OR and NOT as mixtures.
 
 An expression is first taken apart into alternatives without OR and NOT inside (`symbols.alternatives`); each
-is one Gaussian of the mixture, with the experts of what NOT excludes from it (`scan.mixture`).
+is one Gaussian of the mixture, with the experts of what NOT excludes from it (`scan.mixture`). A weight is a
+power of the Gaussian (`scan.analytic_operators.power`).
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -32,6 +33,31 @@ from symbols import (
     taught_names,
 )
 from vision.gaussian import Gaussian
+
+
+def operator_named(name: str) -> Operator:
+    """Return the learned operator of a name in any case, with spaces or underscores.
+
+    Raises:
+        ValueError: For an unknown operator.
+    """
+    spelt = " ".join(name.upper().replace("_", " ").split())
+    if spelt not in OPERATORS:
+        raise ValueError(f"unknown operator {name!r}: expected one of {', '.join(get_args(Operator))}")
+    return OPERATORS[OPERATORS.index(spelt)]
+
+
+def single(q: Gaussian, latents: int) -> Mixture:
+    """Return a Gaussian over (1, D) as a mixture of one component.
+
+    Raises:
+        ValueError: For a Gaussian over anything else.
+    """
+    if tuple(q.mean.shape) != (1, latents):
+        raise ValueError(
+            f"expected a Gaussian over (1, {latents}), one concept, got one over {tuple(q.mean.shape)}"
+        )
+    return Mixture([Component(q)])
 
 
 class Grounder(NamedTuple):

@@ -7,8 +7,10 @@ the other. KL(q || w) alone would put every narrow word far from a wide concept 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
+from symbols import Concept, Vocabulary
 from vision.gaussian import ACTIVE, Gaussian, kl, kl_from_prior
 
 
@@ -37,6 +39,18 @@ class Meaning(NamedTuple):
             "nats": round(self.nats, 4),
             "nearest": {one.name: round(one.nats, 4) for one in self.nearest},
         }
+
+
+def single_words(vocabulary: Vocabulary) -> dict[str, Concept]:
+    """Return what the symbols and the aliases of a vocabulary stand for, by name."""
+    symbols = np.eye(vocabulary.size, dtype=int)
+    words = dict(zip(vocabulary.symbols, map(vocabulary.decode, symbols), strict=True))
+    return {**words, **vocabulary.aliases}
+
+
+def concatenated(gaussians: Sequence[Gaussian]) -> Gaussian:
+    """Return Gaussians over (N, D) each as one, over (sum of all N, D)."""
+    return Gaussian(torch.cat([q.mean for q in gaussians]), torch.cat([q.logvar for q in gaussians]))
 
 
 def meaning(q: Gaussian, names: Sequence[str], known: Gaussian, most: int = 5) -> Meaning:

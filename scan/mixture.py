@@ -196,6 +196,22 @@ class Mixture:
             means.mean(0, keepdim=True), (within + means.var(0, keepdim=True, correction=0)).log()
         )
 
+    def means_in_turn(self, n: int) -> Tensor:
+        """Return n codes (n, D): `means`, from the first again where n is more than K."""
+        means = self.means()
+        return means[torch.arange(n, device=means.device) % len(means)]
+
     def log_ratios(self, q_x: Gaussian) -> Tensor:
         """Return the log-ratio of each component to the prior in nats, (B, K), for codes q_x over (B, D)."""
         return torch.stack([component.log_ratio(q_x) for component in self.components], -1)
+
+    def scores(self, q_x: Gaussian) -> Tensor:
+        """Return the largest of `log_ratios` in nats, (B,); 0 of codes that say nothing of the concept.
+
+        Of a component without exclusions it is the expected log-ratio under q(z|x),
+
+            E_{q(z|x)}[log q(z|concept) - log p(z)] = KL(q(z|x) || p) - KL(q(z|x) || q(z|concept)) ,
+
+        to which exclusions add the log-probability that NOT leaves the image.
+        """
+        return self.log_ratios(q_x).amax(-1)

@@ -16,16 +16,18 @@ that are given back to the prior. The more images, the smaller a difference may 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 import torch
 
 from scan.grounding import optimal_posterior
 from symbols import Expression, ExpressionError, Vocabulary, VocabularyError, parse
-from symbols.names import check_name, listing, shortened
+from symbols.names import check_name, listing, shortened, spelling
 from symbols.phrases import phrases
-from vision.gaussian import Gaussian, kl_from_prior
+from symbols.signs import first_sign
+from vision.gaussian import Gaussian, kl_from_prior, standard_normal
 
 FEWEST_IMAGES = 5
 """Images that teach a word without an expression."""
@@ -45,7 +47,7 @@ class TaughtConcept(NamedTuple):
 
 
 def check_taught_name(name: str, vocabulary: Vocabulary, taught: Sequence[str] = ()) -> None:
-    """Refuse a name for a taught word that means something already, or that cannot be read.
+    """Refuse a name for a taught word that means something already, or that cannot be read as one name.
 
     Args:
         name: The name.
@@ -57,11 +59,72 @@ def check_taught_name(name: str, vocabulary: Vocabulary, taught: Sequence[str] =
     """
     check_name(name, "the name of a concept")
     means: Sequence[Expression] = phrases(vocabulary).read(name)
-    try:
+    with suppress(ExpressionError):
         means = means or [parse(name, vocabulary, taught)]
-    except ExpressionError:
-        return
-    raise VocabularyError(f'"{shortened(name)}" already means {listing([str(one) for one in means])}')
+    quoted = f'"{shortened(name)}"'
+    if means:
+        raise VocabularyError(f"{quoted} already means {listing([str(one) for one in means])}")
+    for attribute in vocabulary.names:
+        if f"{spelling(name)}:".startswith(f"{spelling(attribute)}:"):
+            raise VocabularyError(f'{quoted} would be read as the attribute "{shortened(attribute)}"')
+    if sign := first_sign(name):
+        raise VocabularyError(f'{quoted} would be read as an expression, because of "{sign.strip()}"')
+
+
+def taught_concept(
+    name: str,
+    q_x: Gaussian | None,
+    prior: Gaussian | None,
+    expression: str | None = None,
+    *,
+    beta: float = 1.0,
+    grounding: float = 10.0,
+    significance: float = SIGNIFICANCE,
+) -> TaughtConcept:
+    """Return the word that images, an expression or both teach.
+
+    Args:
+        name: One that `check_taught_name` accepts.
+        q_x: Posteriors of the images, over (N, D), N at least FEWEST_IMAGES without a prior; None for none.
+        prior: The Gaussian of the expression, over (1, D); None for N(0, I).
+        expression: The expression as text.
+        beta: As in `taught_posterior`, as the next two.
+        grounding: Weight of the grounding KL.
+        significance: Probability with which a latent that says nothing is kept.
+
+    Raises:
+        ValueError: For too few images, and as `taught_posterior` does.
+    """
+    count = 0 if q_x is None else len(q_x)
+    if prior is None and count < FEWEST_IMAGES:
+        raise ValueError(f'"{name}" is taught by {FEWEST_IMAGES} images or more, got {count}')
+    if q_x is None or not count:
+        assert prior is not None, "without images there is an expression"
+        return TaughtConcept(name, prior, 0, expression)
+    if prior is None:
+        prior = standard_normal((1, q_x.mean.shape[-1]), q_x.mean.device)
+    q = taught_posterior(q_x, prior, beta=beta, grounding=grounding, significance=significance)
+    return TaughtConcept(name, q, count, expression)
+
+
+def renamed(
+    taught: Mapping[str, TaughtConcept], name: str, new: str, vocabulary: Vocabulary
+) -> dict[str, TaughtConcept]:
+    """Return the taught words with one under another name, now the last of them.
+
+    Args:
+        taught: The words by name.
+        name: One of them.
+        new: Its new name.
+        vocabulary: The words of the model.
+
+    Raises:
+        KeyError: For a word that was not taught.
+        VocabularyError: As `check_taught_name` does.
+    """
+    others = {known: one for known, one in taught.items() if known != name}
+    check_taught_name(new, vocabulary, list(others))
+    return {**others, new: taught[name]._replace(name=new)}
 
 
 def taught_posterior(

@@ -22,6 +22,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from symbols.concepts import OPERATORS, Concept, ConflictError
+from symbols.expression_error import ExpressionError as ExpressionError
 from symbols.expressions import (
     LEAST_WEIGHT,
     MOST_WEIGHT,
@@ -35,6 +36,7 @@ from symbols.expressions import (
 )
 from symbols.names import did_you_mean, listing, shortened, spelling
 from symbols.phrases import phrases
+from symbols.signs import DELIMITER, JOINING, OPERATOR, WEIGHT
 from symbols.vocabulary import Vocabulary
 
 MAX_OPERATORS = 100
@@ -43,41 +45,8 @@ MAX_LENGTH = 50_000
 """Characters of an expression."""
 MOST_STOPS = 4
 """Words such as "and" that a misspelt name may run past."""
-SHOWN = 100
-"""Characters of an expression that an error shows, around the place."""
 
-_OPERATOR = re.compile(r"(?<![\w-])(?:(and)|(in[\s_]+common)|(ignore)|(or)|(not))(?![\w-])", re.IGNORECASE)
-_JOINING = (*OPERATORS, "OR", "NOT")
-"""The operators in the order of the groups of _OPERATOR."""
-_WEIGHT = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?\*")
 _SPACE = re.compile(" *")
-_DELIMITER = re.compile(rf"[(),]|{_OPERATOR.pattern}|\Z", re.IGNORECASE)
-
-
-class ExpressionError(ValueError):
-    """A text that is not an expression of the vocabulary: str() is one line, `caret` shows the place.
-
-    Args:
-        message: What is wrong.
-        text: The whole expression.
-        start: Where the wrong part begins, in characters from 0.
-        end: Where it ends, exclusively.
-    """
-
-    def __init__(self, message: str, text: str, start: int, end: int) -> None:
-        self.text, self.start, self.end = text, start, end
-        super().__init__(f"{message} (column {start + 1})")
-
-    @property
-    def caret(self) -> str:
-        """The text, or of a long one what is around the place, and below it a line that points at it."""
-        first = max(0, min(self.start - SHOWN // 3, len(self.text) - SHOWN))
-        shown = self.text[first : first + SHOWN]
-        before = "..." if first else ""
-        after = "..." if first + SHOWN < len(self.text) else ""
-        indent = " " * (len(before) + self.start - first)
-        marks = "^" * max(1, min(self.end, first + len(shown)) - self.start)
-        return f"{before}{shown}{after}\n{indent}{marks}"
 
 
 def parse(text: str, vocabulary: Vocabulary, taught: Iterable[str] = ()) -> Expression:
@@ -127,10 +96,10 @@ class _Parser:
 
     def expression(self) -> Expression:
         left = self.operand()
-        while operator := _OPERATOR.match(self.text, self.position):
+        while operator := OPERATOR.match(self.text, self.position):
             self.count(operator[0])
             self.advance(operator.end())
-            op = _JOINING[(operator.lastindex or 1) - 1]
+            op = JOINING[(operator.lastindex or 1) - 1]
             if op == "AND" and self.negation():
                 op = "NOT"
             left = self.joined(op, left, self.operand(), operator)
@@ -149,8 +118,8 @@ class _Parser:
 
     def negation(self) -> bool:
         """Whether a NOT that is no name stands here; it is then passed over."""
-        operator = _OPERATOR.match(self.text, self.position)
-        if not operator or _JOINING[(operator.lastindex or 1) - 1] != "NOT" or self.longest_name():
+        operator = OPERATOR.match(self.text, self.position)
+        if not operator or JOINING[(operator.lastindex or 1) - 1] != "NOT" or self.longest_name():
             return False
         self.count(operator[0])
         self.advance(operator.end())
@@ -159,7 +128,7 @@ class _Parser:
     def operand(self) -> Expression:
         if self.longest_name():
             return self.leaf()
-        if weight := _WEIGHT.match(self.text, self.position):
+        if weight := WEIGHT.match(self.text, self.position):
             return self.weighted(weight)
         if self.negation():
             return Exclusion(self.vocabulary.concept(), self.operand())
@@ -219,7 +188,7 @@ class _Parser:
     def longest_name(self) -> tuple[str, Sequence[Concept | TaughtName]] | None:
         """The longest name that starts here and ends before a delimiter, and what it may mean."""
         found: tuple[str, Sequence[Concept | TaughtName]] | None = None
-        for stop in _DELIMITER.finditer(self.text, self.position):
+        for stop in DELIMITER.finditer(self.text, self.position):
             written = self.text[self.position : stop.start()]
             if len(spelling(written)) > self.longest:
                 break
@@ -257,7 +226,7 @@ class _Parser:
 
     def unknown(self) -> ExpressionError:
         """The error for no name at this place: the most specific reason that applies."""
-        start, stops = self.position, list(_DELIMITER.finditer(self.text, self.position))
+        start, stops = self.position, list(DELIMITER.finditer(self.text, self.position))
         written = self.text[start : stops[0].start()].rstrip()
         if not written:
             found = f'"{stops[0][0]}"' if stops[0][0] else "the end"
@@ -316,5 +285,5 @@ class _Parser:
 def _expected(rest: str) -> str:
     """What may follow an operand, and the operator that is probably meant by the words that do."""
     words = rest.split()
-    near = did_you_mean(" ".join(words[:2]), _JOINING) or did_you_mean(words[0], _JOINING)
-    return f"expected {', '.join(_JOINING)} or a comma{near}"
+    near = did_you_mean(" ".join(words[:2]), JOINING) or did_you_mean(words[0], JOINING)
+    return f"expected {', '.join(JOINING)} or a comma{near}"

@@ -94,6 +94,37 @@ def test_a_name_that_means_something_is_refused(name: str) -> None:
         check_taught_name(name, SMALL, ["Zebra"])
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("wall", 'the attribute "wall"'),
+        ("WALL", 'the attribute "wall"'),
+        ("wall: cosy", 'the attribute "wall"'),
+        ("Wall = cosy", 'the attribute "wall"'),
+        ("a AND b", 'because of "AND"'),
+        ("sand or stone", 'because of "or"'),
+        ("a in common b", 'because of "in common"'),
+        ("NOT x", 'because of "NOT"'),
+        ("2*(x)", r'because of "2\*"'),
+        ("0.5 *cosy", r'because of "0.5 \*"'),
+        ("cosy, warm", 'because of ","'),
+        ("cosy (warm)", r'because of "\("'),
+        ("cosy)", r'because of "\)"'),
+    ],
+)
+def test_a_name_that_would_be_read_as_an_expression_is_refused(name: str, why: str) -> None:
+    with pytest.raises(VocabularyError, match=f"would be read as .*{why}") as error:
+        check_taught_name(name, SMALL, ["Zebra"])
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["wallpaper", "sandstone", "not-so-bright", "warm: cosy", "2 cosy", "my/hat"]
+)
+def test_a_name_may_hold_what_only_looks_like_a_sign(name: str) -> None:
+    check_taught_name(name, SMALL, ["Zebra"])
+
+
 @pytest.mark.parametrize("name", ["", " zebra", "a\nb"])
 def test_what_cannot_be_a_name_is_refused(name: str) -> None:
     with pytest.raises(VocabularyError, match="name of a concept"):

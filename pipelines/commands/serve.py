@@ -58,7 +58,7 @@ def _serve(options: argparse.Namespace) -> None:
         torch.set_num_threads(max(1, usable_cores() - 1))  # one core is left to the web server
         model = finished.model(options.run)
         nats = finished.kl_per_latent(options.run, model.latents)
-        session = Session(model, name, None if nats is None else nats.tolist())
+        session = Session(model, name, None if nats is None else nats.tolist(), run=options.run)
         app = create_app(session, hosts=LOOPBACK if is_local else ())
         if not is_local:
             print(f"warning: --host {printable(options.host)}: {OPEN}", file=sys.stderr)

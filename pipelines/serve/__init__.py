@@ -1,6 +1,7 @@
 """`scan serve`: a page, and the JSON endpoints behind it, on one concept model.
 
     session    the model, and what is asked of it; one thread uses it
+    keeping    taught words in the run folder
     schemas    what a request and an answer look like
     uploads    a picture in a request, as the model takes it
     guard      limits of a request: its host, its size, how many wait; headers of every answer

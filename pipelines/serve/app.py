@@ -123,12 +123,12 @@ def create_app(session: Session, limits: Limits | None = None, hosts: Collection
 
     @app.post("/api/concepts", status_code=201)
     async def teach(asked: schemas.TeachRequest) -> schemas.TeachAnswer:
-        """Teach a concept from pictures; it can be used in expressions until the server ends."""
+        """Teach a concept from pictures, kept with the run where that can be written."""
         return await compute(session.teach, asked.name, asked.images)
 
     @app.delete("/api/concepts/{name:path}", status_code=204)
     async def forget(name: str) -> None:
-        """Forget a taught concept."""
+        """Forget a taught concept, in the run too."""
         try:
             await compute(session.forget, name)
         except KeyError:

@@ -163,7 +163,8 @@ async function teach() {
   const answer = await latest("teach", "concepts", { name: $("name").value.trim(), images });
   if (!answer) return;
   const row = make("div", { className: "row" }, ...answer.images.map((png) => image(png, `a sample of ${answer.name}`)));
-  $("learned").replaceChildren(make("p", { textContent: `“${answer.name}”: ${answer.meaning}` }), row);
+  const note = answer.note && make("p", { textContent: answer.note });
+  $("learned").replaceChildren(make("p", { textContent: `“${answer.name}”: ${answer.meaning}` }), note, row);
   for (const entry of state.gathered) entry.button.remove();
   state.gathered = [];
   $("name").value = "";

@@ -202,4 +202,8 @@ class TeachAnswer(BaseModel):
     """Those that it specifies, with their KL from the prior, the largest first."""
     nearest: dict[str, float]
     """Known words -> KL(concept || word) in nats, the nearest first."""
+    kept: bool
+    """Whether it is kept with the run; otherwise it is known until the server ends."""
+    note: str
+    """Why it is not kept; empty where it is."""
     images: list[Png]

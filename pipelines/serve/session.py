@@ -1,19 +1,23 @@
 """A concept model, and what the page asks of it.
 
 Nothing here is safe for threads: the application lets one thread use a session, one request after another.
-Concepts that are taught belong to the session and end with it.
+Concepts that are taught are kept with the run where it can be written (`pipelines.serve.keeping`), and end
+with the session otherwise.
 """
 
 import base64
 import io
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 
+from pipelines.errors import RunError
 from pipelines.serve import schemas
+from pipelines.serve.keeping import keep, remove
 from pipelines.serve.uploads import MOST_PIXELS, read_upload
 from scan.concept_model import ConceptModel
 from scan.meaning import Meaning
@@ -42,6 +46,7 @@ class Session:
         name: Of the run.
         kl_per_latent: (D,) nats from the prior, mean over test images; None where they are not known: all
             latents count as used then.
+        run: The run folder in which taught words are kept; None keeps none.
         most_pixels: Of a picture in a request.
     """
 
@@ -51,9 +56,11 @@ class Session:
         name: str,
         kl_per_latent: Sequence[float] | None = None,
         *,
+        run: Path | None = None,
         most_pixels: int = MOST_PIXELS,
     ) -> None:
-        self.model, self.name, self.most_pixels = model, name, most_pixels
+        self.model, self.name, self.run, self.most_pixels = model, name, run, most_pixels
+        self.kept = set(model.taught) if run is not None else set()
         self.taught = {name: _summary(word, model.meaning(name)) for name, word in model.taught.items()}
         nats = list(kl_per_latent) if kl_per_latent is not None else [math.inf] * model.latents
         order = sorted(range(model.latents), key=lambda k: -nats[k])
@@ -151,6 +158,7 @@ class Session:
         taught = self.model.teach(name, torch.stack(pictures))
         meaning = self.model.meaning(name)
         self.taught = {**self.taught, name: _summary(taught, meaning)}
+        lost = self._keep(taught)
         x = self.model.sym2img(taught.q, SHOWN_LEARNED, torch.Generator().manual_seed(0))
         return schemas.TeachAnswer(
             name=name,
@@ -158,15 +166,38 @@ class Session:
             nats=meaning.nats,
             latents=[schemas.LatentInfo(index=k, nats=nats) for k, nats in meaning.specific],
             nearest={one.name: one.nats for one in meaning.nearest},
+            kept=not lost,
+            note=lost,
             images=_encoded(x),
         )
 
+    def _keep(self, word: TaughtConcept) -> str:
+        """Keep a word with the run; returns why it will be lost, or "" where it is kept."""
+        why = "no run folder is served"
+        if self.run is not None:
+            try:
+                keep(self.run, word)
+            except RunError as error:
+                why = str(error)
+            else:
+                self.kept.add(word.name)
+                return ""
+        return f"known until the server ends, it could not be kept with the run: {why}"
+
     def forget(self, name: str) -> None:
-        """Forget a taught concept.
+        """Forget a taught concept, in the run too.
 
         Raises:
             KeyError: When it was not taught.
+            ValueError: When it is kept with the run, which cannot be written now; it is not forgotten then.
         """
+        word = self.model.taught[name]
+        if self.run is not None and name in self.kept:
+            try:
+                remove(self.run, word)
+            except RunError as error:
+                raise ValueError(f'"{name}" is kept with the run and cannot be forgotten: {error}') from error
+            self.kept.remove(name)
         self.model.forget(name)
         self.taught = {other: meaning for other, meaning in self.taught.items() if other != name}
 
