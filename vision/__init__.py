@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vision import data, metrics, objectives
+    from vision import data, metrics, models, objectives
     from vision.dae import DAE
     from vision.gaussian import Gaussian, kl, kl_from_prior, standard_normal
     from vision.models import VisionModel, build
@@ -28,6 +28,7 @@ __all__ = [
     "kl",
     "kl_from_prior",
     "metrics",
+    "models",
     "objectives",
     "standard_normal",
 ]

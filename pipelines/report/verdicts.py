@@ -126,13 +126,13 @@ def advice(found: Mapping[str, Mapping[str, Any]], config: Config) -> str:
 
 def lines(found: Mapping[str, Mapping[str, Any]], config: Config) -> list[str]:
     """A line for each attribute, for the terminal; those that were lost come last, with what to try."""
-    told = []
+    shown = []
     for name, one in sorted(found.items(), key=lambda item: item[1]["verdict"] != "learned"):
         shares = f"judge {_two(one['judge'])}, reconstruction {_two(one['reconstruction'])}"
         shares += f", symbols {_two(one['symbols'])}, chance {_two(one['chance'])}"
-        told.append(f"{name}: {shares}: {REASONS[one['verdict']]}")
+        shown.append(f"{name}: {shares}: {REASONS[one['verdict']]}")
     command = advice(found, config)
-    return [*told, f"what was lost in vision may be kept by: {command}"] if command else told
+    return [*shown, f"what was lost in vision may be kept by: {command}"] if command else shown
 
 
 def table(found: Mapping[str, Mapping[str, Any]], config: Config) -> Table:
