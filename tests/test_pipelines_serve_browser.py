@@ -69,6 +69,7 @@ def test_enter_right_after_the_last_key_shows_images(page: Any) -> None:
     page.fill("#expression", "wall: red")
     page.press("#expression", "Enter")
     expect(page.locator("#samples img").first).to_have_attribute("alt", "sample 1 of wall: red")
+    assert page.locator("#samples img").count() == 16
 
 
 def test_an_error_points_into_the_text(page: Any) -> None:
@@ -107,8 +108,10 @@ def test_the_hierarchy_is_walked(page: Any) -> None:
     page.click("#root")
     page.click('#children button[title="shape: hat"]')
     expect(page.locator("#here")).to_have_text("shape: hat")
+    assert page.locator("#parents button").count() == 1
     page.click("#parents button")
     expect(page.locator("#here")).to_have_text("anything")
+    assert page.locator("#parents button").count() == 0
 
 
 def test_a_concept_is_taught_used_and_forgotten(page: Any) -> None:
