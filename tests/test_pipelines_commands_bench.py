@@ -14,6 +14,7 @@ from pipelines.commands import benchmark, speed
 from pipelines.config import Config, config_files
 from pipelines.devices import Machine
 from pipelines.runs import precision
+from pipelines.training import fitting
 
 CPU = torch.device("cpu")
 BATCH, LATENTS, HIDDEN, WIDTH, SYMBOLS = 4, 2, 5, 3, 3 + 4 + 5
@@ -97,8 +98,6 @@ def test_a_penalty_with_a_second_pass_through_the_decoder_is_counted(tiny: Path)
 def test_the_time_of_a_step_is_that_of_loss_gradient_and_update(
     tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (training,) = [one for one in benchmark.prepare(config(tiny), CPU).trainings if one.stage == "vision"]
-    before = [weight.detach().clone() for weight in training.module.parameters()]
     done: list[str] = []
 
     class Noted(torch.optim.SGD):
@@ -107,7 +106,9 @@ def test_the_time_of_a_step_is_that_of_loss_gradient_and_update(
             done.append("update")
             super().step(closure)
 
-    monkeypatch.setattr(benchmark, "optimiser", lambda module, decay: Noted(module.parameters(), lr=1.0))
+    monkeypatch.setattr(fitting, "optimiser", lambda module, decay: Noted(module.parameters(), lr=1.0))
+    (training,) = [one for one in benchmark.prepare(config(tiny), CPU).trainings if one.stage == "vision"]
+    before = [weight.detach().clone() for weight in training.module.parameters()]
     found = benchmark.cost(training, CPU, {"fp32": 1e10}, 0.01)
     assert len(done) == found.measured_steps + 2  # one to count operations, one to warm up
     after = training.module.parameters()

@@ -5,6 +5,8 @@ import torch
 from torch import Tensor
 
 from pipelines.config import Config
+from pipelines.stages import methods
+from pipelines.stages import objectives as objective_stage
 from pipelines.stages import vision as stage
 from vision import models, objectives
 from vision.vae import VAE
@@ -32,7 +34,9 @@ def terms(step: int = 0, **penalties: float) -> dict[str, Tensor]:
     config, vae = build(penalties=penalties)
     random = torch.Generator().manual_seed(1)
     pixels = torch.randint(256, (20, 16, 16, 3), dtype=torch.uint8, generator=random)
-    value, found = stage.loss_of(config, vae, pixels, stage.likelihood_of(config.vision, None))(step)
+    value, found = methods.loss_of(config, vae, pixels, objective_stage.likelihood_of(config.vision, None))(
+        step
+    )
     assert torch.equal(value, found["loss"])
     return found
 
@@ -50,7 +54,7 @@ def test_penalties_are_of_the_means_and_of_the_two_groups_of_latents() -> None:
     config, vae = build(penalties={"off_diagonal_covariance": 1.0, "cross_covariance": 1.0})
     x = torch.rand(16, 3, 16, 16)
     passed = objectives.forward(vae, x, objectives.Normal())
-    mean, penalties = vae.encode(x).mean, stage.penalties_of(config.vision, vae)
+    mean, penalties = vae.encode(x).mean, objective_stage.penalties_of(config.vision, vae)
     found = {name: penalty(passed, torch.Generator()) for name, (_, penalty) in penalties.items()}
     assert list(found) == ["off_diagonal_covariance", "cross_covariance"]
     assert torch.allclose(found["off_diagonal_covariance"], objectives.off_diagonal_covariance(mean))
@@ -63,7 +67,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
     objective = {"kind": "beta_vae", "beta": line, "capacity": {**line, "end": 5.0}}
     config, vae = build({"mask_kl_weight": 3.0}, objective=objective)
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
     kl = 3 * passed.kl[:MASK_LATENTS].sum() + passed.kl[MASK_LATENTS:].sum()
     for step in (0, 4, 10):
         expected = passed.reconstruction + step * (kl - step / 2).abs()
@@ -74,7 +78,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
 def test_a_plain_number_is_the_weight_at_every_step() -> None:
     config, vae = build(objective={"kind": "beta_vae", "beta": 3})
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
     for step in (0, 10):
         expected = passed.reconstruction + 3 * passed.kl.sum()
         assert torch.allclose(chosen.loss(passed, step).value, expected)

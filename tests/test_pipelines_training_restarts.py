@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pipelines.config import VisionTraining
 from pipelines.devices import Machine
 from pipelines.runs.folder import RunFolder
-from pipelines.training.fitting import fit
+from pipelines.training.fitting import by_descent, fit
 from pipelines.training.loop import TrainResult
 from pipelines.training.restarts import Restart, successive_halving, total_steps
 
@@ -49,7 +49,7 @@ class Losses:
                 value = value + self.late
             return value, {"loss": value}
 
-        return Restart(module, loss)
+        return Restart(module, by_descent(module, loss, settings(1)))
 
 
 def best(folder: Path, make: Losses, restarts: int = 4) -> tuple[nn.Module, TrainResult]:
@@ -87,7 +87,7 @@ def test_the_restart_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: P
 def test_it_ends_as_if_it_had_been_the_only_restart(tmp_path: Path) -> None:
     module, _ = best(tmp_path / "all", Losses())
     alone = Losses()(1)
-    fit(alone.module, alone.loss, settings(1), tmp_path / "alone" / "vision", "vision", QUIET)
+    fit(alone.method, settings(1), tmp_path / "alone" / "vision", "vision", QUIET)
     assert torch.equal(module.weight, alone.module.weight)
     assert log(tmp_path / "all") == log(tmp_path / "alone")
 

@@ -22,10 +22,10 @@ from pipelines.runs import datasets, splits
 from pipelines.runs.precision import Resolved
 from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as vision_stage
-from pipelines.training import schedules
-from pipelines.training.fitting import optimiser
+from pipelines.stages.methods import Seen, method_of
+from pipelines.stages.objectives import likelihood_of
+from pipelines.training.fitting import NETWORK, Method, by_descent
 from pipelines.training.restarts import total_steps
-from pipelines.training.updates import StepLoss, descend
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.grounded_scan import GroundedSCAN
@@ -49,17 +49,19 @@ SYM2IMG_BATCH = 64
 
 
 class Training(NamedTuple):
-    """A network, and what a stage minimises with it."""
+    """A network, and how a stage trains it."""
 
     stage: str
-    module: nn.Module
-    loss: StepLoss
+    method: Method
     settings: TrainingSettings
     steps: int
     """Of all restarts together."""
     precision: Resolved
-    decay: float = 0.0
-    """Of the weights."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network that the stage saves."""
+        return self.method.modules[NETWORK]
 
 
 class Cost(NamedTuple):
@@ -143,12 +145,10 @@ def cost(training: Training, device: torch.device, rates: Mapping[Resolved, floa
         rates: The floating-point operations a second of a matrix product, by precision.
     """
     training.module.train()
-    adam = optimiser(training.module, training.decay)
-    update = descend(adam, training.loss, schedules.learning_rate(training.settings))
     steps = itertools.count()
 
     def step() -> None:
-        update(next(steps))
+        training.method.update(next(steps))
 
     operations = flop(step)
     duration, measured = timed(step, device, seconds)
@@ -182,8 +182,8 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
         spec = dae.specification(config, data.images.shape)
         module = _built("dae", vision.models.build, spec, DAE, device)
         pixels = batches.resident(data.images, data.train, device)
-        loss = dae.loss_of(config, module, pixels)
-        yield Training("dae", module, loss, settings, settings.steps, _resolved(settings.precision))
+        method = by_descent(module, dae.loss_of(config, module, pixels), settings)
+        yield Training("dae", method, settings, settings.steps, _resolved(settings.precision))
 
 
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
@@ -193,8 +193,9 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = batches.resident(data.images, data.train, device)
-    loss = vision_stage.loss_of(config, vae, pixels, vision_stage.likelihood_of(settings, frozen))
-    return Training("vision", vae, loss, training, total_steps(training), _resolved(training.precision))
+    seen = Seen(pixels, data.images.factors[data.train])
+    method = method_of(config, vae, seen, likelihood_of(settings, frozen))
+    return Training("vision", method, training, total_steps(training), _resolved(training.precision))
 
 
 def _on_codes(
@@ -205,19 +206,21 @@ def _on_codes(
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
-    settings, decay = config.symbols, config.symbols.weight_decay
+    settings = config.symbols
     loss = symbols.loss_of(config, naming, data.vocabulary, y, q_x)
-    yield Training("symbols", naming, loss, settings, settings.steps, "fp32", decay)
+    method = by_descent(naming, loss, settings, settings.weight_decay)
+    yield Training("symbols", method, settings, settings.steps, "fp32")
     loss = operators.loss_of(config, recombining, naming, data, triples, q_x)
-    yield Training("operators", recombining, loss, config.operators, config.operators.steps, "fp32")
+    method = by_descent(recombining, loss, config.operators)
+    yield Training("operators", method, config.operators, config.operators.steps, "fp32")
 
 
 def _judge(config: Config, data: Data, device: torch.device) -> Training:
     settings = config.judge
     module = _built("judge", scan.models.build, judge.specification(data), Judge, device)
     seen = judge.training_images(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
-    loss = judge.loss_of(config, module, seen, device)
-    return Training("judge", module, loss, settings, settings.steps, _resolved(settings.precision))
+    method = by_descent(module, judge.loss_of(config, module, seen, device), settings)
+    return Training("judge", method, settings, settings.steps, _resolved(settings.precision))
 
 
 def _built(

@@ -2,15 +2,14 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
+from pipelines.config.networks import ConvolutionalNetwork, LayeredNetwork
+from pipelines.config.objectives import BetaVAE
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
     DAE,
     BernoulliLikelihood,
-    BetaVAE,
-    ConvolutionalNetwork,
     GaussianLikelihood,
-    LayeredNetwork,
     PerceptualLikelihood,
     Vision,
     VisionTraining,

@@ -11,9 +11,10 @@ from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, RoomsData, Splits
+from pipelines.config.networks import LayeredNetwork
 from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
-from pipelines.config.vision import DAE, BernoulliLikelihood, LayeredNetwork, PerceptualLikelihood, Vision
+from pipelines.config.vision import DAE, BernoulliLikelihood, PerceptualLikelihood, Vision
 
 TRAININGS = {
     "dae": "dae",

@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipelines.config.sections import Constant, Precision, Schedule, Section, Training
+from pipelines.config.networks import ConvolutionalNetwork, Network
+from pipelines.config.objectives import BetaVAE, Objective
+from pipelines.config.sections import Precision, Section, Training
 from pipelines.config.values import (
     BatchSize,
-    FiniteFloat,
     LayerWidth,
     LayerWidths,
     NonNegativeFloat,
@@ -31,50 +32,6 @@ class DAE(Training):
     """Of the code: tanh limits it to (-1, 1)."""
     precision: Precision = "auto"
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
-
-
-class NetworkBase(Section):
-    """What every network has: the encoder's layers, and what pixels and posteriors are."""
-
-    kind: str
-    widths: LayerWidths = (32, 32, 64, 64)
-    """Channels of the convolutions, each of which halves the image."""
-    hidden: LayerWidth = 256
-    """Units of the layer between convolutions and latents."""
-    activation: Literal["relu", "elu"] = "relu"
-    """Between the layers of the encoder."""
-    colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
-    """The colour space in which images are compared."""
-    precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = None
-    """Upper bound of 1 / var q(z|x), the precision of a posterior relative to the prior's; null for none."""
-
-
-class ConvolutionalNetwork(NetworkBase):
-    """The paper's networks."""
-
-    kind: Literal["convolutional"]
-    latents: SmallCount = 32
-    """How many latents it has."""
-
-
-class LayeredNetwork(NetworkBase):
-    """A decoder that composes components, each of one colour, through masks (`vision.layered`).
-
-    Its latents are the `mask_latents`, and one for each channel of the colour of each component.
-    """
-
-    kind: Literal["layered"]
-    mask_latents: SmallCount = 12
-    """Latents of the masks: of outlines and positions."""
-    mask_kl_weight: PositiveFloat = 1.0
-    """KL weight of the mask latents relative to the colour latents."""
-    components: SmallCount = 8
-    """Layers of one colour each."""
-    masks: Literal["convolutional", "additive"] = "convolutional"
-    """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
-
-
-Network = Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")]
 
 
 class BernoulliLikelihood(Section):
@@ -102,20 +59,6 @@ class PerceptualLikelihood(Section):
 Likelihood = Annotated[
     BernoulliLikelihood | GaussianLikelihood | PerceptualLikelihood, Field(discriminator="kind")
 ]
-
-
-class BetaVAE(Section):
-    """The beta-VAE (`vision.objectives.beta_vae`)."""
-
-    kind: Literal["beta_vae"]
-    beta: Schedule = Constant(kind="constant", value=4.0)
-    """The weight of the KL: a number, or a schedule."""
-    capacity: Schedule | None = None
-    """C in nats, where the objective is beta |KL - C|; null for beta KL."""
-
-
-Objective = BetaVAE
-"""The objectives of the encoder family; with a second one, a union by `kind` as `Likelihood` is."""
 
 
 class Penalties(Section):

@@ -9,7 +9,7 @@ from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
-from pipelines.training.fitting import fit, save_model
+from pipelines.training.fitting import by_descent, fit, save_model
 from pipelines.training.updates import StepLoss
 from vision import models, objectives
 from vision.dae import DAE
@@ -44,7 +44,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     dae = models.build(spec)
     assert isinstance(dae, DAE)
     place(dae, device)
-    trained = fit(dae, loss_of(config, dae, pixels), settings, run.stage("dae"), "dae", machine)
+    method = by_descent(dae, loss_of(config, dae, pixels), settings)
+    trained = fit(method, settings, run.stage("dae"), "dae", machine)
     return save_model(
         dae,
         spec,

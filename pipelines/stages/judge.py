@@ -18,7 +18,7 @@ from pipelines.config import Config
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
-from pipelines.training.fitting import fit, save_model
+from pipelines.training.fitting import by_descent, fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.data import Data
@@ -39,7 +39,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     assert isinstance(judge, Judge)
     place(judge, device)
     loss = loss_of(config, judge, seen, device)
-    trained = fit(judge, loss, settings, run.stage("judge"), "judge", machine)
+    trained = fit(by_descent(judge, loss, settings), settings, run.stage("judge"), "judge", machine)
     judge.eval()
     metrics = {
         **trained.last,

@@ -20,7 +20,7 @@ from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_concept_model
 from pipelines.stages.symbols import examples_of
-from pipelines.training.fitting import fit, save_model
+from pipelines.training.fitting import by_descent, fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.data import Data
@@ -45,8 +45,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     spec = specification(settings)
     torch.manual_seed(derive_seed(config.seed, "operators weights"))
     operators = models.build(spec).to(device)
-    loss = loss_of(config, operators, model, data, triples, q_x)
-    trained = fit(operators, loss, settings, run.stage("operators"), "operators", machine)
+    method = by_descent(operators, loss_of(config, operators, model, data, triples, q_x), settings)
+    trained = fit(method, settings, run.stage("operators"), "operators", machine)
     shares = {name: sum(triple.op == name for triple in triples) for name in OPERATORS}
     metrics = {**trained.last, "triples": shares, "images": len(pairs.pixels)}
     return save_model(operators, spec, metrics, trained, run, "operators", machine)

@@ -16,7 +16,7 @@ from pipelines.runs import datasets
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.models import load_vision
-from pipelines.training.fitting import fit, save_model
+from pipelines.training.fitting import by_descent, fit, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.data import Data
@@ -44,9 +44,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     assert isinstance(scan, SCAN)
     scan.to(device)
     loss = loss_of(config, scan, data.vocabulary, y, q_x)
-    trained = fit(
-        scan, loss, settings, run.stage("symbols"), "symbols", machine, weight_decay=settings.weight_decay
-    )
+    method = by_descent(scan, loss, settings, settings.weight_decay)
+    trained = fit(method, settings, run.stage("symbols"), "symbols", machine)
     write_json(run.stage("symbols") / "examples.json", listing(data, pairs))
     with torch.no_grad():
         grounded = specificity(scan.encode_symbol(k_hot(data.vocabulary, data.splits.train_symbols, device)))

@@ -1,40 +1,31 @@
 """See: train a network of the encoder family on the images alone, by one objective with penalties."""
 
 import math
-from collections.abc import Callable
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import (
-    BernoulliLikelihood,
-    BetaVAE,
-    Config,
-    GaussianLikelihood,
-    LayeredNetwork,
-    PerceptualLikelihood,
-)
+from pipelines.config import Config, PerceptualLikelihood
 from pipelines.config import Vision as Settings
-from pipelines.devices import Machine, autocast, place
+from pipelines.devices import Machine, place
 from pipelines.report import health
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
-from pipelines.training import schedules
+from pipelines.stages.methods import Seen, method_of
+from pipelines.stages.objectives import likelihood_of, objective_of
 from pipelines.training.fitting import save_model
 from pipelines.training.restarts import RECORD, Restart, successive_halving, total_steps
-from pipelines.training.updates import StepLoss
 from scan.data import Data
 from vision import models, objectives
 from vision.dae import DAE
 from vision.data import batches
 from vision.encoding import ENCODING_BATCH, encode
 from vision.gaussian import ACTIVE, kl_from_prior
-from vision.objectives import Likelihood, Pass
+from vision.objectives import Likelihood
 from vision.randomness import derive_seed, generator, step_generator
 from vision.vae import VAE
 
@@ -42,17 +33,6 @@ METRIC_IMAGES = 2000
 STANDARD_IMAGES = 10_000
 """From which origin and unit of the latents are taken; drawn, since a stored set may be sorted."""
 DIGITS = 9
-
-Penalty = Callable[[Pass, torch.Generator], Tensor]
-
-
-class Objective(NamedTuple):
-    """What a network is trained for, besides the penalties."""
-
-    loss: Callable[[Pass, int], objectives.Loss]
-    """(pass, step) -> loss."""
-    beta: float
-    """The weight of the KL at the last step."""
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
@@ -62,6 +42,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     likelihood = likelihood_of(settings, _dae(settings, run, device))
+    seen = Seen(pixels, data.images.factors[data.train])
 
     def new(number: int) -> VAE:
         purpose = f"vision weights {number}" if number else "vision weights"
@@ -72,10 +53,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
 
     def restart(number: int) -> Restart[VAE]:
         vae = new(number)
-        return Restart(vae, loss_of(config, vae, pixels, likelihood))
+        return Restart(vae, method_of(config, vae, seen, likelihood))
 
-    seen = _pixels(pixels)
-    for line in health.of_images(seen):
+    of_pixels = _pixels(pixels)
+    for line in health.of_images(of_pixels):
         machine.say(f"vision: warning: {line}")
     vae = new(0)
     beta = objective_of(settings, vae, device).beta
@@ -92,7 +73,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "test_images": _measure(vae, data, data.splits.test_images, likelihood, device),
         "held_out": _measure(vae, data, data.held_out, likelihood, device),
         "kl_trained": trained.last.get("kl"),
-        "pixels": seen,
+        "pixels": of_pixels,
         "images": len(pixels),
         "precision": training.precision,
         "images_per_second": round(total_steps(training) * training.batch / max(trained.seconds, 1e-9), 1),
@@ -105,87 +86,6 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     """What rebuilds the model, written beside its weights."""
     network = settings.network.model_dump(mode="json", exclude={"mask_kl_weight"})
     return models.resolve({"shape": list(shape), **network})
-
-
-def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
-    """What each step minimises, on resident images (`batches.resident`).
-
-    Args:
-        config: Objective, penalties, batch size and the seed.
-        vae: The model in training.
-        pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
-        likelihood: Of an image given a code.
-    """
-    settings, training, device = config.vision, config.vision.training, pixels.device
-    objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
-    batch_seed = derive_seed(config.seed, "vision batches")
-    noise_seed = derive_seed(config.seed, "vision noise")
-
-    def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
-        generator = step_generator(noise_seed, step, device)
-        with autocast(device, training.precision):
-            passed = objectives.forward(vae, x, likelihood, generator)
-            loss = objective.loss(passed, step)
-            for name, (weight, penalty) in penalties.items():
-                loss = loss.plus(name, weight, penalty(passed, generator))
-        return loss.value, {"loss": loss.value, **loss.terms}
-
-    return loss_at
-
-
-def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objective:
-    """The objective that the settings name, with its schedules and weights.
-
-    Args:
-        settings: The section `vision`.
-        vae: The model in training.
-        device: Where it is.
-    """
-    chosen, steps = settings.objective, settings.training.steps
-    match chosen:
-        case BetaVAE():
-            beta = schedules.of(chosen.beta, steps)
-            capacity = None if chosen.capacity is None else schedules.of(chosen.capacity, steps)
-            kl_weights = kl_weights_of(settings, vae, device)
-
-            def beta_vae(passed: Pass, step: int) -> objectives.Loss:
-                nats = None if capacity is None else capacity(step)
-                return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
-
-            return Objective(beta_vae, beta(steps))
-
-
-def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
-    """Weights (D,) of the latents' KL relative to each other; None where they are all 1.
-
-    Args:
-        settings: The section `vision`.
-        vae: The model, of D latents.
-        device: Of the weights.
-    """
-    network = settings.network
-    if not isinstance(network, LayeredNetwork):
-        return None
-    weights = torch.ones(vae.latents, device=device)
-    weights[: network.mask_latents] = network.mask_kl_weight
-    return weights
-
-
-def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty]]:
-    """The penalties that have a weight, by name: (weight, the penalty of a pass)."""
-    functions: dict[str, Penalty] = {
-        "jacobian_l1": partial(objectives.jacobian_l1, vae),
-        "off_diagonal_covariance": lambda passed, _: objectives.off_diagonal_covariance(passed.q.mean),
-    }
-    network = settings.network
-    if isinstance(network, LayeredNetwork):
-        first = network.mask_latents
-        functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
-            passed.q.mean[:, :first], passed.q.mean[:, first:]
-        )
-    weights: dict[str, float] = settings.penalties.model_dump()
-    return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
 
 
 def _features(config: Config, vae: VAE) -> int:
@@ -204,17 +104,6 @@ def needs_dae(settings: Settings) -> bool:
     """Whether the reconstruction is compared in the features of a denoising autoencoder."""
     likelihood = settings.likelihood
     return isinstance(likelihood, PerceptualLikelihood) and likelihood.features != "pixels"
-
-
-def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
-    """The likelihood of the images that the settings name; `dae` gives the features of a perceptual one."""
-    match settings.likelihood:
-        case BernoulliLikelihood():
-            return objectives.Bernoulli()
-        case GaussianLikelihood(scale=scale):
-            return objectives.Normal(scale)
-        case PerceptualLikelihood(features=features):
-            return objectives.Perceptual(dae, features)
 
 
 @torch.no_grad()

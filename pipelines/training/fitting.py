@@ -1,8 +1,8 @@
-"""What the training stages share: fit a module by its section of the config, and save it with its metrics."""
+"""What the training stages share: fit networks by a section of the config, and save one with its metrics."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -13,7 +13,7 @@ from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.training import schedules
 from pipelines.training.loop import TrainResult, log_interval, train
-from pipelines.training.updates import StepLoss, descend
+from pipelines.training.updates import StepLoss, Update, descend
 from scan.run_format import MODEL
 from vision import weights
 
@@ -21,37 +21,56 @@ NETWORK = "model"
 """Name of a stage's network and of its optimiser in the checkpoint."""
 
 
+class Method(NamedTuple):
+    """What a training changes, and how."""
+
+    modules: dict[str, nn.Module]
+    """The networks by name; `NETWORK` is the one that the stage saves."""
+    optimisers: dict[str, torch.optim.Optimizer]
+    """Of their weights, by name."""
+    update: Update
+
+
+def by_descent(module: nn.Module, loss: StepLoss, settings: Training, weight_decay: float = 0.0) -> Method:
+    """The method that minimises a loss of one network by AdamW, or by plain Adam without `weight_decay`.
+
+    Args:
+        module: The network, on its device.
+        loss: Step -> (scalar to minimise, named scalars for the log).
+        settings: Learning rate and its schedule.
+        weight_decay: Of AdamW.
+    """
+    adam = optimiser(module, weight_decay)
+    update = descend(adam, loss, schedules.learning_rate(settings))
+    return Method({NETWORK: module}, {NETWORK: adam}, update)
+
+
 def fit(
-    module: nn.Module,
-    loss: StepLoss,
+    method: Method,
     settings: Training,
     folder: Path,
     stage: str,
     machine: Machine,
     *,
-    weight_decay: float = 0.0,
     until: int | None = None,
 ) -> TrainResult:
-    """Minimise a loss by AdamW, or by plain Adam without `weight_decay`; an interrupted training goes on.
+    """Train by a method; an interrupted training goes on.
 
     Args:
-        module: The network, on its device.
-        loss: Step -> (scalar to minimise, named scalars for the log).
-        settings: Steps, learning rate and its schedule.
+        method: What is trained, and how.
+        settings: Steps, and how often the state is saved.
         folder: Receives `state` and `log.jsonl`.
         stage: Name of the stage, for progress and messages.
         machine: Whether there is progress to show.
-        weight_decay: Of AdamW.
         until: Stop after this number of steps in total, with the learning rates of the whole training.
 
     Raises:
         InterruptedRun, RunError: As `pipelines.training.loop.train`.
     """
-    adam = optimiser(module, weight_decay)
     return train(
-        descend(adam, loss, schedules.learning_rate(settings)),
-        {NETWORK: module},
-        {NETWORK: adam},
+        method.update,
+        method.modules,
+        method.optimisers,
         steps=settings.steps if until is None else until,
         folder=folder,
         label=stage,

@@ -20,9 +20,8 @@ from pipelines.config import VisionTraining
 from pipelines.devices import Machine
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
-from pipelines.training.fitting import fit
+from pipelines.training.fitting import Method, fit
 from pipelines.training.loop import LOG, STATE, TrainResult, take_over
-from pipelines.training.updates import StepLoss
 
 RECORD = "restarts.json"
 """Beside the model: the losses of the restarts after each rung, and which of them was trained to the end."""
@@ -31,10 +30,10 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Restart(NamedTuple, Generic[M]):
-    """A module with its initial weights, and its loss."""
+    """A module with its initial weights, and how it is trained."""
 
     module: M
-    loss: StepLoss
+    method: Method
 
 
 class Rung(NamedTuple):
@@ -65,8 +64,8 @@ def successive_halving(
         InterruptedRun, RunError: As `pipelines.training.loop.train`.
     """
     if settings.restarts == 1:
-        module, loss = make(0)
-        return module, fit(module, loss, settings, run.stage(stage), stage, machine)
+        module, method = make(0)
+        return module, fit(method, settings, run.stage(stage), stage, machine)
     folder, seconds_here = run.stage(stage), 0.0
     unfinished = folder / "restarts"
     if not (folder / STATE).exists():
@@ -75,8 +74,7 @@ def successive_halving(
         def loss_of(number: int, steps: int) -> float:
             nonlocal seconds_here
             own = unfinished / str(number)
-            module, loss = make(number)
-            results[number] = fit(module, loss, settings, own, stage, machine, until=steps)
+            results[number] = fit(make(number).method, settings, own, stage, machine, until=steps)
             seconds_here += results[number].seconds - results[number].earlier_seconds
             return _loss_up_to(steps, own)
 
@@ -85,8 +83,8 @@ def successive_halving(
         write_json(folder / RECORD, {"best": best, "rungs": [rung._asdict() for rung in rungs]})
         take_over(unfinished / str(best), folder, seconds=sum(one.seconds for one in results.values()))
     shutil.rmtree(unfinished, ignore_errors=True)
-    module, loss = make(read_json(folder / RECORD)["best"])
-    result = fit(module, loss, settings, folder, stage, machine)
+    module, method = make(read_json(folder / RECORD)["best"])
+    result = fit(method, settings, folder, stage, machine)
     return module, result._replace(earlier_seconds=result.earlier_seconds - seconds_here)
 
 
