@@ -2,7 +2,13 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
-from pipelines.config.networks import ConvolutionalNetwork, LayeredNetwork
+from pipelines.config.networks import (
+    BurgessNetwork,
+    ConvolutionalNetwork,
+    LayeredNetwork,
+    MLPNetwork,
+    StudyNetwork,
+)
 from pipelines.config.objectives import BetaVAE
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
@@ -20,6 +26,7 @@ __all__ = [
     "TRAININGS",
     "BernoulliLikelihood",
     "BetaVAE",
+    "BurgessNetwork",
     "Config",
     "Constant",
     "ConvolutionalNetwork",
@@ -31,6 +38,7 @@ __all__ = [
     "Judge",
     "LayeredNetwork",
     "Linear",
+    "MLPNetwork",
     "NpzData",
     "Operators",
     "PerceptualLikelihood",
@@ -39,6 +47,7 @@ __all__ = [
     "Schedule",
     "Section",
     "Splits",
+    "StudyNetwork",
     "Symbols",
     "Training",
     "Vision",
