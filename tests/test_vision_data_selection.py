@@ -72,6 +72,7 @@ def test_rows_are_drawn_with_the_attributes_asked_for_and_uniform_over_what_has_
     [
         (Selection(attributes=["shap"]), "no factor 'shap' .did you mean 'shape'"),
         (Selection(bins={"y": 2}), "no factor 'y': there are shape, x, scale"),
+        (Selection(attributes=["shape"], fixed={"shape": "heart"}), "every attribute is fixed: none is left"),
         (Selection(bins={"x": 6}), "'x' has 5 values: it cannot be cut into 6 bins"),
         (Selection(fixed={"shape": "hart"}), "no value 'hart' .did you mean 'heart'.*: it has square, heart"),
     ],

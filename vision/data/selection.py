@@ -53,7 +53,8 @@ class FactorSpace:
         chosen: What is asked for.
 
     Raises:
-        DataError: For a factor or a value that does not exist, or more bins than values; names the nearest.
+        DataError: For a factor or a value that does not exist, naming the nearest, for more bins than values,
+            or when all attributes are fixed.
     """
 
     def __init__(self, factors: Mapping[str, Sequence[str]], chosen: Selection) -> None:
@@ -72,6 +73,8 @@ class FactorSpace:
             self.allowed.append(_allowed(name, bin_of, words[name], chosen.fixed))
         self.names = tuple(name for name in listed if name not in chosen.fixed)
         """Of the attributes (A,)."""
+        if listed and not self.names:
+            raise DataError("every attribute is fixed: none is left, set attributes to [] for a set without")
         self.value_names = tuple(words[name] for name in self.names)
         """Of each attribute's values."""
         self._columns = [list(factors).index(name) for name in self.names]
