@@ -165,9 +165,9 @@ def mnist_a(
 
     def render(table: np.ndarray, rng: np.random.Generator) -> Tensor:
         canvases = np.empty((len(table), 1, CANVAS, CANVAS), dtype=np.uint8)
-        for row, (kind, *how) in enumerate(table.tolist()):
+        for row, (kind, scale, orientation, location) in enumerate(table.tolist()):
             picture = Image.fromarray(digits[rng.choice(of_kind[kind])])
-            canvases[row, 0] = _placed(picture, *how, rng)
+            canvases[row, 0] = _placed(picture, scale, orientation, location, rng)
         if binarised:
             canvases = np.where(rng.random(canvases.shape) * 255 < canvases, np.uint8(255), np.uint8(0))
         return scaled(torch.from_numpy(canvases), size)
@@ -206,7 +206,7 @@ def _placed(
     canvas = np.zeros((CANVAS, CANVAS), dtype=np.uint8)
     across = _centre(location % 2, turned.width, rng) - turned.width // 2 - 1
     down = _centre(location // 2, turned.height, rng) - turned.height // 2 - 1
-    canvas[down : down + turned.height, across : across + turned.width] = turned
+    canvas[down : down + turned.height, across : across + turned.width] = np.asarray(turned)
     return canvas
 
 
