@@ -2,6 +2,7 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
+from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -36,6 +37,7 @@ __all__ = [
     "Operators",
     "PerceptualLikelihood",
     "Precision",
+    "PublishedData",
     "RoomsData",
     "Schedule",
     "Section",
