@@ -57,6 +57,14 @@ def test_a_set_that_is_not_there_says_where_it_is_published(kind: str, tmp_path:
     assert "\n" not in str(caught.value)
 
 
+def test_factors_that_depend_on_each_other_make_a_stored_set() -> None:
+    found = datasets.images(
+        config(kind="dsprites", images=4000, size=8, joint={"factors": ["x", "y"], "ratio": 100})
+    )
+    assert np.corrcoef(found.factors[:, 3], found.factors[:, 4])[0, 1] > 0.6
+    assert found.render is None
+
+
 def test_what_is_wrong_with_factors_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match=r"no factor 'shap' .did you mean 'shape'"):
         datasets.images(config(kind="dsprites", images=5, fixed={"shap": "heart"}))

@@ -10,6 +10,7 @@ from pipelines.config.values import (
     AbsolutePath,
     Aliases,
     Bins,
+    FiniteFloat,
     Integer,
     LargeCount,
     Text,
@@ -20,6 +21,15 @@ from pipelines.config.values import (
 Side = Annotated[Integer, Field(ge=SIDES[0], le=SIDES[1])]
 HalvedSide = Annotated[Literal[64, 32, 16, 8], BeforeValidator(integer)]
 DigitSide = Annotated[Literal[28, 32], BeforeValidator(integer)]
+
+
+class Joint(Section):
+    """A joint distribution of factors that is not uniform (`vision.data.joint`)."""
+
+    factors: Annotated[tuple[Text, ...], Field(min_length=2)]
+    """Those that depend on each other; the others are uniform."""
+    ratio: Annotated[FiniteFloat, Field(ge=1, le=1e6)] = 4.0
+    """How many times as likely the most likely combination is as the least likely."""
 
 
 class KnownFactors(Section):
@@ -34,6 +44,8 @@ class KnownFactors(Section):
     """Factors whose values are cut, in their order, into so many bins: {x: 3}."""
     fixed: dict[Text, Word] = Field(default_factory=dict)
     """The only value of a factor, which is then no attribute: {shape: heart}."""
+    joint: Joint | None = None
+    """Factors that depend on each other; null for none. Images are then drawn with replacement."""
     aliases: Aliases = Field(default_factory=dict)
     """Names of whole concepts: {dub: {shape: heart, colour: white}}."""
 

@@ -55,7 +55,9 @@ def load(data: PublishedData, rng: np.random.Generator) -> ImageSet:
 
 def selection(data: KnownFactors) -> Selection:
     """What the section takes of a set."""
-    return Selection(data.images, data.attributes, data.bins, data.fixed)
+    joint = () if data.joint is None else data.joint.factors
+    ratio = 1.0 if data.joint is None else data.joint.ratio
+    return Selection(data.images, data.attributes, data.bins, data.fixed, joint, ratio)
 
 
 def _path(data: KnownFactorsFromFiles) -> str:
