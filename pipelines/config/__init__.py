@@ -10,6 +10,7 @@ from pipelines.config.networks import (
     StudyNetwork,
 )
 from pipelines.config.objectives import BetaVAE
+from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -43,6 +44,7 @@ __all__ = [
     "Operators",
     "PerceptualLikelihood",
     "Precision",
+    "PublishedData",
     "RoomsData",
     "Schedule",
     "Section",
