@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vision.data import DataError, batches
+from vision.data import DataError, batches, contexts
 
 SIZES = (3, 4, 2)
 FULL = np.array(list(itertools.product(*map(range, SIZES))))
@@ -65,7 +65,7 @@ def test_pairs_differ_in_exactly_k_factors(factors: np.ndarray, k: int) -> None:
 @pytest.mark.parametrize("rounds", [0, 1, 8])
 def test_sets_images_and_partners_are_uniform(k: int, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where partners are found by comparing all candidates, which `rounds` 0 forces."""
-    monkeypatch.setattr(batches, "ROUNDS", rounds)
+    monkeypatch.setattr(contexts, "ROUNDS", rounds)
     factors = gaps(30)
     expected: dict[tuple[int, int], float] = {}
     table = partners(factors, k)

@@ -162,11 +162,9 @@ class ConvEncoder(Encoder):
         precision_limit: float | None = None,
     ) -> None:
         super().__init__()
-        if precision_limit is not None and not precision_limit > 1:
-            raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
         self.shape = image_shape(shape)
         self.latents = latents
-        self.min_logvar = None if precision_limit is None else -math.log(precision_limit)
+        self.min_logvar = least_logvar(precision_limit)
         self.convolutions = Convolutions(shape, widths, activation)
         self.hidden = nn.Sequential(
             nn.Linear(self.convolutions.features, hidden), activation_layer(activation)
@@ -177,10 +175,7 @@ class ConvEncoder(Encoder):
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
         mean, logvar = code.chunk(2, dim=1)
-        logvar = bounded(logvar, LOGVAR_BOUND)
-        if self.min_logvar is not None:
-            logvar = self.min_logvar + functional.softplus(logvar - self.min_logvar)
-        return Gaussian(mean, logvar)
+        return Gaussian(mean, limited(logvar, self.min_logvar))
 
 
 class ConvDecoder(Decoder):
@@ -220,6 +215,21 @@ class ConvDecoder(Decoder):
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, C, H, W)."""
         return self.deconvolutions(self.hidden(full_precision(self.code, z)))
+
+
+def least_logvar(precision_limit: float | None) -> float | None:
+    """The least log-variance at a precision limit, None without one; ValueError for a limit of 1 or less."""
+    if precision_limit is None:
+        return None
+    if not precision_limit > 1:
+        raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
+    return -math.log(precision_limit)
+
+
+def limited(logvar: Tensor, least: float | None) -> Tensor:
+    """Log-variances of any shape, smoothly bounded by LOGVAR_BOUND, and from below by `least` if given."""
+    logvar = bounded(logvar, LOGVAR_BOUND)
+    return logvar if least is None else least + functional.softplus(logvar - least)
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:

@@ -2,8 +2,8 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
-from pipelines.config.networks import ConvolutionalNetwork, LayeredNetwork
-from pipelines.config.objectives import BetaVAE
+from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
+from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -17,7 +17,10 @@ from pipelines.config.vision import (
 
 __all__ = [
     "DAE",
+    "DCIGN",
     "TRAININGS",
+    "AdaGVAE",
+    "AdaMLVAE",
     "BernoulliLikelihood",
     "BetaVAE",
     "Config",
@@ -28,16 +31,20 @@ __all__ = [
     "FolderData",
     "GaussianLikelihood",
     "Geometric",
+    "JointNetwork",
+    "JointVAE",
     "Judge",
     "LayeredNetwork",
     "Linear",
     "NpzData",
     "Operators",
+    "Pairwise",
     "PerceptualLikelihood",
     "Precision",
     "RoomsData",
     "Schedule",
     "Section",
+    "SlowVAE",
     "Splits",
     "Symbols",
     "Training",

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.config.sections import Section
-from pipelines.config.values import FiniteFloat, LayerWidth, LayerWidths, PositiveFloat, SmallCount
+from pipelines.config.values import FiniteFloat, Integer, LayerWidth, LayerWidths, PositiveFloat, SmallCount
+
+CategorySize = Annotated[Integer, Field(ge=2, le=1024)]
 
 
 class NetworkBase(Section):
@@ -49,4 +51,17 @@ class LayeredNetwork(NetworkBase):
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
 
-Network = Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")]
+class JointNetwork(NetworkBase):
+    """Categories beside continuous latents, for JointVAE (`vision.joint`).
+
+    Later stages see a Gaussian, in which a category has one latent for each of its values.
+    """
+
+    kind: Literal["joint"]
+    latents: SmallCount = 10
+    """How many continuous latents it has."""
+    categories: Annotated[tuple[CategorySize, ...], Field(min_length=1)] = (10,)
+    """How many values each category has."""
+
+
+Network = Annotated[ConvolutionalNetwork | LayeredNetwork | JointNetwork, Field(discriminator="kind")]

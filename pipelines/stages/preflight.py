@@ -13,11 +13,12 @@ from torch import nn
 
 import scan.models
 import vision.models
-from pipelines.config import TRAININGS, Config, LayeredNetwork
+from pipelines.config import DCIGN, TRAININGS, Config, LayeredNetwork, Pairwise
 from pipelines.errors import RunError, UsageError, shortened
+from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import plan
-from pipelines.stages import dae, operators, own_models
+from pipelines.stages import dae, factor_batches, operators, own_models
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
@@ -71,6 +72,8 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
         if stage in ("dae", "vision"):
             _check_images(stage, config, shape)
     latents = _latents(config, shape) if "vision" in planned else 0
+    if "vision" in planned:
+        _check_factors(config, record, latents)
     latents = own_models.check(config, shape, words, run, own, latents)
     for stage in planned:
         _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
@@ -96,6 +99,14 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
             f"vision.network.colour: {colour} needs images with 3 channels, these have {channels}: "
             "--set vision.network.colour=rgb"
         )
+
+
+def _check_factors(config: Config, record: Mapping[str, Any], latents: int) -> None:
+    """Refuse an objective whose batches cannot be drawn from the factors of the training images."""
+    if not isinstance(config.vision.objective, (*Pairwise, DCIGN)):
+        return
+    data = datasets.recorded(record, datasets.images(config))
+    factor_batches.check(config, data.images.factors[data.train], data.images.names, latents)
 
 
 def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
