@@ -1,4 +1,4 @@
-"""Grey images of one shape each, of every combination of kind, scale and position: a small relative of dSprites."""
+"""Grey images of a shape, of every combination of kind, scale and position: a small relative of dSprites."""
 
 import itertools
 from pathlib import Path
