@@ -28,11 +28,11 @@ from vision.networks import (
     Convolutions,
     Decoder,
     Encoder,
-    activation_layer,
+    dense,
     full_precision,
     image_shape,
     least_logvar,
-    limited,
+    posterior,
 )
 
 LEAST_VARIANCE = 1e-3
@@ -57,7 +57,7 @@ class JointEncoder(Encoder):
         categories: K_i, the number of values of each category, 2 at least.
         widths: Channels after each convolution.
         hidden: Units of the hidden layer.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
         precision_limit: Above 1. No variance of a continuous latent falls below 1 / precision_limit.
             None for no limit.
 
@@ -83,17 +83,15 @@ class JointEncoder(Encoder):
         self.continuous = continuous
         self.latents = continuous + sum(self.categories)
         self.convolutions = Convolutions(shape, widths, activation)
-        self.hidden = nn.Sequential(
-            nn.Linear(self.convolutions.features, hidden), activation_layer(activation)
-        )
+        self.hidden = nn.Sequential(*dense((self.convolutions.features, hidden), activation))
         self.code = nn.Linear(hidden, 2 * continuous + sum(self.categories))
 
     def posterior(self, x: Tensor) -> JointPosterior:
         """q(z, c|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
         code = full_precision(self.code, self.hidden(self.convolutions(x)))
-        mean, logvar, logits = code.split([self.continuous, self.continuous, sum(self.categories)], dim=1)
+        gaussian, logits = code.split([2 * self.continuous, sum(self.categories)], dim=1)
         parts = [part.log_softmax(1) for part in logits.split(self.categories, dim=1)]
-        return JointPosterior(Gaussian(mean, limited(logvar, self.min_logvar)), torch.cat(parts, dim=1))
+        return JointPosterior(posterior(gaussian, self.min_logvar), torch.cat(parts, dim=1))
 
     def forward(self, x: Tensor) -> Gaussian:
         """The Gaussian over (B, D + sum K_i) of images (B, C, H, W), categories embedded."""
@@ -134,11 +132,11 @@ class JointDecoder(Decoder):
         return self.of_code(torch.cat([continuous, *chosen], dim=1))
 
 
-def embedded(posterior: JointPosterior) -> Gaussian:
+def embedded(found: JointPosterior) -> Gaussian:
     """The Gaussian over (B, D + sum K_i) with the moments of z and of the one-hot c."""
-    p = posterior.log_p.exp()
+    p = found.log_p.exp()
     variance = p * (1 - p) + LEAST_VARIANCE
-    q = posterior.q
+    q = found.q
     return Gaussian(torch.cat((q.mean, p), dim=1), torch.cat((q.logvar, variance.log()), dim=1))
 
 

@@ -2,7 +2,14 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
-from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
+from pipelines.config.networks import (
+    BurgessNetwork,
+    ConvolutionalNetwork,
+    JointNetwork,
+    LayeredNetwork,
+    MLPNetwork,
+    StudyNetwork,
+)
 from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
@@ -23,6 +30,7 @@ __all__ = [
     "AdaMLVAE",
     "BernoulliLikelihood",
     "BetaVAE",
+    "BurgessNetwork",
     "Config",
     "Constant",
     "ConvolutionalNetwork",
@@ -36,6 +44,7 @@ __all__ = [
     "Judge",
     "LayeredNetwork",
     "Linear",
+    "MLPNetwork",
     "NpzData",
     "Operators",
     "Pairwise",
@@ -46,6 +55,7 @@ __all__ = [
     "Section",
     "SlowVAE",
     "Splits",
+    "StudyNetwork",
     "Symbols",
     "Training",
     "Vision",

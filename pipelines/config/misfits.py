@@ -1,6 +1,6 @@
 """Objectives, networks and settings of a training that do not go together."""
 
-from pipelines.config.networks import ConvolutionalNetwork, JointNetwork
+from pipelines.config.networks import JointNetwork, LayeredNetwork
 from pipelines.config.objectives import DCIGN, JointVAE, Pairwise
 from pipelines.config.vision import Vision
 
@@ -28,7 +28,7 @@ def check_objective(vision: Vision) -> None:
     if isinstance(objective, DCIGN):
         if batch < 2:
             raise ValueError("vision.objective.kind dc_ign: vision.training.batch is at least 2, got 1")
-        if isinstance(network, ConvolutionalNetwork):
+        if not isinstance(network, LayeredNetwork):
             check_groups(objective, network.latents)
 
 

@@ -101,7 +101,9 @@ LargeCount = Annotated[Integer, Field(ge=1, le=10**7)]
 """Of what a run draws by the thousands: images, triples."""
 BatchSize = Annotated[Integer, Field(ge=1, le=2**16)]
 SmallCount = Annotated[Integer, Field(ge=1, le=1024)]
-"""Of what a run has some tens: latents, layers, restarts."""
+"""Of what a run has some tens: mask latents, layers, restarts."""
+Latents = Annotated[Integer, Field(ge=1, le=4096)]
+"""How many latents a network has; the challenge of 2019 was won with thousands."""
 LayerWidth = Annotated[Integer, Field(ge=1, le=2**14)]
 """The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
