@@ -106,14 +106,14 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.objective.beta=-4",
             "vision.objective.beta.value: input should be greater than or equal to 0, got -4",
         ),
-        ("vision.objective={beta: 4}", "vision.objective.kind: must be set"),
+        ("vision.objective={beta: 4}", "vision.objective: a kind must be set: beta_vae, "),
         (
             "vision.objective.kind=beta_vea",
-            "vision.objective.kind: the text 'beta_vea' is none of beta_vae; did you",
+            "vision.objective: kind 'beta_vea' is none of beta_vae, ",
         ),
         (
             "vision.network.kind=layred",
-            "vision.network: kind 'layred' is none of convolutional, layered, study, burgess, mlp; did you",
+            "vision.network: kind 'layred' is none of convolutional, layered, study, burgess, mlp, joint; ",
         ),
         (
             "vision.network.components=3",

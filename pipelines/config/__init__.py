@@ -5,12 +5,14 @@ from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
 from pipelines.config.networks import (
     BurgessNetwork,
     ConvolutionalNetwork,
+    JointNetwork,
     LayeredNetwork,
     MLPNetwork,
     StudyNetwork,
 )
 from pipelines.config.objectives import BetaVAE
 from pipelines.config.published_data import PublishedData
+from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -24,7 +26,10 @@ from pipelines.config.vision import (
 
 __all__ = [
     "DAE",
+    "DCIGN",
     "TRAININGS",
+    "AdaGVAE",
+    "AdaMLVAE",
     "BernoulliLikelihood",
     "BetaVAE",
     "BurgessNetwork",
@@ -36,18 +41,22 @@ __all__ = [
     "FolderData",
     "GaussianLikelihood",
     "Geometric",
+    "JointNetwork",
+    "JointVAE",
     "Judge",
     "LayeredNetwork",
     "Linear",
     "MLPNetwork",
     "NpzData",
     "Operators",
+    "Pairwise",
     "PerceptualLikelihood",
     "Precision",
     "PublishedData",
     "RoomsData",
     "Schedule",
     "Section",
+    "SlowVAE",
     "Splits",
     "StudyNetwork",
     "Symbols",

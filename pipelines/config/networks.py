@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.config.sections import Section
-from pipelines.config.values import FiniteFloat, Latents, LayerWidth, LayerWidths, PositiveFloat, SmallCount
+from pipelines.config.values import (
+    FiniteFloat,
+    Integer,
+    Latents,
+    LayerWidth,
+    LayerWidths,
+    PositiveFloat,
+    SmallCount,
+)
+
+CategorySize = Annotated[Integer, Field(ge=2, le=1024)]
 
 
 class NetworkBase(Section):
@@ -80,7 +90,20 @@ class MLPNetwork(NetworkBase):
     """Units of a hidden layer."""
 
 
+class JointNetwork(ConvolutionalBase):
+    """Categories beside continuous latents, for JointVAE (`vision.joint`).
+
+    Later stages see a Gaussian, in which a category has one latent for each of its values.
+    """
+
+    kind: Literal["joint"]
+    latents: Latents = 10
+    """How many continuous latents it has."""
+    categories: Annotated[tuple[CategorySize, ...], Field(min_length=1)] = (10,)
+    """How many values each category has."""
+
+
 Network = Annotated[
-    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork,
+    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork | JointNetwork,
     Field(discriminator="kind"),
 ]

@@ -237,12 +237,12 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     if image_set.sha256() != content["sha256"]:
         raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
     try:
-        return _recorded(content, image_set)
+        return recorded(content, image_set)
     except (ValueError, TypeError, IndexError) as error:
         raise RunError(f"{path} is damaged ({shortened(str(error))})") from error
 
 
-def _recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
+def recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
     """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
     words = Vocabulary.from_dict(content["vocabulary"])
     splits = Splits.from_dict(content["splits"], words)
