@@ -10,9 +10,8 @@ from pipelines.config.networks import (
     MLPNetwork,
     StudyNetwork,
 )
-from pipelines.config.objectives import BetaVAE
-from pipelines.config.published_data import PublishedData
 from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
+from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
