@@ -16,24 +16,34 @@ The networks may run in bfloat16; every loss term is computed in float32. Schedu
 of the step (`vision.schedules`), evaluated by the caller.
 """
 
+from vision.objectives.beta_tcvae import beta_tcvae
 from vision.objectives.beta_vae import beta_vae, normalised_beta
 from vision.objectives.denoising import denoising
+from vision.objectives.dip_vae import dip_vae_i, dip_vae_ii
+from vision.objectives.factor_vae import Discriminator, discrimination, permuted, total_correlation
 from vision.objectives.forward import Loss, Pass, forward
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
 
 __all__ = [
     "Bernoulli",
+    "Discriminator",
     "Likelihood",
     "Loss",
     "Normal",
     "Pass",
     "Perceptual",
+    "beta_tcvae",
     "beta_vae",
     "cross_covariance",
     "denoising",
+    "dip_vae_i",
+    "dip_vae_ii",
+    "discrimination",
     "forward",
     "jacobian_l1",
     "normalised_beta",
     "off_diagonal_covariance",
+    "permuted",
+    "total_correlation",
 ]
