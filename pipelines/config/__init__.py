@@ -9,7 +9,15 @@ from pipelines.config.networks import (
     MLPNetwork,
     StudyNetwork,
 )
-from pipelines.config.objectives import BetaVAE
+from pipelines.config.objectives import (
+    DIPVAEI,
+    DIPVAEII,
+    AnnealedVAE,
+    BetaTCVAE,
+    BetaVAE,
+    BottleneckVAE,
+    FactorVAE,
+)
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -23,15 +31,21 @@ from pipelines.config.vision import (
 
 __all__ = [
     "DAE",
+    "DIPVAEI",
+    "DIPVAEII",
     "TRAININGS",
+    "AnnealedVAE",
     "BernoulliLikelihood",
+    "BetaTCVAE",
     "BetaVAE",
+    "BottleneckVAE",
     "BurgessNetwork",
     "Config",
     "Constant",
     "ConvolutionalNetwork",
     "Data",
     "Evaluate",
+    "FactorVAE",
     "FolderData",
     "GaussianLikelihood",
     "Geometric",

@@ -18,7 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, Geometric, LayeredNetwork, Linear
+from pipelines.config import (
+    DIPVAEI,
+    DIPVAEII,
+    BetaTCVAE,
+    BetaVAE,
+    Config,
+    Constant,
+    FactorVAE,
+    GaussianLikelihood,
+    Geometric,
+    LayeredNetwork,
+    Linear,
+)
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -52,14 +64,16 @@ def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
     return sorted(found, key=lambda one: one.beta)
 
 
-def betas(config: Config) -> tuple[float, float]:
-    """Beta at the first and at the last step."""
+def betas(config: Config) -> tuple[float, float] | None:
+    """The weight of the KL at the first and at the last step; None where an objective has no such weight."""
     match config.vision.objective:
         case BetaVAE(beta=Constant(value=value)):
             return value, value
         case BetaVAE(beta=Linear() | Geometric() as schedule):
             return schedule.start, schedule.end
-    raise AssertionError("the config has no other schedules")
+        case FactorVAE() | BetaTCVAE() | DIPVAEI() | DIPVAEII():
+            return 1.0, 1.0
+    return None
 
 
 def lines(config: Config, image_set: ImageSet) -> list[str]:
@@ -70,20 +84,23 @@ def lines(config: Config, image_set: ImageSet) -> list[str]:
         return []
     found = break_even(image_set, likelihood.scale)
     width = max(len(one.name) for one in found) if found else 0
-    start, end = betas(config)
+    table = [
+        "break-even beta: the nats that an attribute's means earn at scale "
+        f"{likelihood.scale:g}, over ln of its values",
+        *[
+            f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}"
+            for one in found
+        ],
+    ]
+    weights = betas(config)
+    if weights is None:
+        return table
+    start, end = weights
     goes = f"beta is {end:g}" if start == end else f"beta goes from {start:g} to {end:g}"
     network = config.vision.network
     if isinstance(network, LayeredNetwork) and network.mask_kl_weight != 1:
         goes += f" (of outlines {network.mask_kl_weight:g} times that)"
-    table = [
-        f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}" for one in found
-    ]
-    return [
-        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
-        "its values",
-        *table,
-        f"{goes}: {prospect(found, start, end)}",
-    ]
+    return [*table, f"{goes}: {prospect(found, start, end)}"]
 
 
 def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:

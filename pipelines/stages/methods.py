@@ -4,21 +4,26 @@ Most objectives are a loss of one pass of a batch, minimised by one optimiser. O
 network, or batches of another kind, is a `case` of `method_of` with an update of its own.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from pipelines.config import Config
-from pipelines.devices import autocast
-from pipelines.stages.objectives import objective_of, penalties_of
+from pipelines.config import Config, FactorVAE
+from pipelines.devices import autocast, place
+from pipelines.stages.objectives import Penalty, objective_of, penalties_of
 from pipelines.training.fitting import Method, by_descent
-from pipelines.training.updates import StepLoss
+from pipelines.training.updates import StepLoss, alternate, descend
 from vision import objectives
 from vision.data import batches
-from vision.objectives import Likelihood
+from vision.objectives import Discriminator, Likelihood, Pass
 from vision.randomness import derive_seed, step_generator
 from vision.vae import VAE
+
+MOMENTS = 0.5, 0.9
+"""Of the discriminator's Adam (Kim and Mnih 2018, appendix A)."""
 
 
 class Seen(NamedTuple):
@@ -39,10 +44,19 @@ def method_of(config: Config, vae: VAE, seen: Seen, likelihood: Likelihood) -> M
         seen: What it learns from.
         likelihood: Of an image given a code.
     """
+    match config.vision.objective:
+        case FactorVAE() as chosen:
+            return factor_vae(config, chosen, vae, seen.pixels, likelihood)
     return by_descent(vae, loss_of(config, vae, seen.pixels, likelihood), config.vision.training)
 
 
-def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
+def loss_of(
+    config: Config,
+    vae: VAE,
+    pixels: Tensor,
+    likelihood: Likelihood,
+    further: Mapping[str, tuple[float, Penalty]] | None = None,
+) -> StepLoss:
     """What each step minimises, on resident images (`batches.resident`).
 
     Args:
@@ -50,9 +64,11 @@ def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) ->
         vae: The model in training.
         pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
         likelihood: Of an image given a code.
+        further: Penalties of the method, by name: (weight, the penalty of a pass).
     """
     settings, training, device = config.vision, config.vision.training, pixels.device
-    objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
+    objective = objective_of(settings, vae, device, len(pixels))
+    penalties = {**(further or {}), **penalties_of(settings, vae)}
     batch_seed = derive_seed(config.seed, "vision batches")
     noise_seed = derive_seed(config.seed, "vision noise")
 
@@ -67,3 +83,42 @@ def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) ->
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at
+
+
+def factor_vae(config: Config, chosen: FactorVAE, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> Method:
+    """The FactorVAE: a step of the VAE, then one of the discriminator, on codes of two batches of images.
+
+    The discriminator compares the codes that the step of the VAE was made with, and permuted codes of a batch
+    of its own (`vision.objectives.factor_vae`).
+    """
+    training, device = config.vision.training, pixels.device
+    torch.manual_seed(derive_seed(config.seed, "vision discriminator"))
+    settings = chosen.discriminator
+    discriminator = place(Discriminator(vae.latents, settings.hidden, settings.layers), device)
+    adam = torch.optim.Adam(discriminator.parameters(), betas=MOMENTS, fused=True)
+    batch_seed = derive_seed(config.seed, "vision discriminator batches")
+    noise_seed = derive_seed(config.seed, "vision discriminator noise")
+    z = torch.empty(0)  # the codes of this step
+
+    def correlation(passed: Pass, _: torch.Generator) -> Tensor:
+        nonlocal z
+        z = passed.z.detach()
+        return objectives.total_correlation(discriminator, passed.z)
+
+    def discrimination(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
+        generator = step_generator(noise_seed, step, device)
+        with autocast(device, training.precision):
+            with torch.no_grad():
+                other = vae.encoder(vae.colour.encode(x)).sample(generator)
+            loss = objectives.discrimination(discriminator, z, objectives.permuted(other, generator)).value
+        return loss, {"discriminator": loss}
+
+    further = {"total_correlation": (chosen.gamma, correlation)}
+    learned = by_descent(vae, loss_of(config, vae, pixels, likelihood, further), training)
+    update = alternate(learned.update, descend(adam, discrimination, lambda step: settings.lr))
+    return Method(
+        {**learned.modules, "discriminator": discriminator},
+        {**learned.optimisers, "discriminator": adam},
+        update,
+    )

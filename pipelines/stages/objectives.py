@@ -8,17 +8,25 @@ import torch
 from torch import Tensor
 
 from pipelines.config import (
+    DIPVAEI,
+    DIPVAEII,
+    AnnealedVAE,
     BernoulliLikelihood,
+    BetaTCVAE,
     BetaVAE,
+    BottleneckVAE,
+    FactorVAE,
     GaussianLikelihood,
     LayeredNetwork,
     PerceptualLikelihood,
 )
 from pipelines.config import Vision as Settings
+from pipelines.errors import UsageError
 from pipelines.training import schedules
 from vision import objectives
 from vision.dae import DAE
 from vision.objectives import Likelihood, Pass
+from vision.schedules import Schedule, constant
 from vision.vae import VAE
 
 Penalty = Callable[[Pass, torch.Generator], Tensor]
@@ -44,26 +52,76 @@ def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
             return objectives.Perceptual(dae, features)
 
 
-def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objective:
-    """The objective that the settings name, with its schedules and weights.
+def objective_of(settings: Settings, vae: VAE, device: torch.device, images: int) -> Objective:
+    """The objective that the settings name, with its schedules and weights; without the part of a second
+    network, which is that of a method (`pipelines.stages.methods`).
 
     Args:
         settings: The section `vision`.
         vae: The model in training.
         device: Where it is.
+        images: N, how many it learns from.
+
+    Raises:
+        UsageError: For batches that the objective cannot use with so few images.
     """
-    chosen, steps = settings.objective, settings.training.steps
+    chosen, steps, batch = settings.objective, settings.training.steps, settings.training.batch
+    kl_weights = kl_weights_of(settings, vae, device)
     match chosen:
         case BetaVAE():
-            beta = schedules.of(chosen.beta, steps)
             capacity = None if chosen.capacity is None else schedules.of(chosen.capacity, steps)
-            kl_weights = kl_weights_of(settings, vae, device)
+            return _beta_vae(schedules.of(chosen.beta, steps), capacity, steps, kl_weights)
+        case AnnealedVAE():
+            return _beta_vae(constant(chosen.gamma), schedules.of(chosen.capacity, steps), steps, kl_weights)
+        case BottleneckVAE():
+            return _beta_vae(constant(chosen.gamma), constant(chosen.capacity), steps, kl_weights)
+        case FactorVAE():
+            return _beta_vae(constant(1.0), None, steps, kl_weights)
+        case BetaTCVAE():
+            if chosen.estimator == "mss" and batch > images:
+                raise UsageError(
+                    f"vision.training.batch: {batch} is more than the {images} images, of which stratified "
+                    "sampling takes each once: lower it, or --set vision.objective.estimator=mws"
+                )
+            return _beta_tcvae(chosen, images, steps, kl_weights)
+        case DIPVAEI() | DIPVAEII():
+            return _dip_vae(chosen, kl_weights)
 
-            def beta_vae(passed: Pass, step: int) -> objectives.Loss:
-                nats = None if capacity is None else capacity(step)
-                return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
 
-            return Objective(beta_vae, beta(steps))
+def _beta_vae(beta: Schedule, capacity: Schedule | None, steps: int, kl_weights: Tensor | None) -> Objective:
+    def loss(passed: Pass, step: int) -> objectives.Loss:
+        nats = None if capacity is None else capacity(step)
+        return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
+
+    return Objective(loss, beta(steps))
+
+
+def _beta_tcvae(chosen: BetaTCVAE, images: int, steps: int, kl_weights: Tensor | None) -> Objective:
+    beta = schedules.of(chosen.beta, steps)
+
+    def loss(passed: Pass, step: int) -> objectives.Loss:
+        return objectives.beta_tcvae(
+            passed,
+            images,
+            alpha=chosen.alpha,
+            beta=beta(step),
+            gamma=chosen.gamma,
+            estimator=chosen.estimator,
+            kl_weights=kl_weights,
+        )
+
+    return Objective(loss, 1.0)
+
+
+def _dip_vae(chosen: DIPVAEI | DIPVAEII, kl_weights: Tensor | None) -> Objective:
+    dip_vae = objectives.dip_vae_i if isinstance(chosen, DIPVAEI) else objectives.dip_vae_ii
+
+    def loss(passed: Pass, step: int) -> objectives.Loss:
+        return dip_vae(
+            passed, off_diagonal=chosen.off_diagonal, diagonal=chosen.diagonal, kl_weights=kl_weights
+        )
+
+    return Objective(loss, 1.0)
 
 
 def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
