@@ -80,7 +80,7 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.training.stesp=3",
             "vision.training.stesp: unknown key; did you mean vision.training.steps?",
         ),
-        ("lr=3", "lr: unknown key; did you mean dae.lr or vision.training.lr"),
+        ("lr=3", "lr: unknown key; did you mean dae.lr or vision."),
         (
             "vision.objective.beta.strat=3",
             "vision.objective.beta.strat: unknown key; did you mean vision.objective.beta.start?",

@@ -176,3 +176,15 @@ def test_what_is_a_data_set_and_what_a_config(folder: Path, monkeypatch: pytest.
     assert is_own_data("My squares")
     assert not is_own_data("rooms")  # the shipped config
     assert not is_own_data("absent.npz")
+
+
+@pytest.mark.parametrize(("kind", "says"), [("factor_vae", "beta is 1: "), ("annealed_vae", None)])
+def test_break_even_is_compared_with_the_weight_of_the_kl_where_there_is_one(
+    kind: str, says: str | None, folder: Path
+) -> None:
+    first = first_config(folder, folder.parent / "x.yaml")
+    vision = {"objective": {"kind": kind}, "likelihood": {"kind": "gaussian"}}
+    config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
+    lines = break_even.lines(config, first.images)
+    assert len(lines) == 1 + len(first.images.names) + (says is not None)
+    assert lines[-1].startswith("  " if says is None else says)

@@ -67,7 +67,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
     objective = {"kind": "beta_vae", "beta": line, "capacity": {**line, "end": 5.0}}
     config, vae = build({"mask_kl_weight": 3.0}, objective=objective)
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 20)
     kl = 3 * passed.kl[:MASK_LATENTS].sum() + passed.kl[MASK_LATENTS:].sum()
     for step in (0, 4, 10):
         expected = passed.reconstruction + step * (kl - step / 2).abs()
@@ -78,7 +78,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
 def test_a_plain_number_is_the_weight_at_every_step() -> None:
     config, vae = build(objective={"kind": "beta_vae", "beta": 3})
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 20)
     for step in (0, 10):
         expected = passed.reconstruction + 3 * passed.kl.sum()
         assert torch.allclose(chosen.loss(passed, step).value, expected)

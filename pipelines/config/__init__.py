@@ -10,7 +10,21 @@ from pipelines.config.networks import (
     MLPNetwork,
     StudyNetwork,
 )
-from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
+from pipelines.config.objectives import (
+    DCIGN,
+    DIPVAEI,
+    DIPVAEII,
+    AdaGVAE,
+    AdaMLVAE,
+    AnnealedVAE,
+    BetaTCVAE,
+    BetaVAE,
+    BottleneckVAE,
+    FactorVAE,
+    JointVAE,
+    Pairwise,
+    SlowVAE,
+)
 from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
@@ -26,17 +40,23 @@ from pipelines.config.vision import (
 __all__ = [
     "DAE",
     "DCIGN",
+    "DIPVAEI",
+    "DIPVAEII",
     "TRAININGS",
     "AdaGVAE",
     "AdaMLVAE",
+    "AnnealedVAE",
     "BernoulliLikelihood",
+    "BetaTCVAE",
     "BetaVAE",
+    "BottleneckVAE",
     "BurgessNetwork",
     "Config",
     "Constant",
     "ConvolutionalNetwork",
     "Data",
     "Evaluate",
+    "FactorVAE",
     "FolderData",
     "GaussianLikelihood",
     "Geometric",

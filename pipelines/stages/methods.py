@@ -4,25 +4,28 @@ Most objectives are a loss of one pass of a batch, minimised by one optimiser. O
 network, or batches of another kind, is a `case` of `method_of` with an update of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import DCIGN, AdaGVAE, AdaMLVAE, Config, JointVAE, SlowVAE
-from pipelines.devices import autocast
+from pipelines.config import DCIGN, AdaGVAE, AdaMLVAE, Config, FactorVAE, JointVAE, SlowVAE
+from pipelines.devices import autocast, place
 from pipelines.stages import factor_batches
-from pipelines.stages.objectives import kl_weights_of, objective_of, penalties_of
+from pipelines.stages.objectives import Penalty, kl_weights_of, objective_of, penalties_of
 from pipelines.training import schedules
 from pipelines.training.fitting import Method, by_descent
-from pipelines.training.updates import StepLoss
+from pipelines.training.updates import StepLoss, alternate, descend
 from vision import objectives
 from vision.data import batches
-from vision.objectives import Likelihood, Pass
+from vision.objectives import Discriminator, Likelihood, Pass
 from vision.randomness import derive_seed, step_generator
 from vision.vae import VAE
+
+MOMENTS = 0.5, 0.9
+"""Of the discriminator's Adam (Kim and Mnih 2018, appendix A)."""
 
 
 class Seen(NamedTuple):
@@ -47,6 +50,8 @@ def method_of(config: Config, vae: VAE, seen: Seen, likelihood: Likelihood) -> M
     """
     objective, training = config.vision.objective, config.vision.training
     match objective:
+        case FactorVAE():
+            return factor_vae(config, objective, vae, seen.pixels, likelihood)
         case AdaGVAE() | AdaMLVAE() | SlowVAE():
             return by_descent(vae, _loss_of_pairs(objective, config, vae, seen, likelihood), training)
         case DCIGN():
@@ -57,12 +62,18 @@ def method_of(config: Config, vae: VAE, seen: Seen, likelihood: Likelihood) -> M
                 return objectives.forward_joint(vae, x, likelihood, temperature, generator)
 
             return by_descent(
-                vae, step_loss(config, vae, seen.pixels.device, plain(config, seen.pixels), forward), training
+                vae, step_loss(config, vae, seen.pixels, plain(config, seen.pixels), forward), training
             )
     return by_descent(vae, loss_of(config, vae, seen.pixels, likelihood), training)
 
 
-def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> StepLoss:
+def loss_of(
+    config: Config,
+    vae: VAE,
+    pixels: Tensor,
+    likelihood: Likelihood,
+    further: Mapping[str, tuple[float, Penalty]] | None = None,
+) -> StepLoss:
     """What each step minimises, on resident images (`batches.resident`).
 
     Args:
@@ -70,12 +81,13 @@ def loss_of(config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood) ->
         vae: The model in training.
         pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
         likelihood: Of an image given a code.
+        further: Penalties of the method, by name: (weight, the penalty of a pass).
     """
 
     def forward(x: Tensor, generator: torch.Generator) -> Pass:
         return objectives.forward(vae, x, likelihood, generator)
 
-    return step_loss(config, vae, pixels.device, plain(config, pixels), forward)
+    return step_loss(config, vae, pixels, plain(config, pixels), forward, further)
 
 
 def plain(config: Config, pixels: Tensor) -> Callable[[int], Tensor]:
@@ -91,21 +103,24 @@ def plain(config: Config, pixels: Tensor) -> Callable[[int], Tensor]:
 def step_loss(
     config: Config,
     vae: VAE,
-    device: torch.device,
+    pixels: Tensor,
     batch_at: Callable[[int], Tensor],
     forward: Callable[[Tensor, torch.Generator], Pass],
+    further: Mapping[str, tuple[float, Penalty]] | None = None,
 ) -> StepLoss:
     """The loss of a pass at each step, with the penalties.
 
     Args:
         config: Objective, penalties and the seed.
         vae: The model in training.
-        device: Where it is.
+        pixels: The resident images, uint8 (N, H, W, C).
         batch_at: Step -> images (B, C, H, W) in [0, 1].
         forward: (images, noise) -> their pass through the model.
+        further: Penalties of the method, by name: (weight, the penalty of a pass).
     """
-    settings, training = config.vision, config.vision.training
-    objective, penalties = objective_of(settings, vae, device), penalties_of(settings, vae)
+    settings, training, device = config.vision, config.vision.training, pixels.device
+    objective = objective_of(settings, vae, device, len(pixels))
+    penalties = {**(further or {}), **penalties_of(settings, vae)}
     noise_seed = derive_seed(config.seed, "vision noise")
 
     def loss_at(step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -132,7 +147,7 @@ def _loss_of_pairs(
         return batches.take(pixels, torch.cat((drawn.one, drawn.other)))
 
     forward = factor_batches.forward_pairs(objective, vae, likelihood)
-    return step_loss(config, vae, pixels.device, batch_at, forward)
+    return step_loss(config, vae, pixels, batch_at, forward)
 
 
 def _loss_of_groups(
@@ -166,3 +181,42 @@ def _loss_of_groups(
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at
+
+
+def factor_vae(config: Config, chosen: FactorVAE, vae: VAE, pixels: Tensor, likelihood: Likelihood) -> Method:
+    """The FactorVAE: a step of the VAE, then one of the discriminator, on codes of two batches of images.
+
+    The discriminator compares the codes that the step of the VAE was made with, and permuted codes of a batch
+    of its own (`vision.objectives.factor_vae`).
+    """
+    training, device = config.vision.training, pixels.device
+    torch.manual_seed(derive_seed(config.seed, "vision discriminator"))
+    settings = chosen.discriminator
+    discriminator = place(Discriminator(vae.latents, settings.hidden, settings.layers), device)
+    adam = torch.optim.Adam(discriminator.parameters(), betas=MOMENTS, fused=True)
+    batch_seed = derive_seed(config.seed, "vision discriminator batches")
+    noise_seed = derive_seed(config.seed, "vision discriminator noise")
+    z = torch.empty(0)  # the codes of this step
+
+    def correlation(passed: Pass, _: torch.Generator) -> Tensor:
+        nonlocal z
+        z = passed.z.detach()
+        return objectives.total_correlation(discriminator, passed.z)
+
+    def discrimination(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
+        generator = step_generator(noise_seed, step, device)
+        with autocast(device, training.precision):
+            with torch.no_grad():
+                other = vae.encoder(vae.colour.encode(x)).sample(generator)
+            loss = objectives.discrimination(discriminator, z, objectives.permuted(other, generator)).value
+        return loss, {"discriminator": loss}
+
+    further = {"total_correlation": (chosen.gamma, correlation)}
+    learned = by_descent(vae, loss_of(config, vae, pixels, likelihood, further), training)
+    update = alternate(learned.update, descend(adam, discrimination, lambda step: settings.lr))
+    return Method(
+        {**learned.modules, "discriminator": discriminator},
+        {**learned.optimisers, "discriminator": adam},
+        update,
+    )

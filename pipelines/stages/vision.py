@@ -59,7 +59,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     for line in health.of_images(of_pixels):
         machine.say(f"vision: warning: {line}")
     vae = new(0)
-    beta = objective_of(settings, vae, device).beta
+    beta = objective_of(settings, vae, device, len(pixels)).beta
     normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
     machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
     vae, trained = successive_halving(restart, training, run, "vision", machine)

@@ -17,9 +17,12 @@ of the step (`vision.schedules`), evaluated by the caller.
 """
 
 from vision.objectives.ada_vae import ada_gvae, ada_ml_vae
+from vision.objectives.beta_tcvae import beta_tcvae
 from vision.objectives.beta_vae import beta_vae, normalised_beta
 from vision.objectives.dc_ign import clamped, invariance
 from vision.objectives.denoising import denoising
+from vision.objectives.dip_vae import dip_vae_i, dip_vae_ii
+from vision.objectives.factor_vae import Discriminator, discrimination, permuted, total_correlation
 from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_of
 from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
@@ -28,6 +31,7 @@ from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
 __all__ = [
     "Bernoulli",
+    "Discriminator",
     "Likelihood",
     "Loss",
     "Normal",
@@ -35,11 +39,15 @@ __all__ = [
     "Perceptual",
     "ada_gvae",
     "ada_ml_vae",
+    "beta_tcvae",
     "beta_vae",
     "categorical_kl",
     "clamped",
     "cross_covariance",
     "denoising",
+    "dip_vae_i",
+    "dip_vae_ii",
+    "discrimination",
     "forward",
     "forward_joint",
     "invariance",
@@ -48,7 +56,9 @@ __all__ = [
     "laplace_cross_entropy",
     "normalised_beta",
     "off_diagonal_covariance",
+    "permuted",
     "reconstruct",
     "slow_vae",
     "target_of",
+    "total_correlation",
 ]
