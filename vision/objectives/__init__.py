@@ -21,9 +21,11 @@ from vision.objectives.beta_vae import beta_vae, normalised_beta
 from vision.objectives.dc_ign import clamped, invariance
 from vision.objectives.denoising import denoising
 from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_of
+from vision.objectives.interactions import latent_multiinformation, normalised_hessian
 from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
+from vision.objectives.qlae import qlae, quantised_forward
 from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
 __all__ = [
@@ -46,8 +48,12 @@ __all__ = [
     "jacobian_l1",
     "joint_vae",
     "laplace_cross_entropy",
+    "latent_multiinformation",
     "normalised_beta",
+    "normalised_hessian",
     "off_diagonal_covariance",
+    "qlae",
+    "quantised_forward",
     "reconstruct",
     "slow_vae",
     "target_of",
