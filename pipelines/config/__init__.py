@@ -10,7 +10,18 @@ from pipelines.config.networks import (
     MLPNetwork,
     StudyNetwork,
 )
-from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
+from pipelines.config.objectives import (
+    DCIGN,
+    QLAE,
+    AdaGVAE,
+    AdaMLVAE,
+    BetaVAE,
+    InfoGAN,
+    InfoWGANGP,
+    JointVAE,
+    Pairwise,
+    SlowVAE,
+)
 from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
@@ -26,6 +37,7 @@ from pipelines.config.vision import (
 __all__ = [
     "DAE",
     "DCIGN",
+    "QLAE",
     "TRAININGS",
     "AdaGVAE",
     "AdaMLVAE",
@@ -40,6 +52,8 @@ __all__ = [
     "FolderData",
     "GaussianLikelihood",
     "Geometric",
+    "InfoGAN",
+    "InfoWGANGP",
     "JointNetwork",
     "JointVAE",
     "Judge",

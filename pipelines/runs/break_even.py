@@ -18,7 +18,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.config import Config, Constant, GaussianLikelihood, Geometric, JointVAE, LayeredNetwork, Linear
+from pipelines.config import (
+    QLAE,
+    Config,
+    Constant,
+    GaussianLikelihood,
+    Geometric,
+    InfoGAN,
+    InfoWGANGP,
+    JointVAE,
+    LayeredNetwork,
+    Linear,
+)
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -52,9 +63,11 @@ def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
     return sorted(found, key=lambda one: one.beta)
 
 
-def betas(config: Config) -> tuple[float, float]:
-    """Beta at the first and at the last step."""
+def betas(config: Config) -> tuple[float, float] | None:
+    """Beta at the first and at the last step; None for an objective without it."""
     objective = config.vision.objective
+    if isinstance(objective, QLAE | InfoGAN | InfoWGANGP):
+        return None
     if isinstance(objective, JointVAE):
         return objective.gamma_continuous, objective.gamma_continuous
     match objective.beta:
@@ -73,20 +86,23 @@ def lines(config: Config, image_set: ImageSet) -> list[str]:
         return []
     found = break_even(image_set, likelihood.scale)
     width = max(len(one.name) for one in found) if found else 0
-    start, end = betas(config)
+    table = [
+        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
+        "its values",
+        *(
+            f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}"
+            for one in found
+        ),
+    ]
+    both = betas(config)
+    if both is None:
+        return table
+    start, end = both
     goes = f"beta is {end:g}" if start == end else f"beta goes from {start:g} to {end:g}"
     network = config.vision.network
     if isinstance(network, LayeredNetwork) and network.mask_kl_weight != 1:
         goes += f" (of outlines {network.mask_kl_weight:g} times that)"
-    table = [
-        f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}" for one in found
-    ]
-    return [
-        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
-        "its values",
-        *table,
-        f"{goes}: {prospect(found, start, end)}",
-    ]
+    return [*table, f"{goes}: {prospect(found, start, end)}"]
 
 
 def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:

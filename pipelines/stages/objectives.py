@@ -9,11 +9,14 @@ from torch import Tensor
 
 from pipelines.config import (
     DCIGN,
+    QLAE,
     AdaGVAE,
     AdaMLVAE,
     BernoulliLikelihood,
     BetaVAE,
     GaussianLikelihood,
+    InfoGAN,
+    InfoWGANGP,
     JointNetwork,
     JointVAE,
     LayeredNetwork,
@@ -24,7 +27,9 @@ from pipelines.config import Vision as Settings
 from pipelines.training import schedules
 from vision import objectives
 from vision.dae import DAE
+from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
+from vision.quantised import QuantisedDecoder
 from vision.vae import VAE
 
 Penalty = Callable[[Pass, torch.Generator], Tensor]
@@ -35,8 +40,8 @@ class Objective(NamedTuple):
 
     loss: Callable[[Pass, int], objectives.Loss]
     """(pass, step) -> loss."""
-    beta: float
-    """The weight of the KL at the last step."""
+    beta: float | None
+    """The weight of the KL at the last step; None where there is no KL."""
 
 
 def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
@@ -100,6 +105,20 @@ def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objectiv
                 ),
                 chosen.gamma_continuous,
             )
+        case QLAE(quantisation=quantisation, commitment=commitment):
+            return Objective(
+                lambda passed, _: objectives.qlae(passed, quantisation=quantisation, commitment=commitment),
+                None,
+            )
+        case InfoGAN() | InfoWGANGP():
+            raise AssertionError("their losses are not of a pass: `pipelines.stages.adversarial`")
+
+
+def beta_of(settings: Settings, vae: VAE, device: torch.device) -> float | None:
+    """The weight of the KL at the last step; None without a KL. Arguments as `objective_of`."""
+    if isinstance(settings.objective, InfoGAN | InfoWGANGP):
+        return None
+    return objective_of(settings, vae, device).beta
 
 
 def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
@@ -130,5 +149,15 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
         functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
             passed.q.mean[:, :first], passed.q.mean[:, first:]
         )
-    weights: dict[str, float] = settings.penalties.model_dump()
+    functions["hessian"] = partial(_hessian, vae.decoder)
+    functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
+    weights = settings.penalties.weights()
     return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
+
+
+def _hessian(decoder: Decoder, passed: Pass, generator: torch.Generator) -> Tensor:
+    """The normalised Hessian penalty at the codes of a pass; of a quantised decoder between its values."""
+    if isinstance(decoder, QuantisedDecoder):
+        z = decoder.quantiser.straight_through(passed.z)
+        return objectives.normalised_hessian(decoder.decoder, z, generator)
+    return objectives.normalised_hessian(decoder, passed.z, generator)
