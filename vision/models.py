@@ -18,10 +18,12 @@ from torch import Tensor
 from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.gaussian import Gaussian
+from vision.info_gan import info_gan
 from vision.joint import JointDecoder, JointEncoder
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
 from vision.published_networks import burgess_vae, mlp_vae, study_vae
+from vision.quantised import quantised
 from vision.spelling import choose
 from vision.vae import VAE
 
@@ -41,7 +43,7 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "mask_latents", "components", "hidden", "code")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code", "values")
 LISTS = ("shape", "widths", "categories")
 """Arguments that are a positive integer, and those that are a list of them."""
 
@@ -196,6 +198,8 @@ KINDS: dict[str, Callable[..., VAE | DAE]] = {
     "study": study_vae,
     "burgess": burgess_vae,
     "mlp": mlp_vae,
+    "info_gan": info_gan,
+    "quantised": quantised,
 }
 
 

@@ -1,7 +1,7 @@
 """Objectives, networks and settings of a training that do not go together."""
 
-from pipelines.config.networks import JointNetwork, LayeredNetwork
-from pipelines.config.objectives import DCIGN, JointVAE, Pairwise
+from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
+from pipelines.config.objectives import DCIGN, QLAE, InfoGAN, InfoWGANGP, JointVAE, Pairwise
 from pipelines.config.vision import Vision
 
 
@@ -17,7 +17,7 @@ def check_objective(vision: Vision) -> None:
             "vision.objective.kind joint_vae and vision.network.kind joint need each other, got "
             f"{objective.kind} and {network.kind}"
         )
-    if isinstance(objective, JointVAE) and any(vision.penalties.model_dump().values()):
+    if isinstance(objective, JointVAE) and any(vision.penalties.weights().values()):
         raise ValueError(
             "vision.penalties are of Gaussian latents: vision.objective.kind joint_vae takes none"
         )
@@ -30,6 +30,40 @@ def check_objective(vision: Vision) -> None:
             raise ValueError("vision.objective.kind dc_ign: vision.training.batch is at least 2, got 1")
         if not isinstance(network, LayeredNetwork):
             check_groups(objective, network.latents)
+    if isinstance(objective, InfoGAN | InfoWGANGP | QLAE) and not isinstance(network, ConvolutionalNetwork):
+        raise ValueError(
+            f"vision.objective.kind {objective.kind} has an encoder of its own: vision.network.kind must be "
+            f"convolutional, not {network.kind}"
+        )
+    if isinstance(objective, InfoGAN | InfoWGANGP):
+        check_adversarial(objective, vision)
+    if isinstance(objective, QLAE) and network.precision_limit is not None:
+        raise ValueError(
+            "vision.objective.kind qlae has the variances of its grid: vision.network.precision_limit is null"
+        )
+    if vision.penalties.latent_multiinformation and batch < 2:
+        raise ValueError(
+            "vision.penalties.latent_multiinformation: vision.training.batch is at least 2, got 1"
+        )
+
+
+def check_adversarial(objective: InfoGAN | InfoWGANGP, vision: Vision) -> None:
+    """Refuse settings for which a generator and its discriminator have no use.
+
+    Raises:
+        ValueError: One line that names the setting.
+    """
+    for name, weight in vision.penalties.weights().items():
+        if weight:
+            raise ValueError(
+                f"vision.objective.kind {objective.kind} has no posterior to penalise: "
+                f"vision.penalties.{name} must be 0"
+            )
+    if vision.training.restarts > 1:
+        raise ValueError(
+            f"vision.objective.kind {objective.kind} has no loss that compares restarts: "
+            "vision.training.restarts must be 1"
+        )
 
 
 def check_groups(objective: DCIGN, latents: int) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from pipelines.config.networks import CategorySize
 from pipelines.config.sections import Constant, Linear, Schedule, Section
 from pipelines.config.values import Integer, NonNegativeFloat, NonNegativeInt, PositiveFloat, SmallCount, Text
 
@@ -197,6 +198,57 @@ class JointVAE(Section):
     """Of the relaxed categories."""
 
 
+class InformationBase(Section):
+    """What InfoGAN and InfoWGAN-GP have in common (`vision.objectives.info_gan`).
+
+    The network's latents are the Gaussian codes; `lr` of the training is that of the generator.
+    """
+
+    kind: str
+    information: NonNegativeFloat = 1.0
+    """lambda, the weight of L_I, the information of Q on the codes."""
+    noise: Annotated[Integer, Field(ge=0, le=1024)] = 16
+    """Latents of the generator that Q does not read."""
+    categories: tuple[CategorySize, ...] = ()
+    """How many values each categorical code has; no word is grounded in these."""
+
+
+class InfoGAN(InformationBase):
+    """InfoGAN with Gaussian codes, whose Q is the encoder and whose generator the decoder."""
+
+    kind: Literal["info_gan"]
+    discriminator_lr: PositiveFloat = 2e-4
+    """Of the discriminator and Q; it decays as `lr` does."""
+    discriminator_steps: SmallCount = 1
+    """Steps of the discriminator for each of the generator."""
+
+
+class InfoWGANGP(InformationBase):
+    """InfoWGAN-GP: InfoGAN with a critic, whose gradients are penalised, for a discriminator."""
+
+    kind: Literal["info_wgan_gp"]
+    critic_lr: PositiveFloat = 1e-4
+    """Of the critic and Q; it decays as `lr` does."""
+    critic_steps: SmallCount = 5
+    """Steps of the critic for each of the generator."""
+    gradient_penalty: PositiveFloat = 10.0
+    """Weight of the squared distance of the critic's gradient norms from 1."""
+
+
+class QLAE(Section):
+    """The quantised-latent autoencoder (`vision.objectives.qlae`); about two latents for each factor."""
+
+    kind: Literal["qlae"]
+    values: Annotated[Integer, Field(ge=2, le=1024)] = 10
+    """That each latent may take; they are learned."""
+    quantisation: NonNegativeFloat = 0.01
+    """Weight with which values move towards codes."""
+    commitment: NonNegativeFloat = 0.01
+    """Weight with which codes move towards values."""
+    weight_decay: NonNegativeFloat = 0.1
+    """Of AdamW, on all weights but biases and values."""
+
+
 Objective = Annotated[
     BetaVAE
     | AnnealedVAE
@@ -209,7 +261,10 @@ Objective = Annotated[
     | AdaMLVAE
     | SlowVAE
     | DCIGN
-    | JointVAE,
+    | JointVAE
+    | InfoGAN
+    | InfoWGANGP
+    | QLAE,
     Field(discriminator="kind"),
 ]
 """The objectives of the encoder family."""

@@ -70,6 +70,20 @@ class Penalties(Section):
     """Of the latents' means (DIP-VAE-I)."""
     cross_covariance: NonNegativeFloat = 0.0
     """Between mask latents and colour latents of a layered network."""
+    hessian: NonNegativeFloat = 0.0
+    """Of the mixed second derivatives of the decoder, relative to all (`normalised_hessian`)."""
+    hessian_every: SmallCount = 1
+    """Steps from one Hessian penalty, of as many times the weight, to the next: it costs 9 decoder passes."""
+    latent_multiinformation: NonNegativeFloat = 0.0
+    """Of the codes' dependence in a batch (KLM)."""
+
+    def weights(self) -> dict[str, float]:
+        """The weights by the names of the penalties."""
+        return self.model_dump(exclude={"hessian_every"})
+
+    def every(self, name: str) -> int:
+        """The steps from one value of a penalty to the next."""
+        return self.hessian_every if name == "hessian" else 1
 
 
 class VisionTraining(Training):

@@ -11,12 +11,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import DCIGN, AdaGVAE, AdaMLVAE, Config, FactorVAE, JointVAE, SlowVAE
+from pipelines.config import (
+    DCIGN,
+    QLAE,
+    AdaGVAE,
+    AdaMLVAE,
+    Config,
+    FactorVAE,
+    InfoGAN,
+    InfoWGANGP,
+    JointVAE,
+    SlowVAE,
+)
 from pipelines.devices import autocast, place
 from pipelines.stages import factor_batches
+from pipelines.stages.adversarial import adversarial
 from pipelines.stages.objectives import Penalty, kl_weights_of, objective_of, penalties_of
 from pipelines.training import schedules
-from pipelines.training.fitting import Method, by_descent
+from pipelines.training.fitting import NETWORK, Method, by_descent, decayed
 from pipelines.training.updates import StepLoss, alternate, descend
 from vision import objectives
 from vision.data import batches
@@ -64,6 +76,10 @@ def method_of(config: Config, vae: VAE, seen: Seen, likelihood: Likelihood) -> M
             return by_descent(
                 vae, step_loss(config, vae, seen.pixels, plain(config, seen.pixels), forward), training
             )
+        case InfoGAN() | InfoWGANGP():
+            return adversarial(config, vae, seen.pixels, objective)
+        case QLAE(weight_decay=weight_decay):
+            return _by_quantisation(config, vae, seen.pixels, likelihood, weight_decay)
     return by_descent(vae, loss_of(config, vae, seen.pixels, likelihood), training)
 
 
@@ -88,6 +104,20 @@ def loss_of(
         return objectives.forward(vae, x, likelihood, generator)
 
     return step_loss(config, vae, pixels, plain(config, pixels), forward, further)
+
+
+def _by_quantisation(
+    config: Config, vae: VAE, pixels: Tensor, likelihood: Likelihood, weight_decay: float
+) -> Method:
+    """QLAE: a pass without noise, and AdamW that leaves biases and the values of the grid alone."""
+
+    def forward(x: Tensor, generator: torch.Generator) -> Pass:
+        return objectives.quantised_forward(vae, x, likelihood)
+
+    loss = step_loss(config, vae, pixels, plain(config, pixels), forward)
+    adam = decayed(vae, weight_decay, without=("quantiser",))
+    update = descend(adam, loss, schedules.learning_rate(config.vision.training))
+    return Method({NETWORK: vae}, {NETWORK: adam}, update)
 
 
 def plain(config: Config, pixels: Tensor) -> Callable[[int], Tensor]:
@@ -130,7 +160,9 @@ def step_loss(
             passed = forward(x, generator)
             loss = objective.loss(passed, step)
             for name, (weight, penalty) in penalties.items():
-                loss = loss.plus(name, weight, penalty(passed, generator))
+                every = settings.penalties.every(name)
+                if step % every == 0:
+                    loss = loss.plus(name, weight, every * penalty(passed, generator))
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at

@@ -11,6 +11,7 @@ from pipelines.config import (
     DCIGN,
     DIPVAEI,
     DIPVAEII,
+    QLAE,
     AdaGVAE,
     AdaMLVAE,
     AnnealedVAE,
@@ -20,6 +21,8 @@ from pipelines.config import (
     BottleneckVAE,
     FactorVAE,
     GaussianLikelihood,
+    InfoGAN,
+    InfoWGANGP,
     JointNetwork,
     JointVAE,
     LayeredNetwork,
@@ -31,7 +34,9 @@ from pipelines.errors import UsageError
 from pipelines.training import schedules
 from vision import objectives
 from vision.dae import DAE
+from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
+from vision.quantised import QuantisedDecoder
 from vision.schedules import Schedule, constant
 from vision.vae import VAE
 
@@ -43,8 +48,8 @@ class Objective(NamedTuple):
 
     loss: Callable[[Pass, int], objectives.Loss]
     """(pass, step) -> loss."""
-    beta: float
-    """The weight of the KL at the last step."""
+    beta: float | None
+    """The weight of the KL at the last step; None where there is no KL."""
 
 
 def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
@@ -99,6 +104,10 @@ def objective_of(settings: Settings, vae: VAE, device: torch.device, images: int
         case JointVAE():
             assert isinstance(settings.network, JointNetwork), "the config has no other"
             return _joint_vae(chosen, settings.network.categories, steps)
+        case QLAE():
+            return _qlae(chosen)
+        case InfoGAN() | InfoWGANGP():
+            raise AssertionError("their losses are not of a pass: `pipelines.stages.adversarial`")
 
 
 def _beta_vae(beta: Schedule, capacity: Schedule | None, steps: int, kl_weights: Tensor | None) -> Objective:
@@ -165,6 +174,20 @@ def _joint_vae(chosen: JointVAE, categories: Sequence[int], steps: int) -> Objec
     return Objective(loss, chosen.gamma_continuous)
 
 
+def _qlae(chosen: QLAE) -> Objective:
+    def loss(passed: Pass, step: int) -> objectives.Loss:
+        return objectives.qlae(passed, quantisation=chosen.quantisation, commitment=chosen.commitment)
+
+    return Objective(loss, None)
+
+
+def beta_of(settings: Settings, vae: VAE, device: torch.device, images: int) -> float | None:
+    """The weight of the KL at the last step; None without a KL. Arguments as `objective_of`."""
+    if isinstance(settings.objective, InfoGAN | InfoWGANGP):
+        return None
+    return objective_of(settings, vae, device, images).beta
+
+
 def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:
     """Weights (D,) of the latents' KL relative to each other; None where they are all 1.
 
@@ -193,5 +216,15 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
         functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
             passed.q.mean[:, :first], passed.q.mean[:, first:]
         )
-    weights: dict[str, float] = settings.penalties.model_dump()
+    functions["hessian"] = partial(_hessian, vae.decoder)
+    functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
+    weights = settings.penalties.weights()
     return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
+
+
+def _hessian(decoder: Decoder, passed: Pass, generator: torch.Generator) -> Tensor:
+    """The normalised Hessian penalty at the codes of a pass; of a quantised decoder between its values."""
+    if isinstance(decoder, QuantisedDecoder):
+        z = decoder.quantiser.straight_through(passed.z)
+        return objectives.normalised_hessian(decoder.decoder, z, generator)
+    return objectives.normalised_hessian(decoder, passed.z, generator)

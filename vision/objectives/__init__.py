@@ -24,9 +24,11 @@ from vision.objectives.denoising import denoising
 from vision.objectives.dip_vae import dip_vae_i, dip_vae_ii
 from vision.objectives.factor_vae import Discriminator, discrimination, permuted, total_correlation
 from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_of
+from vision.objectives.interactions import latent_multiinformation, normalised_hessian
 from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
+from vision.objectives.qlae import qlae, quantised_forward
 from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
 __all__ = [
@@ -54,9 +56,13 @@ __all__ = [
     "jacobian_l1",
     "joint_vae",
     "laplace_cross_entropy",
+    "latent_multiinformation",
     "normalised_beta",
+    "normalised_hessian",
     "off_diagonal_covariance",
     "permuted",
+    "qlae",
+    "quantised_forward",
     "reconstruct",
     "slow_vae",
     "target_of",
