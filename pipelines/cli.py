@@ -17,6 +17,7 @@ from typing import NoReturn
 from pipelines.commands import (
     Command,
     bench,
+    compare,
     data,
     doctor,
     edit,
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Command] = {
     "evaluate": evaluate.COMMAND,
     "report": report.COMMAND,
     "metrics": metrics.COMMAND,
+    "compare": compare.COMMAND,
     "data": data.COMMAND,
     "doctor": doctor.COMMAND,
     "bench": bench.COMMAND,

@@ -99,6 +99,32 @@ def heat_maps(
         return _png(figure)
 
 
+def dots(names: Sequence[str], panels: Mapping[str, Sequence[Sequence[float]]]) -> bytes:
+    """Values of things by name, a panel for each measure: a dot for each value, a line at the mean.
+
+    Args:
+        names: Of the things, from the top.
+        panels: By title, the values of each of them; some may have none.
+    """
+    columns = min(COLUMNS + 1, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    with mpl.rc_context(STYLE):
+        size = (2.2 * columns + 1.2, (0.7 + 0.24 * len(names)) * rows)
+        figure = Figure(figsize=size, layout="constrained")
+        for place, (title, values) in enumerate(panels.items()):
+            axes = figure.add_subplot(rows, columns, place + 1)
+            for row, some in enumerate(values):
+                axes.axhline(row, color="#eeeeee", linewidth=0.8, zorder=0)
+                axes.scatter(some, [row] * len(some), color=INK, s=14, alpha=0.6, linewidths=0)
+                if some:
+                    axes.plot([np.mean(some)] * 2, [row - 0.3, row + 0.3], color=INK)
+            axes.set_yticks(range(len(names)), names if place % columns == 0 else [""] * len(names))
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.set_title(title, loc="left")
+            axes.tick_params(axis="y", length=0)
+        return _png(figure)
+
+
 def lattice(graph: nx.DiGraph, pictures: Mapping[Concept, Tensor]) -> bytes:
     """A small hierarchy, the root on top: each concept with a picture uint8 (3, H, W) of it."""
     generations = [sorted(level, key=str) for level in nx.topological_generations(graph)]
