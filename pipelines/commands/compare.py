@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import LARGEST_SEED, Command, add_device, add_settings, place, whole
+from pipelines.commands import Command, add_device, add_settings, place, seeds, whole
 from pipelines.errors import UsageError, shortened
 
 if TYPE_CHECKING:
@@ -19,17 +18,6 @@ if TYPE_CHECKING:
 MOST_JOBS = 64
 FORMAT = 1
 """Of compare.json."""
-
-
-def seeds(text: str) -> tuple[int, ...]:
-    """The type of a command-line argument that is a list of different seeds."""
-    words = text.split(",")
-    if not all(re.fullmatch(r"[0-9]{1,19}", word.strip()) for word in words):
-        raise argparse.ArgumentTypeError(f"expected seeds such as 0,1,2, got {shortened(text)}")
-    numbers = tuple(int(word) for word in words)
-    if len(set(numbers)) < len(numbers) or max(numbers) > LARGEST_SEED:
-        raise argparse.ArgumentTypeError(f"expected different seeds, got {shortened(text)}")
-    return numbers
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
