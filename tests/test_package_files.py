@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from pipelines.config import config_files
-from pipelines.report import page
+from pipelines.report import comparison, page
 from pipelines.serve import app
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +19,14 @@ def test_every_data_file_lies_where_its_module_looks_for_it() -> None:
     }
     presets = {config_files.find(name) for name in config_files.shipped_names()}
     assert len(presets) >= 5
-    assert files == presets | {page.TEMPLATE, page.STYLE, app.TEMPLATE, *app.FILES}
+    assert files == presets | {
+        page.TEMPLATE,
+        page.STYLE,
+        page.PIECES,
+        comparison.TEMPLATE,
+        app.TEMPLATE,
+        *app.FILES,
+    }
 
 
 def test_git_ignores_no_folder_of_a_package_so_that_the_wheel_has_them_all() -> None:

@@ -43,6 +43,17 @@ def real(text: str) -> float:
     return number
 
 
+def seeds(text: str) -> tuple[int, ...]:
+    """The type of a command-line argument that is a list of different seeds."""
+    words = text.split(",")
+    if not all(re.fullmatch(r"[0-9]{1,19}", word.strip()) for word in words):
+        raise argparse.ArgumentTypeError(f"expected seeds such as 0,1,2, got {shortened(text)}")
+    numbers = tuple(int(word) for word in words)
+    if len(set(numbers)) < len(numbers) or max(numbers) > LARGEST_SEED:
+        raise argparse.ArgumentTypeError(f"expected different seeds, got {shortened(text)}")
+    return numbers
+
+
 def place(text: str) -> Path:
     """The type of a command-line argument that is a path, of something that exists or is to be made."""
     if not text.strip():

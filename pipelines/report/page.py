@@ -28,7 +28,8 @@ from vision.grids import png
 FOLDER = Path(__file__).parent
 TEMPLATE = FOLDER / "report.html.j2"
 STYLE = FOLDER / "report.css"
-"""Included by the template."""
+PIECES = FOLDER / "pieces.html.j2"
+"""Included by the templates."""
 
 
 class Report(NamedTuple):

@@ -4,11 +4,12 @@ hierarchy."""
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import networkx as nx
 import numpy as np
+import torch
 from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from torch import Tensor
@@ -96,6 +97,80 @@ def heat_maps(
             axes.spines[:].set_visible(False)
             axes.tick_params(length=0)
             figure.colorbar(image, ax=axes, ticks=(0, 1), pad=0.01)
+        return _png(figure)
+
+
+def dots(names: Sequence[str], panels: Mapping[str, Sequence[Sequence[float]]]) -> bytes:
+    """Values of things by name, a panel for each measure: a dot for each value, a line at the mean.
+
+    Args:
+        names: Of the things, from the top.
+        panels: By title, the values of each of them; some may have none.
+    """
+    columns = min(COLUMNS + 1, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    with mpl.rc_context(STYLE):
+        size = (2.2 * columns + 1.2, (0.7 + 0.24 * len(names)) * rows)
+        figure = Figure(figsize=size, layout="constrained")
+        for place, (title, values) in enumerate(panels.items()):
+            axes = figure.add_subplot(rows, columns, place + 1)
+            for row, some in enumerate(values):
+                axes.axhline(row, color="#eeeeee", linewidth=0.8, zorder=0)
+                axes.scatter(some, [row] * len(some), color=INK, s=14, alpha=0.6, linewidths=0)
+                if some:
+                    axes.plot([np.mean(some)] * 2, [row - 0.3, row + 0.3], color=INK)
+            axes.set_yticks(range(len(names)), names if place % columns == 0 else [""] * len(names))
+            axes.set_ylim(len(names) - 0.5, -0.5)
+            axes.set_title(title, loc="left")
+            axes.tick_params(axis="y", length=0)
+        return _png(figure)
+
+
+class Lines(NamedTuple):
+    """Quantities along one axis."""
+
+    x: Sequence[float]
+    y: Mapping[str, Sequence[float]]
+    """By name; no legend for the only one without a name."""
+
+
+def against(panels: Mapping[str, Lines], label: str, marks: Sequence[float] = ()) -> bytes:
+    """Lines over a quantity that the panels share, two panels a row, with dotted lines at `marks`.
+
+    Args:
+        panels: By title.
+        label: Of the quantity.
+        marks: Values of it.
+    """
+    rows = math.ceil(len(panels) / 2)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.5, 2.9 * rows), layout="constrained")
+        for place, (title, lines) in enumerate(panels.items()):
+            axes = figure.add_subplot(rows, 2, place + 1)
+            for mark in marks:
+                axes.axvline(mark, color="#bbbbbb", linestyle=":", linewidth=0.8)
+            for name, values in lines.y.items():
+                axes.plot(lines.x, values, label=name, color=None if name else INK)
+            if any(lines.y):
+                axes.legend(frameon=False)
+            axes.set_title(title, loc="left")
+            axes.set_xlabel(label)
+        return _png(figure)
+
+
+def strips(rows: Mapping[str, Tensor]) -> bytes:
+    """Images uint8 (N, C, H, W) as one strip a row, below each other, with their names."""
+    with mpl.rc_context(STYLE):
+        widest = max(len(images) for images in rows.values())
+        figure = Figure(figsize=(2.6 + 0.55 * widest, 0.58 * len(rows)), layout="constrained")
+        for place, (name, images) in enumerate(rows.items()):
+            axes = figure.add_subplot(len(rows), 1, place + 1)
+            strip = torch.cat(list(images), dim=2).permute(1, 2, 0).expand(-1, -1, 3)
+            axes.imshow(strip.numpy(), interpolation="nearest")
+            axes.set_ylabel(name, rotation=0, ha="right", va="center")
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.spines[:].set_visible(False)
         return _png(figure)
 
 

@@ -42,7 +42,7 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
         RunError: When a predecessor is not finished.
     """
     stage = plan(config)[name]
-    settings = _flat(config.model_dump(mode="json"))
+    settings = flat(config.model_dump(mode="json"))
     found = {
         key: value
         for key, value in settings.items()
@@ -63,14 +63,15 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
     return found
 
 
-def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested mappings by their dotted keys."""
+    found: dict[str, Any] = {}
     for key, value in content.items():
         if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{key}.")
+            found |= flat(value, f"{prefix}{key}.")
         else:
-            flat[f"{prefix}{key}"] = value
-    return flat
+            found[f"{prefix}{key}"] = value
+    return found
 
 
 def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:

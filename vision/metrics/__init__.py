@@ -26,6 +26,7 @@ from vision.metrics.interventional import PairScore, Votes, beta_vae_score, fact
 from vision.metrics.irs import InterventionalRobustness, irs
 from vision.metrics.mcc import Correlation, mcc
 from vision.metrics.mig import dcimig, jemmig, mig, mig_per_factor, mig_sup, modularity
+from vision.metrics.point_votes import factor_vae_score_of_points
 from vision.metrics.sap import sap, sap_matrix, sap_matrix_continuous
 from vision.metrics.traversal import Purity, SparseChange, sparse_change, traversal_purity
 from vision.metrics.udr import Ranking, udr
@@ -56,6 +57,7 @@ __all__ = [
     "downstream",
     "explicitness",
     "factor_vae_score",
+    "factor_vae_score_of_points",
     "gaussian_total_correlation",
     "gaussian_wasserstein_correlation",
     "infomec",

@@ -1,0 +1,58 @@
+"""`scan experiment`: the list, a small capacity experiment, and its verdict."""
+
+import json
+from itertools import permutations
+from pathlib import Path
+
+import pytest
+
+from pipelines import cli
+from pipelines.experiments import EXPERIMENTS, capacity
+
+
+def test_they_are_listed_each_with_a_module(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["experiment"]) == 0
+    assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == list(EXPERIMENTS)
+    for name in EXPERIMENTS:
+        assert (Path(capacity.__file__).parent / f"{name}.py").is_file()
+
+
+def test_a_wrong_request_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("")
+    for words, message in {
+        ("capacty",): "no experiment named 'capacty'; did you mean capacity?",
+        ("capacity", "--steps", "0"): "--steps 0: expected 1 or more",
+        ("capacity", "--out", str(tmp_path / "file")): "is a file, expected a folder",
+    }.items():
+        assert cli.main(["experiment", *words]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_capacity_writes_curves_and_a_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "BLOCK", 2)
+    words = ["experiment", "capacity", "--steps", "24", "--out", str(tmp_path), "--device", "cpu", "--quiet"]
+    assert cli.main(words) == 0
+    found = json.loads((tmp_path / "capacity.json").read_text())
+    assert found["reproduced"] is False  # nothing is learned in so few steps
+    assert "NOT reproduced (0 of 2 trainings)" in capsys.readouterr().out
+    exact = found["trainings"]["exact capacity, seed 0"]
+    for place, nats in enumerate(exact["capacity_nats"]):
+        shares = [exact["kl_nats"][name][place] for name in capacity.ORDER]
+        assert sum(shares) == pytest.approx(nats, abs=1e-3)
+    assert exact["capacity_nats"][-1] == 25
+    for name in ("curves", "reconstructions"):
+        assert (tmp_path / f"capacity-{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_only_one_order_of_the_factors_is_the_claim() -> None:
+    ordered = []
+    for order in permutations(capacity.ORDER):
+        onsets: dict[str, float | None] = {name: float(place) for place, name in enumerate(order)}
+        if capacity.is_ordered(onsets):
+            ordered.append(order)
+    assert ordered == [
+        ("x", "y", "scale", "shape", "orientation"),
+        ("y", "x", "scale", "shape", "orientation"),
+    ]
