@@ -59,8 +59,8 @@ MEMBERS: dict[str, Callable[[Pass], Loss]] = {
     "annealed_vae": lambda passed: beta_vae(passed, beta=100.0, capacity=3.0),
     "dip_vae_i": dip_vae_i,
     "dip_vae_ii": dip_vae_ii,
-    "mss": lambda passed: beta_tcvae(passed, 500, alpha=2.0, gamma=3.0),
-    "mws": lambda passed: beta_tcvae(passed, 500, alpha=2.0, gamma=3.0, estimator="mws"),
+    "mss": lambda passed: beta_tcvae(passed, 500, alpha=2.0, gamma=3.0, estimator="mss"),
+    "mws": lambda passed: beta_tcvae(passed, 500, alpha=2.0, gamma=3.0),
     "factor_vae": lambda passed: beta_vae(passed, beta=1.0).plus(
         "total_correlation", 10.0, total_correlation(discriminator(), passed.z)
     ),
@@ -128,7 +128,7 @@ def test_the_total_correlation_of_correlated_codes_is_found() -> None:
     mean = torch.randn(n, 2, generator=seeded()).double() @ torch.linalg.cholesky(between).T
     q = Gaussian(mean, torch.full_like(mean, math.log(noise)))
     z = q.sample(seeded())
-    found = decomposition(z, q, n)
+    found = decomposition(z, q, n, "mss")
     assert found.total_correlation.item() == pytest.approx(-0.5 * math.log(1 - r**2), abs=0.06)
     assert found.dimension_wise_kl.item() == pytest.approx(0.0, abs=0.03)
     determinant = (1 - r**2) / noise**2

@@ -148,7 +148,7 @@ def test_likelihoods_of_logits() -> None:
         lambda passed: objectives.dip_vae_i(passed, off_diagonal=0, diagonal=0),
         lambda passed: objectives.dip_vae_ii(passed, off_diagonal=0, diagonal=0),
         lambda passed: objectives.beta_tcvae(passed, 100, beta=1.0),
-        lambda passed: objectives.beta_tcvae(passed, 100, beta=1.0, estimator="mws"),
+        lambda passed: objectives.beta_tcvae(passed, 100, beta=1.0, estimator="mss"),
         lambda passed: beta_vae(passed, beta=1.0, capacity=0.0),
     ],
 )

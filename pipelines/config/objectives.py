@@ -74,8 +74,8 @@ class BetaTCVAE(Section):
     """The weight of the total correlation: a number, or a schedule."""
     gamma: NonNegativeFloat = 1.0
     """The weight of the dimension-wise KL."""
-    estimator: Literal["mss", "mws"] = "mss"
-    """Minibatch stratified or minibatch weighted sampling."""
+    estimator: Literal["mws", "mss"] = "mws"
+    """Minibatch weighted or stratified sampling; the former adds constants to the logged parts of the KL."""
 
 
 class DIPVAEI(Section):

@@ -52,7 +52,7 @@ def beta_tcvae(
     alpha: float = 1.0,
     beta: float = 6.0,
     gamma: float = 1.0,
-    estimator: Estimator = "mss",
+    estimator: Estimator = "mws",
     kl_weights: Tensor | None = None,
 ) -> Loss:
     """The loss, with the terms `reconstruction`, `kl`, and the parts of the KL in nats.
@@ -63,7 +63,7 @@ def beta_tcvae(
         alpha: Weight of the mutual information.
         beta: Weight of the total correlation.
         gamma: Weight of the dimension-wise KL.
-        estimator: "mss", minibatch stratified sampling, or "mws", minibatch weighted sampling.
+        estimator: "mws", minibatch weighted sampling, or "mss", minibatch stratified sampling.
         kl_weights: Weight of each latent's KL, (D,); all 1 by default.
 
     Raises:
@@ -76,14 +76,14 @@ def beta_tcvae(
     return loss
 
 
-def decomposition(z: Tensor, q: Gaussian, images: int, estimator: Estimator = "mss") -> Decomposition:
+def decomposition(z: Tensor, q: Gaussian, images: int, estimator: Estimator = "mws") -> Decomposition:
     """Estimates of the three parts of the KL from one batch.
 
     Args:
         z: One sample of each posterior, (B, D).
         q: The posteriors, over (B, D).
         images: N, the size of the data set.
-        estimator: "mss" or "mws".
+        estimator: "mws" or "mss".
 
     Raises:
         ValueError: For an unknown estimator, and as `stratified_log_weights`.
@@ -94,7 +94,7 @@ def decomposition(z: Tensor, q: Gaussian, images: int, estimator: Estimator = "m
     elif estimator == "mws":
         log_weights = torch.full_like(pairs[:, :, 0], -math.log(len(z) * images))
     else:
-        raise ValueError(f"unknown estimator {estimator!r}: choose from mss, mws")
+        raise ValueError(f"unknown estimator {estimator!r}: choose from mws, mss")
     log_q_z_given_x = pairs.diagonal().sum(0).mean()
     log_q_z = (pairs.sum(2) + log_weights).logsumexp(1).mean()
     log_product = (pairs + log_weights[:, :, None]).logsumexp(1).sum(1).mean()
