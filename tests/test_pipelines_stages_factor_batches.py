@@ -15,6 +15,7 @@ from pipelines.stages.vision import specification
 from scan.run_format import MODEL
 from vision import models, weights
 from vision.data import batches, load_npz
+from vision.data.rooms import rooms
 from vision.encoding import encode
 from vision.objectives import Pass
 from vision.vae import VAE
@@ -95,6 +96,36 @@ def test_the_images_of_a_pair_stand_half_a_batch_apart(kind: str, monkeypatch: p
     assert mean.shape == (8, 5)
     assert shared.any(1).all() == (kind != "slow_vae")
     assert not shared.all(1).any()
+
+
+def test_frames_are_pairs_of_the_rooms_that_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    made = methods.objectives.target_of
+
+    def recorded(vae, x, likelihood) -> torch.Tensor:
+        seen.append(x)
+        return made(vae, x, likelihood)
+
+    monkeypatch.setattr(methods.objectives, "target_of", recorded)
+    vision = {
+        "network": {"kind": "convolutional", "latents": 5, "hidden": 8, "widths": [4]},
+        "objective": {"kind": "slow_vae", "pairs": "frames"},
+        "training": {"steps": 4, "batch": 12, "precision": "fp32"},
+    }
+    config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
+    vae = models.build(specification(config.vision, (3, 16, 16)))
+    assert isinstance(vae, VAE)
+    shown = rooms(20, size=16, rng=np.random.default_rng(0))
+    pixels = batches.resident(shown, np.arange(20), torch.device("cpu"))
+    likelihood = likelihood_of(config.vision, None)
+    method = methods.method_of(config, vae, methods.Seen(pixels, shown.factors, shown.names), likelihood)
+    terms = method.update(0)
+    assert terms["transition"] > 0
+    one, following = seen[0].chunk(2)
+    assert one.shape == (6, 3, 16, 16)
+    near = (one - following).abs().mean((1, 2, 3))
+    assert (near > 0).all()
+    assert near.mean() < (one - following.roll(1, 0)).abs().mean() / 3
 
 
 @pytest.mark.slow
