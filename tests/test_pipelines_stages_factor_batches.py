@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from pipelines import cli
-from pipelines.config import DCIGN, Config
+from pipelines.config import DCIGN, AdaGVAE, Config
+from pipelines.errors import UsageError
 from pipelines.stages import factor_batches, methods
 from pipelines.stages.objectives import likelihood_of
 from pipelines.stages.vision import specification
@@ -59,6 +60,17 @@ def test_without_a_rest_every_factor_has_its_latents() -> None:
     drawn = factor_batches.groups_of(objective, FACTORS, NAMES, 3)
     assert len(drawn.contexts) == 3
     assert torch.equal(factor_batches.active_latents(objective, 3, 3), torch.eye(3, dtype=torch.bool))
+
+
+def test_factors_that_never_change_alone_are_named() -> None:
+    tied = np.stack((FACTORS[:, 0], FACTORS[:, 0], FACTORS[:, 2]), 1)
+    with pytest.raises(UsageError, match=r"groups: no two training images differ in exactly b$"):
+        factor_batches.groups_of(groups(groups={"b": [0]}), tied, NAMES, 4)
+    pairs = AdaGVAE(kind="ada_gvae", differing=2)
+    with pytest.raises(
+        UsageError, match=r"differ in exactly a, c: name others in vision\.objective\.factors"
+    ):
+        factor_batches.pairs_of(pairs, tied, NAMES)
 
 
 def test_a_step_of_dc_ign_moves_only_the_active_latents_by_the_images() -> None:
