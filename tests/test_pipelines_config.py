@@ -87,7 +87,8 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
         ),
         ("data.sise=3", "data.sise: unknown key; did you mean data.size?"),
         ("quux=1", "quux: unknown key; there are name, seed, data"),
-        ("data.kind=room", "data: kind 'room' is none of rooms, npz, folder; did you mean rooms?"),
+        ("data.kind=room", "data: kind 'room' is none of rooms, npz, folder, dsprites, mnist"),
+        ("data.kind=room", "celeba; did you mean rooms?"),
         (
             "vision.training.precision=bf6",
             "vision.training.precision: the text 'bf6' is none of auto, bf16, fp32; did you mean bf16?",

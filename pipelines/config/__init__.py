@@ -11,6 +11,7 @@ from pipelines.config.networks import (
     StudyNetwork,
 )
 from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, BetaVAE, JointVAE, Pairwise, SlowVAE
+from pipelines.config.published_data import PublishedData
 from pipelines.config.schema import TRAININGS, Config
 from pipelines.config.sections import Constant, Geometric, Linear, Precision, Schedule, Section, Training
 from pipelines.config.vision import (
@@ -50,6 +51,7 @@ __all__ = [
     "Pairwise",
     "PerceptualLikelihood",
     "Precision",
+    "PublishedData",
     "RoomsData",
     "Schedule",
     "Section",

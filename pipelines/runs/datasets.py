@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipelines.config import Config, FolderData, NpzData, RoomsData
+from pipelines.config import Config, FolderData, NpzData, PublishedData, RoomsData
 from pipelines.config.values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
@@ -32,7 +32,7 @@ RENDERED_AT_ONCE = 2_000
 LISTED = 5
 """Attributes that an error names at most."""
 
-AnyData = RoomsData | NpzData | FolderData
+AnyData = RoomsData | NpzData | FolderData | PublishedData
 
 
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
@@ -81,6 +81,10 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     resize=data.resize,
                     allow_outside=data.allow_outside,
                 )
+            case _:
+                from pipelines.runs import published_sets  # numba, which other sets do without
+
+                return published_sets.load(data, generator(seed, "images"))
     except DataError as error:
         raise UsageError(str(error)) from error
 
