@@ -8,13 +8,15 @@ import pytest
 import torch
 
 from pipelines import cli
-from pipelines.config import DCIGN, Config
+from pipelines.config import DCIGN, AdaGVAE, Config
+from pipelines.errors import UsageError
 from pipelines.stages import factor_batches, methods
 from pipelines.stages.objectives import likelihood_of
 from pipelines.stages.vision import specification
 from scan.run_format import MODEL
 from vision import models, weights
 from vision.data import batches, load_npz
+from vision.data.rooms import rooms
 from vision.encoding import encode
 from vision.objectives import Pass
 from vision.vae import VAE
@@ -60,6 +62,17 @@ def test_without_a_rest_every_factor_has_its_latents() -> None:
     assert torch.equal(factor_batches.active_latents(objective, 3, 3), torch.eye(3, dtype=torch.bool))
 
 
+def test_factors_that_never_change_alone_are_named() -> None:
+    tied = np.stack((FACTORS[:, 0], FACTORS[:, 0], FACTORS[:, 2]), 1)
+    with pytest.raises(UsageError, match=r"groups: no two training images differ in exactly b$"):
+        factor_batches.groups_of(groups(groups={"b": [0]}), tied, NAMES, 4)
+    pairs = AdaGVAE(kind="ada_gvae", differing=2)
+    with pytest.raises(
+        UsageError, match=r"differ in exactly a, c: name others in vision\.objective\.factors"
+    ):
+        factor_batches.pairs_of(pairs, tied, NAMES)
+
+
 def test_a_step_of_dc_ign_moves_only_the_active_latents_by_the_images() -> None:
     """With no strength, the rows of clamped latents in the encoder's last layer have no gradient."""
     vae, method = trained({"kind": "dc_ign", "groups": {"a": [0], "c": [1]}, "invariance_strength": 0})
@@ -95,6 +108,36 @@ def test_the_images_of_a_pair_stand_half_a_batch_apart(kind: str, monkeypatch: p
     assert mean.shape == (8, 5)
     assert shared.any(1).all() == (kind != "slow_vae")
     assert not shared.all(1).any()
+
+
+def test_frames_are_pairs_of_the_rooms_that_are_learned_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.Tensor] = []
+    made = methods.objectives.target_of
+
+    def recorded(vae, x, likelihood) -> torch.Tensor:
+        seen.append(x)
+        return made(vae, x, likelihood)
+
+    monkeypatch.setattr(methods.objectives, "target_of", recorded)
+    vision = {
+        "network": {"kind": "convolutional", "latents": 5, "hidden": 8, "widths": [4]},
+        "objective": {"kind": "slow_vae", "pairs": "frames"},
+        "training": {"steps": 4, "batch": 12, "precision": "fp32"},
+    }
+    config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
+    vae = models.build(specification(config.vision, (3, 16, 16)))
+    assert isinstance(vae, VAE)
+    shown = rooms(20, size=16, rng=np.random.default_rng(0))
+    pixels = batches.resident(shown, np.arange(20), torch.device("cpu"))
+    likelihood = likelihood_of(config.vision, None)
+    method = methods.method_of(config, vae, methods.Seen(pixels, shown.factors, shown.names), likelihood)
+    terms = method.update(0)
+    assert terms["transition"] > 0
+    one, following = seen[0].chunk(2)
+    assert one.shape == (6, 3, 16, 16)
+    near = (one - following).abs().mean((1, 2, 3))
+    assert (near > 0).all()
+    assert near.mean() < (one - following.roll(1, 0)).abs().mean() / 3
 
 
 @pytest.mark.slow

@@ -1,12 +1,17 @@
 """Objectives, networks and settings of a training that do not go together."""
 
+from pipelines.config.data import Data, RoomsData
 from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
-from pipelines.config.objectives import DCIGN, QLAE, InfoGAN, InfoWGANGP, JointVAE, Pairwise
+from pipelines.config.objectives import DCIGN, QLAE, InfoGAN, InfoWGANGP, JointVAE, Pairwise, SlowVAE
 from pipelines.config.vision import Vision
 
 
-def check_objective(vision: Vision) -> None:
-    """Refuse an objective that the rest of the section does not suit.
+def check_objective(vision: Vision, data: Data) -> None:
+    """Refuse an objective that the rest of the section, or the kind of the data, does not suit.
+
+    Args:
+        vision: The section.
+        data: The data of the run.
 
     Raises:
         ValueError: One line that names the settings.
@@ -25,6 +30,8 @@ def check_objective(vision: Vision) -> None:
         raise ValueError(
             f"vision.objective.kind {objective.kind}: vision.training.batch is even, got {batch}"
         )
+    if isinstance(objective, SlowVAE) and objective.pairs == "frames" and not isinstance(data, RoomsData):
+        raise ValueError(f"vision.objective.pairs frames are rendered: data.kind is rooms, got {data.kind}")
     if isinstance(objective, DCIGN):
         if batch < 2:
             raise ValueError("vision.objective.kind dc_ign: vision.training.batch is at least 2, got 1")

@@ -136,10 +136,21 @@ class SlowVAE(PairObjective):
     kind: Literal["slow_vae"]
     beta: Schedule = Constant(kind="constant", value=1.0)
     """The weight of the KL: a number, or a schedule."""
+    pairs: Literal["factors", "frames"] = "factors"
+    """Images that differ in some factors, or, of rendered rooms, neighbouring frames between which camera and
+    object move and all factors stay: the model is then told of no factor."""
     gamma: NonNegativeFloat = 10.0
     """The weight of the transition term."""
     rate: PositiveFloat = 6.0
     """Of the Laplace distribution of a latent's change, whose mean size is 1 / rate."""
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        if self.pairs == "frames" and not (self.differing is None and self.factors is None):
+            raise ValueError(
+                "all factors stay between frames: pairs frames takes neither differing nor factors"
+            )
+        return self
 
 
 class DCIGN(Section):

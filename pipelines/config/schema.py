@@ -72,7 +72,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_choices(self) -> Self:
         vision, likelihood = self.vision, self.vision.likelihood
-        check_objective(vision)
+        check_objective(vision, self.data)
         is_layered = isinstance(vision.network, LayeredNetwork)
         if (
             isinstance(likelihood, PerceptualLikelihood)

@@ -13,10 +13,10 @@ from torch import Tensor
 from pipelines.config import DCIGN, AdaGVAE, AdaMLVAE, Config, SlowVAE
 from pipelines.config.misfits import check_groups
 from pipelines.config.objectives import REST, PairObjective
-from pipelines.errors import UsageError, nearest
+from pipelines.errors import UsageError, nearest, shortened
 from vision import objectives
-from vision.data import DataError
 from vision.data.batches import FactorGroups, Pairs
+from vision.data.contexts import NoPartnersError
 from vision.gaussian import Gaussian
 from vision.objectives import Likelihood, Pass
 from vision.vae import VAE
@@ -35,6 +35,8 @@ def check(config: Config, factors: np.ndarray, names: Sequence[str], latents: in
         UsageError: One line that names the setting.
     """
     objective = config.vision.objective
+    if isinstance(objective, SlowVAE) and objective.pairs == "frames":
+        return
     if isinstance(objective, PairObjective):
         pairs_of(objective, factors, names)
     elif isinstance(objective, DCIGN):
@@ -60,10 +62,11 @@ def pairs_of(objective: PairObjective, factors: np.ndarray, names: Sequence[str]
         )
     try:
         return Pairs(factors, objective.differing, columns)
-    except DataError as error:
-        raise UsageError(f"vision.objective: {_named(error, names)}: name fewer in {key}") from error
+    except NoPartnersError as error:
+        raise UsageError(f"vision.objective: {_alone(error, names)}: name others in {key}") from error
     except ValueError as error:
-        raise UsageError(f"vision.objective.differing: {error} (the data have {', '.join(names)})") from error
+        have = shortened(", ".join(names))
+        raise UsageError(f"vision.objective.differing: {error} (the data have {have})") from error
 
 
 def groups_of(objective: DCIGN, factors: np.ndarray, names: Sequence[str], latents: int) -> FactorGroups:
@@ -100,8 +103,8 @@ def groups_of(objective: DCIGN, factors: np.ndarray, names: Sequence[str], laten
     ratio = [objective.ratio.get(name, 1.0) for name in (*objective.ordered, REST)]
     try:
         return FactorGroups(factors, groups, ratio[: len(groups)])
-    except DataError as error:
-        raise UsageError(f"{key}: {_named(error, names)}") from error
+    except NoPartnersError as error:
+        raise UsageError(f"{key}: {_alone(error, names)}") from error
 
 
 def active_latents(objective: DCIGN, latents: int, groups: int) -> Tensor:
@@ -146,15 +149,14 @@ def _unchanged(q: Gaussian) -> Gaussian:
 
 def _column(name: str, names: Sequence[str], key: str) -> int:
     if name not in names:
-        have = f"the data have {', '.join(names)}" if names else "the data have none"
+        have = f"the data have {shortened(', '.join(names))}" if names else "the data have none"
         raise UsageError(f"{key}: no factor {name!r}{nearest(name, names)} ({have})")
     return list(names).index(name)
 
 
 def _list(columns: Sequence[int], names: Sequence[str]) -> str:
-    return ", ".join(names[column] for column in columns)
+    return shortened(", ".join(names[column] for column in columns))
 
 
-def _named(error: DataError, names: Sequence[str]) -> str:
-    """What the library says of columns, with their names."""
-    return f"{error} of {', '.join(f'{number} {name}' for number, name in enumerate(names))}"
+def _alone(error: NoPartnersError, names: Sequence[str]) -> str:
+    return f"no two training images differ in exactly {_list(error.changed, names)}"

@@ -31,7 +31,7 @@ from pipelines.training import schedules
 from pipelines.training.fitting import NETWORK, Method, by_descent, decayed
 from pipelines.training.updates import StepLoss, alternate, descend
 from vision import objectives
-from vision.data import batches
+from vision.data import batches, rooms
 from vision.objectives import Discriminator, Likelihood, Pass
 from vision.randomness import derive_seed, step_generator
 from vision.vae import VAE
@@ -171,15 +171,37 @@ def step_loss(
 def _loss_of_pairs(
     objective: AdaGVAE | AdaMLVAE | SlowVAE, config: Config, vae: VAE, seen: Seen, likelihood: Likelihood
 ) -> StepLoss:
-    pairs = factor_batches.pairs_of(objective, seen.factors, seen.names)
-    seed, batch, pixels = derive_seed(config.seed, "vision pairs"), config.vision.training.batch, seen.pixels
+    seed, half, device = (
+        derive_seed(config.seed, "vision pairs"),
+        config.vision.training.batch // 2,
+        seen.pixels.device,
+    )
+    if isinstance(objective, SlowVAE) and objective.pairs == "frames":
+        firsts, nexts = (_on_device(part, device) for part in _frames(config, seen))
 
-    def batch_at(step: int) -> Tensor:
-        drawn = pairs(seed, step, batch // 2, pixels.device)
-        return batches.take(pixels, torch.cat((drawn.one, drawn.other)))
+        def batch_at(step: int) -> Tensor:
+            rows = batches.plain(seed, step, len(firsts), half, device)
+            return torch.cat((batches.take(firsts, rows), batches.take(nexts, rows)))
+    else:
+        pairs = factor_batches.pairs_of(objective, seen.factors, seen.names)
+
+        def batch_at(step: int) -> Tensor:
+            drawn = pairs(seed, step, half, device)
+            return batches.take(seen.pixels, torch.cat((drawn.one, drawn.other)))
 
     forward = factor_batches.forward_pairs(objective, vae, likelihood)
-    return step_loss(config, vae, pixels, batch_at, forward)
+    return step_loss(config, vae, seen.pixels, batch_at, forward)
+
+
+def _frames(config: Config, seen: Seen) -> tuple[Tensor, Tensor]:
+    """Two neighbouring frames (N, C, H, W) of each room that is learned from, uint8."""
+    rng = np.random.default_rng(derive_seed(config.seed, "frames"))
+    return rooms.frames(seen.factors, size=seen.pixels.shape[1], rng=rng)
+
+
+def _on_device(images: Tensor, device: torch.device) -> Tensor:
+    """Images (N, C, H, W) as `batches.take` reads them, (N, H, W, C)."""
+    return images.permute(0, 2, 3, 1).contiguous().to(device)
 
 
 def _loss_of_groups(

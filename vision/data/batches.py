@@ -27,7 +27,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vision.data.contexts import Contexts, checked, columns_of
+from vision.data.contexts import Contexts, NoPartnersError, checked, columns_of
 from vision.data.images import DataError, ImageSet, to_unit
 
 MOST_SETS = 200
@@ -86,7 +86,7 @@ class Pairs:
         changing: The columns that may differ; by default all.
 
     Raises:
-        DataError: When some k of them never change while the others stay, which is named.
+        NoPartnersError: When some k of them never change while the others stay, with their columns.
         ValueError: For an impossible k or column.
     """
 
@@ -110,7 +110,7 @@ class Pairs:
         self.sets = [Contexts(self.factors, changed) for changed in sets]
         for contexts in self.sets:
             if not len(contexts.images):
-                raise DataError(f"no two images differ in exactly the factors {list(contexts.changed)}")
+                raise NoPartnersError(contexts.changed)
 
     def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> PairBatch:
         """The pairs of one step.
@@ -207,7 +207,7 @@ class FactorGroups:
         ratio: How often batches of each group are drawn, relative to the others; equally often by default.
 
     Raises:
-        DataError: When no two images differ in all factors of a group and in no other, with that group.
+        NoPartnersError: When no two images differ in exactly the factors of a group, with its columns.
         ValueError: For a column that does not exist, and for a ratio that is not one positive number a group.
     """
 
@@ -222,7 +222,7 @@ class FactorGroups:
         self.shares = weights / weights.sum()
         for contexts in self.contexts:
             if not len(contexts.images):
-                raise DataError(f"no two images differ in exactly the factors {list(contexts.changed)}")
+                raise NoPartnersError(contexts.changed)
 
     def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> GroupBatch:
         """The batch of one step.

@@ -15,6 +15,18 @@ ROUNDS = 8
 """Draws of a partner before all of its candidates are compared."""
 
 
+class NoPartnersError(DataError):
+    """No two images differ in exactly some factors.
+
+    Args:
+        changed: The columns of these factors.
+    """
+
+    def __init__(self, changed: Sequence[int]) -> None:
+        super().__init__(f"no two images differ in exactly the factors {list(changed)}")
+        self.changed = tuple(changed)
+
+
 class Contexts:
     """Images grouped by the factors outside `changed`; `images` are those with a partner in their group."""
 

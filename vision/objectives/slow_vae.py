@@ -11,7 +11,8 @@ The variance of the partner's posterior is left out, as in the authors' code. Wi
 twice the negative ELBO. Klindt et al., "Towards Nonlinear Disentanglement in Natural Data with Temporal
 Sparse Coding", ICLR 2021 (beta 1, gamma 10, rate 6). Their code adds the cross-entropies of both directions
 and subtracts the mean entropy once: its gamma weighs CE twice as much against H.
-The model is told that the two images of a pair are neighbours; no factor and no value.
+The model is told that the two images of a pair are neighbours: of a moving camera, or by factors that most
+pairs share; no value.
 """
 
 from __future__ import annotations
