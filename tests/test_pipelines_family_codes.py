@@ -126,6 +126,16 @@ def test_a_member_changes_every_row_of_every_weight(name: str) -> None:
             assert in_rows.all(), f"{module}.{key}"
 
 
+def test_neither_biases_nor_values_of_a_grid_decay() -> None:
+    trained = method({"kind": "qlae", "weight_decay": 0.3})
+    (network,), (adam,) = trained.modules.values(), trained.optimisers.values()
+    decay = {id(weight): group["weight_decay"] for group in adam.param_groups for weight in group["params"]}
+    found = {name: decay[id(weight)] for name, weight in network.named_parameters()}
+    assert found["encoder.quantiser.values"] == 0
+    assert found["encoder.code.weight"] == found["decoder.decoder.code.weight"] == 0.3
+    assert all((decay == 0) == name.endswith(("bias", "values")) for name, decay in found.items())
+
+
 @pytest.mark.parametrize(
     ("section", "message"),
     [
