@@ -39,6 +39,7 @@ def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
         case BernoulliLikelihood():
             return objectives.Bernoulli()
         case GaussianLikelihood(scale=scale):
+            assert scale != "auto", "weights are resolved when a run starts"
             return objectives.Normal(scale)
         case PerceptualLikelihood(features=features):
             return objectives.Perceptual(dae, features)
@@ -95,4 +96,5 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
             passed.q.mean[:, :first], passed.q.mean[:, first:]
         )
     weights: dict[str, float] = settings.penalties.model_dump()
+    assert "auto" not in weights.values(), "weights are resolved when a run starts"
     return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
