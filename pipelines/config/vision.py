@@ -4,6 +4,7 @@ The defaults suit images that nothing was tuned on: a layered network, and weigh
 (`auto`). Those of the paper are the defaults where `network` is convolutional, or the likelihood needs it.
 """
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -42,6 +43,7 @@ PAPERS_TRAINING: dict[str, Any] = {
     "decay": "constant",
     "warmup": 0,
     "restarts": 1,
+    "restart_steps": 400,
 }
 
 
@@ -113,8 +115,20 @@ class VisionTraining(Training):
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
     restarts: SmallCount = 8
     """How many initialisations are tried by successive halving."""
-    restart_steps: PositiveInt = 400
+    restart_steps: PositiveInt = 300
     """Steps of the first rung, after which the better half goes on; each later rung doubles them."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shorten(cls, given: Any) -> Any:
+        """The first rung of a training that is shorter than the default of one is a quarter of it."""
+        if not isinstance(given, dict) or "restart_steps" in given:
+            return given
+        steps = str(given.get("steps", "")).strip()  # YAML's numbers come as text
+        if not re.fullmatch(r"[1-9]\d{0,5}", steps, re.ASCII):
+            return given
+        rung = cls.model_fields["restart_steps"].default
+        return given if int(steps) >= rung else {**given, "restart_steps": max(1, int(steps) // 4)}
 
     @model_validator(mode="after")
     def _check_restarts(self) -> Self:
