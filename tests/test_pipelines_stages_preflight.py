@@ -86,6 +86,15 @@ def test_networks_that_do_not_suit_the_images_are_refused(
     assert works in stderr
 
 
+def test_images_that_a_published_network_was_not_made_for_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(tmp_path, write_npz(tmp_path / "set.npz"), "vision.network.kind=study") == 2
+    assert "vision: its network and the data do not fit (" in (message := capsys.readouterr().err)
+    assert "multiples of 16, got 8x8 pixels)" in message
+    assert not (tmp_path / "run" / "vision").exists()
+
+
 @pytest.mark.parametrize("colour", ["hsv", "hsv_cyclic"])
 @pytest.mark.parametrize("asked", [(), ("vision",), ("judge", "evaluate")])
 def test_colour_spaces_of_grey_images_are_refused(

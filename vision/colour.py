@@ -102,3 +102,7 @@ class CyclicHSV:
         offsets = torch.stack([2 / 3 * a, third - a / 3, -third - a / 3], dim=-3)
         rgb = offsets - offsets.amax(-3, keepdim=True) + value.unsqueeze(-3)
         return rgb.clamp(0, 1)
+
+
+COLOURS: dict[str, Colour] = {"rgb": RGB(), "hsv": HSV(), "hsv_cyclic": CyclicHSV()}
+"""By name."""

@@ -15,12 +15,14 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
-from vision.colour import HSV, RGB, Colour, CyclicHSV
+from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.gaussian import Gaussian
+from vision.joint import JointDecoder, JointEncoder
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
-from vision.spelling import nearest
+from vision.published_networks import burgess_vae, mlp_vae, study_vae
+from vision.spelling import choose
 from vision.vae import VAE
 
 
@@ -40,10 +42,8 @@ class VisionModel(Protocol):
 
 
 SIZES = ("latents", "mask_latents", "components", "hidden", "code")
-LISTS = ("shape", "widths")
+LISTS = ("shape", "widths", "categories")
 """Arguments that are a positive integer, and those that are a list of them."""
-
-COLOURS: dict[str, Colour] = {"rgb": RGB(), "hsv": HSV(), "hsv_cyclic": CyclicHSV()}
 
 
 def vae(
@@ -63,7 +63,7 @@ def vae(
         latents: D.
         widths: Channels after each halving convolution, from the image inwards.
         hidden: Units of the fully connected layer.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no posterior variance falls below its inverse. None for no limit.
 
@@ -74,7 +74,7 @@ def vae(
     return VAE(
         ConvEncoder(shape, latents, precision_limit=precision_limit, **size),
         ConvDecoder(shape, latents, **size),
-        _choose(COLOURS, colour, "colour space"),
+        choose(COLOURS, colour, "colour space"),
     )
 
 
@@ -99,7 +99,7 @@ def layered_vae(
         masks: "convolutional", or "additive" for masks without interactions between their latents.
         widths: Channels after each halving convolution, from the image inwards.
         hidden: Units of the fully connected layers.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no posterior variance of a mask latent falls below its inverse. None for no
             limit.
@@ -114,13 +114,46 @@ def layered_vae(
         "convolutional": lambda: ConvDecoder(of_masks, mask_latents, **size),
         "additive": lambda: AdditiveMasks(of_masks, mask_latents),
     }
-    decoder = LayeredDecoder(_choose(kinds, masks, "kind of masks")(), channels)
+    decoder = LayeredDecoder(choose(kinds, masks, "kind of masks")(), channels)
     encoder = ConvEncoder(shape, decoder.latents, precision_limit=precision_limit, **size)
     return VAE(
         LayeredEncoder(encoder, mask_latents),
         decoder,
-        _choose(COLOURS, colour, "colour space"),
+        choose(COLOURS, colour, "colour space"),
     )
+
+
+def joint_vae(
+    shape: Sequence[int],
+    *,
+    latents: int = 10,
+    categories: Sequence[int] = (10,),
+    widths: Sequence[int] = WIDTHS,
+    hidden: int = 256,
+    activation: str = "relu",
+    colour: str = "rgb",
+    precision_limit: float | None = None,
+) -> VAE:
+    """A VAE with categories beside continuous latents (`vision.joint`).
+
+    Args:
+        shape: (C, H, W) of the images.
+        latents: D, the continuous ones; each value of each category adds one.
+        categories: The number of values of each category, 2 at least.
+        widths: Channels after each halving convolution, from the image inwards.
+        hidden: Units of the fully connected layer.
+        activation: "relu", "elu" or "leaky_relu".
+        colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
+        precision_limit: Above 1: no variance of a continuous latent falls below its inverse. None for
+            no limit.
+
+    Raises:
+        ValueError: For an unknown activation or colour space, or sizes that do not fit together.
+    """
+    size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
+    encoder = JointEncoder(shape, latents, categories, precision_limit=precision_limit, **size)
+    decoder = ConvDecoder(shape, encoder.latents, **size)
+    return VAE(encoder, JointDecoder(decoder, categories), choose(COLOURS, colour, "colour space"))
 
 
 def dae(
@@ -139,7 +172,7 @@ def dae(
         code: Units of the bottleneck.
         widths: Channels after each halving convolution, from the image inwards.
         bound: "tanh" limits the code to (-1, 1), "linear" does not.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
 
     Raises:
@@ -151,7 +184,7 @@ def dae(
         widths=widths,
         bound=bound,
         activation=activation,
-        colour=_choose(COLOURS, colour, "colour space"),
+        colour=choose(COLOURS, colour, "colour space"),
     )
 
 
@@ -159,6 +192,10 @@ KINDS: dict[str, Callable[..., VAE | DAE]] = {
     "convolutional": vae,
     "layered": layered_vae,
     "dae": dae,
+    "joint": joint_vae,
+    "study": study_vae,
+    "burgess": burgess_vae,
+    "mlp": mlp_vae,
 }
 
 
@@ -189,10 +226,10 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
     """
     given = dict(spec)
     kind = given.pop("kind", None)
-    constructor = _choose(KINDS, kind, "kind of model")
+    constructor = choose(KINDS, kind, "kind of model")
     parameters = inspect.signature(constructor).parameters
     for key in given:
-        _choose(parameters, key, f"key of kind {kind}")
+        choose(parameters, key, f"key of kind {kind}")
     if "shape" not in given:
         raise ValueError(f"the specification of kind {kind} needs a shape [C, H, W]")
     full = {"kind": kind}
@@ -215,11 +252,3 @@ def _check_type(key: str, value: Any, kind: str) -> None:
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-def _choose(choices: Mapping[str, Any], name: Any, what: str) -> Any:
-    if not isinstance(name, str) or name not in choices:
-        shown = reprlib.repr(name)
-        near = nearest(shown.strip("'"), choices)
-        raise ValueError(f"unknown {what} {shown}{near}: choose from {', '.join(choices)}")
-    return choices[name]

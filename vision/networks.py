@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -34,7 +35,12 @@ WIDTHS = (32, 32, 64, 64)
 LOGVAR_BOUND = 16.0
 """Of the log-variances of posteriors."""
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "elu": nn.ELU}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "elu": nn.ELU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+}
 
 
 class Encoder(nn.Module):
@@ -66,22 +72,30 @@ class Convolutions(nn.Module):
     Args:
         shape: (C, H, W) of the images.
         widths: Channels after each convolution, from the image inwards.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
+        kernels: The kernel of each convolution, 4 or 2; None for 4 everywhere. One of 2 sees every pixel of
+            even sides only.
 
     Raises:
         ValueError: For an image too small to be halved once per width, or an unknown activation.
     """
 
     def __init__(
-        self, shape: Sequence[int], widths: Sequence[int] = WIDTHS, activation: str = "relu"
+        self,
+        shape: Sequence[int],
+        widths: Sequence[int] = WIDTHS,
+        activation: str = "relu",
+        kernels: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.shape = image_shape(shape)
         bottom_height, bottom_width = _sides(self.shape, len(widths))[-1]
         self.features = widths[-1] * bottom_height * bottom_width
         layers: list[nn.Module] = []
-        for ins, outs in zip((self.shape[0], *widths[:-1]), widths, strict=True):
-            layers += [nn.Conv2d(ins, outs, kernel_size=4, stride=2, padding=1), activation_layer(activation)]
+        kernels = [4] * len(widths) if kernels is None else kernels
+        for ins, outs, kernel in zip((self.shape[0], *widths[:-1]), widths, kernels, strict=True):
+            convolution = nn.Conv2d(ins, outs, kernel_size=kernel, stride=2, padding=kernel // 2 - 1)
+            layers += [convolution, activation_layer(activation)]
         self.layers = _channels_last(nn.Sequential(*layers))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -102,7 +116,7 @@ class Deconvolutions(nn.Module):
     Args:
         shape: (C, H, W) of the images.
         widths: Those of the encoder, from the image inwards.
-        activation: "relu" or "elu".
+        activation: "relu", "elu" or "leaky_relu".
 
     Raises:
         ValueError: As `Convolutions`.
@@ -134,7 +148,7 @@ class Deconvolutions(nn.Module):
 
 
 class ConvEncoder(Encoder):
-    """Convolutions, one hidden layer, and the mean and log-variance of q(z|x).
+    """Convolutions, hidden layers, and the mean and log-variance of q(z|x).
 
     The log-variance is bounded smoothly to (-16, 16), so that no first step can overflow.
 
@@ -142,8 +156,10 @@ class ConvEncoder(Encoder):
         shape: (C, H, W) of the images.
         latents: D.
         widths: Channels after each convolution.
-        hidden: Units of the hidden layer.
-        activation: "relu" or "elu".
+        hidden: Units of a hidden layer.
+        hidden_layers: How many there are.
+        activation: "relu", "elu" or "leaky_relu".
+        kernels: As of `Convolutions`.
         precision_limit: Above 1. No posterior variance falls below 1 / precision_limit, so that a latent
             cannot encode a second factor in the fine structure of a first. None for no limit.
 
@@ -158,29 +174,23 @@ class ConvEncoder(Encoder):
         *,
         widths: Sequence[int] = WIDTHS,
         hidden: int = 256,
+        hidden_layers: int = 1,
         activation: str = "relu",
+        kernels: Sequence[int] | None = None,
         precision_limit: float | None = None,
     ) -> None:
         super().__init__()
-        if precision_limit is not None and not precision_limit > 1:
-            raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
         self.shape = image_shape(shape)
         self.latents = latents
-        self.min_logvar = None if precision_limit is None else -math.log(precision_limit)
-        self.convolutions = Convolutions(shape, widths, activation)
-        self.hidden = nn.Sequential(
-            nn.Linear(self.convolutions.features, hidden), activation_layer(activation)
-        )
+        self.min_logvar = least_logvar(precision_limit)
+        self.convolutions = Convolutions(shape, widths, activation, kernels)
+        sizes = (self.convolutions.features, *[hidden] * hidden_layers)
+        self.hidden = nn.Sequential(*dense(sizes, activation))
         self.code = nn.Linear(hidden, 2 * latents)
 
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
-        code = full_precision(self.code, self.hidden(self.convolutions(x)))
-        mean, logvar = code.chunk(2, dim=1)
-        logvar = bounded(logvar, LOGVAR_BOUND)
-        if self.min_logvar is not None:
-            logvar = self.min_logvar + functional.softplus(logvar - self.min_logvar)
-        return Gaussian(mean, logvar)
+        return posterior(full_precision(self.code, self.hidden(self.convolutions(x))), self.min_logvar)
 
 
 class ConvDecoder(Decoder):
@@ -190,8 +200,9 @@ class ConvDecoder(Decoder):
         shape: (C, H, W) of the images.
         latents: D.
         widths: Those of the encoder, from the image inwards.
-        hidden: Units of the hidden layer.
-        activation: "relu" or "elu".
+        hidden: Units of a hidden layer.
+        hidden_layers: How many there are.
+        activation: "relu", "elu" or "leaky_relu".
 
     Raises:
         ValueError: As `Convolutions`.
@@ -204,6 +215,7 @@ class ConvDecoder(Decoder):
         *,
         widths: Sequence[int] = WIDTHS,
         hidden: int = 256,
+        hidden_layers: int = 1,
         activation: str = "relu",
     ) -> None:
         super().__init__()
@@ -211,15 +223,41 @@ class ConvDecoder(Decoder):
         self.latents = latents
         self.deconvolutions = Deconvolutions(shape, widths, activation)
         self.code = nn.Linear(latents, hidden)
-        self.hidden = nn.Sequential(
-            activation_layer(activation),
-            nn.Linear(hidden, self.deconvolutions.features),
-            activation_layer(activation),
-        )
+        sizes = (*[hidden] * hidden_layers, self.deconvolutions.features)
+        self.hidden = nn.Sequential(activation_layer(activation), *dense(sizes, activation))
 
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, C, H, W)."""
         return self.deconvolutions(self.hidden(full_precision(self.code, z)))
+
+
+def dense(sizes: Sequence[int], activation: str) -> list[nn.Module]:
+    """Fully connected layers from each size to the next, each followed by the activation."""
+    layers: list[nn.Module] = []
+    for ins, outs in pairwise(sizes):
+        layers += [nn.Linear(ins, outs), activation_layer(activation)]
+    return layers
+
+
+def posterior(code: Tensor, min_logvar: float | None = None) -> Gaussian:
+    """The Gaussian over (B, D) whose mean and log-variance are the halves of `code` (B, 2 D).
+
+    Args:
+        code: What the last layer of an encoder puts out.
+        min_logvar: The least log-variance, approached smoothly (`least_logvar`); None for none.
+    """
+    mean, logvar = code.chunk(2, dim=1)
+    logvar = bounded(logvar, LOGVAR_BOUND)
+    if min_logvar is not None:
+        logvar = min_logvar + functional.softplus(logvar - min_logvar)
+    return Gaussian(mean, logvar)
+
+
+def least_logvar(precision_limit: float | None) -> float | None:
+    """The log-variance that a limit of 1 / variance leaves; None for no limit, ValueError for one up to 1."""
+    if precision_limit is not None and not precision_limit > 1:
+        raise ValueError(f"a precision limit must exceed the prior's, 1; got {precision_limit}")
+    return None if precision_limit is None else -math.log(precision_limit)
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
@@ -229,7 +267,7 @@ def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
 
 
 def activation_layer(name: str) -> nn.Module:
-    """The activation "relu" or "elu"; ValueError for another name."""
+    """The activation "relu", "elu", "leaky_relu" (slope 0.01) or "tanh"; ValueError for another name."""
     if name not in _ACTIVATIONS:
         raise ValueError(f"unknown activation {name!r}: choose from {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[name]()

@@ -1,7 +1,11 @@
 """The nearest valid name to a misspelt one, for error messages."""
 
 import difflib
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 def closest(name: str, choices: Iterable[str]) -> str | None:
@@ -17,3 +21,18 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """
     close = closest(name, choices)
     return "" if close is None else f" (did you mean {close!r}?)"
+
+
+def choose(choices: Mapping[str, T], name: object, what: str) -> T:
+    """The choice of a name; ValueError with the nearest valid spelling for any other.
+
+    Args:
+        choices: By name.
+        name: Of one of them.
+        what: The choices are, for the message.
+    """
+    if not isinstance(name, str) or name not in choices:
+        shown = reprlib.repr(name)
+        near = nearest(shown.strip("'"), choices)
+        raise ValueError(f"unknown {what} {shown}{near}: choose from {', '.join(choices)}")
+    return choices[name]

@@ -250,7 +250,7 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = batches.resident(data.images, data.train, device)
-    seen = Seen(pixels, data.images.factors[data.train])
+    seen = Seen(pixels, data.images.factors[data.train], data.images.names)
     method = method_of(config, vae, seen, likelihood_of(settings, frozen))
     return Training("vision", method, training, total_steps(training), _resolved(training.precision))
 

@@ -157,7 +157,7 @@ def planned(
         from pipelines.commands import benchmark
 
         here.say("plan: timing the first steps")
-        data = datasets.of_record(record, datasets.images(config, quiet=here.quiet))
+        data = datasets.recorded(record, datasets.images(config, quiet=here.quiet))
         found.append(benchmark.costs(config, data, here.device, TIMED_SECONDS))
         return found[-1]
 

@@ -5,34 +5,49 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.config.sections import Section
-from pipelines.config.values import FiniteFloat, LayerWidth, LayerWidths, PositiveFloat, SmallCount
+from pipelines.config.values import (
+    FiniteFloat,
+    Integer,
+    Latents,
+    LayerWidth,
+    LayerWidths,
+    PositiveFloat,
+    SmallCount,
+)
+
+CategorySize = Annotated[Integer, Field(ge=2, le=1024)]
 
 
 class NetworkBase(Section):
-    """What every network has: the encoder's layers, and what pixels and posteriors are."""
+    """What every network has: what pixels and posteriors are."""
 
     kind: str
-    widths: LayerWidths = (32, 32, 64, 64)
-    """Channels of the convolutions, each of which halves the image."""
-    hidden: LayerWidth = 256
-    """Units of the layer between convolutions and latents."""
-    activation: Literal["relu", "elu"] = "relu"
-    """Between the layers of the encoder."""
     colour: Literal["rgb", "hsv", "hsv_cyclic"] = "rgb"
     """The colour space in which images are compared."""
     precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = None
     """Upper bound of 1 / var q(z|x), the precision of a posterior relative to the prior's; null for none."""
 
 
-class ConvolutionalNetwork(NetworkBase):
+class ConvolutionalBase(NetworkBase):
+    """The layers of an encoder of convolutions."""
+
+    widths: LayerWidths = (32, 32, 64, 64)
+    """Channels of the convolutions, each of which halves the image."""
+    hidden: LayerWidth = 256
+    """Units of the layer between convolutions and latents."""
+    activation: Literal["relu", "elu", "leaky_relu"] = "relu"
+    """Between the layers of the encoder."""
+
+
+class ConvolutionalNetwork(ConvolutionalBase):
     """The paper's networks."""
 
     kind: Literal["convolutional"]
-    latents: SmallCount = 32
+    latents: Latents = 32
     """How many latents it has."""
 
 
-class LayeredNetwork(NetworkBase):
+class LayeredNetwork(ConvolutionalBase):
     """A decoder that composes components, each of one colour, through masks (`vision.layered`).
 
     Its latents are the `mask_latents`, and one for each channel of the colour of each component.
@@ -53,4 +68,46 @@ class LayeredNetwork(NetworkBase):
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
 
-Network = Annotated[ConvolutionalNetwork | LayeredNetwork, Field(discriminator="kind")]
+class StudyNetwork(NetworkBase):
+    """The networks of the large study of Locatello et al. (2019), for sides that are multiples of 16."""
+
+    kind: Literal["study"]
+    latents: Latents = 10
+    """How many latents it has."""
+
+
+class BurgessNetwork(NetworkBase):
+    """The networks of Burgess et al. (2018): convolutions of 32 channels, two layers of 256 units."""
+
+    kind: Literal["burgess"]
+    latents: Latents = 10
+    """How many latents it has."""
+
+
+class MLPNetwork(NetworkBase):
+    """Fully connected networks, two hidden layers in the encoder and three in the decoder."""
+
+    kind: Literal["mlp"]
+    latents: Latents = 10
+    """How many latents it has."""
+    hidden: LayerWidth = 1200
+    """Units of a hidden layer."""
+
+
+class JointNetwork(ConvolutionalBase):
+    """Categories beside continuous latents, for JointVAE (`vision.joint`).
+
+    Later stages see a Gaussian, in which a category has one latent for each of its values.
+    """
+
+    kind: Literal["joint"]
+    latents: Latents = 10
+    """How many continuous latents it has."""
+    categories: Annotated[tuple[CategorySize, ...], Field(min_length=1)] = (10,)
+    """How many values each category has."""
+
+
+Network = Annotated[
+    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork | JointNetwork,
+    Field(discriminator="kind"),
+]

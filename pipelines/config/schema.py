@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, RoomsData, Splits
+from pipelines.config.misfits import check_objective
 from pipelines.config.networks import LayeredNetwork
 from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
@@ -70,6 +71,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_choices(self) -> Self:
         vision, likelihood = self.vision, self.vision.likelihood
+        check_objective(vision)
         is_layered = isinstance(vision.network, LayeredNetwork)
         if (
             isinstance(likelihood, PerceptualLikelihood)

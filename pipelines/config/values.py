@@ -44,7 +44,8 @@ def _auto_or(least: float, range_: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def _integer(value: object) -> object:
+def integer(value: object) -> object:
+    """A whole number, or text that spells one; raises ValueError for anything else."""
     digits = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"[+-]?\d+", digits, re.ASCII) and len(digits) <= DIGITS:
         return int(digits)  # not by way of a float, which has 53 bits
@@ -66,10 +67,17 @@ def _text(value: object) -> object:
     return value
 
 
+def _word(value: object) -> object:
+    """Text, or a number as a value's name spells it."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
+    return _text(value)
+
+
 def _size(value: object) -> object:
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     try:
-        whole = [_integer(side) for side in sides]
+        whole = [integer(side) for side in sides]
     except ValueError:
         whole = []
     if len(whole) != 2 or not all(isinstance(n, int) and SIDES[0] <= n <= SIDES[1] for n in whole):
@@ -105,8 +113,10 @@ def spelled(value: object) -> str:
 
 
 FiniteFloat = Annotated[float, BeforeValidator(_float), Field(allow_inf_nan=False)]
-Integer = Annotated[int, BeforeValidator(_integer)]
+Integer = Annotated[int, BeforeValidator(integer)]
 Text = Annotated[str, BeforeValidator(_text)]
+Word = Annotated[str, BeforeValidator(_word)]
+"""The name of a value, which may be a number."""
 AbsolutePath = Annotated[str, BeforeValidator(_absolute_path)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
@@ -121,9 +131,13 @@ LargeCount = Annotated[Integer, Field(ge=1, le=10**7)]
 """Of what a run draws by the thousands: images, triples."""
 BatchSize = Annotated[Integer, Field(ge=1, le=2**16)]
 SmallCount = Annotated[Integer, Field(ge=1, le=1024)]
-"""Of what a run has some tens: latents, layers, restarts."""
+"""Of what a run has some tens: mask latents, layers, restarts."""
+Latents = Annotated[Integer, Field(ge=1, le=4096)]
+"""How many latents a network has; the challenge of 2019 was won with thousands."""
 LayerWidth = Annotated[Integer, Field(ge=1, le=2**14)]
 """The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 """(height, width) in pixels; a single number is a side."""
+Aliases = dict[Text, dict[Text, Text]]
+Bins = dict[Text, Annotated[Integer, Field(ge=2, le=64)]]
 LayerWidths = Annotated[tuple[LayerWidth, ...], Field(max_length=16)]

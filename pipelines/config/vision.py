@@ -1,7 +1,8 @@
 """The vision stage: network, likelihood, objective, penalties and training; and the DAE before it.
 
 The defaults suit images that nothing was tuned on: a layered network, and weights that follow from the images
-(`auto`). Those of the paper are the defaults where `network` is convolutional, or the likelihood needs it.
+(`auto`). Those of the paper are the defaults where a network of another kind, an objective other than the
+beta-VAE or a likelihood other than the Gaussian is chosen.
 """
 
 import re
@@ -156,12 +157,14 @@ class Vision(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """The paper's defaults around its networks."""
+        """The paper's defaults around any network that is not layered, and around other objectives."""
         if not isinstance(given, dict):
             return given
-        likelihood, network = (_kind(given.get(name)) for name in ("likelihood", "network"))
-        needs_it = network is None and likelihood in ("bernoulli", "perceptual")
-        if network != "convolutional" and not needs_it:
+        network, likelihood, objective = (
+            _kind(given.get(name)) for name in ("network", "likelihood", "objective")
+        )
+        others = likelihood not in (None, "gaussian") or objective not in (None, "beta_vae")
+        if network == "layered" or (network is None and not others):
             return given
         filled = {**PAPERS, **given}
         for name, defaults in (("penalties", PAPERS_PENALTIES), ("training", PAPERS_TRAINING)):

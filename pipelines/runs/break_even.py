@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, Geometric, LayeredNetwork, Linear
+from pipelines.config import Config, Constant, GaussianLikelihood, Geometric, JointVAE, LayeredNetwork, Linear
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -54,10 +54,13 @@ def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
 
 def betas(config: Config) -> tuple[float, float]:
     """Beta at the first and at the last step."""
-    match config.vision.objective:
-        case BetaVAE(beta=Constant(value=value)):
+    objective = config.vision.objective
+    if isinstance(objective, JointVAE):
+        return objective.gamma_continuous, objective.gamma_continuous
+    match objective.beta:
+        case Constant(value=value):
             return value, value
-        case BetaVAE(beta=Linear() | Geometric() as schedule):
+        case Linear() | Geometric() as schedule:
             return schedule.start, schedule.end
     raise AssertionError("the config has no other schedules")
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipelines.config import Config, FolderData, NpzData, RoomsData
+from pipelines.config import Config, FolderData, NpzData, PublishedData, RoomsData
 from pipelines.config.values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
@@ -33,7 +33,7 @@ RENDERED_AT_ONCE = 2_000
 LISTED = 5
 """Attributes that an error names at most."""
 
-AnyData = RoomsData | NpzData | FolderData
+AnyData = RoomsData | NpzData | FolderData | PublishedData
 
 
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
@@ -82,6 +82,10 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     resize=data.resize,
                     allow_outside=data.allow_outside,
                 )
+            case _:
+                from pipelines.runs import published_sets  # numba, which other sets do without
+
+                return published_sets.load(data, generator(seed, "images"))
     except DataError as error:
         raise UsageError(str(error)) from error
 
@@ -235,12 +239,12 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     if image_set.sha256() != content["sha256"]:
         raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
     try:
-        return of_record(content, image_set)
+        return recorded(content, image_set)
     except (ValueError, TypeError, IndexError) as error:
         raise RunError(f"{path} is damaged ({shortened(str(error))})") from error
 
 
-def of_record(content: Mapping[str, Any], image_set: ImageSet) -> Data:
+def recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
     """What a `data.json` says of its images.
 
     Args:

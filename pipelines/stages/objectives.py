@@ -8,11 +8,17 @@ import torch
 from torch import Tensor
 
 from pipelines.config import (
+    DCIGN,
+    AdaGVAE,
+    AdaMLVAE,
     BernoulliLikelihood,
     BetaVAE,
     GaussianLikelihood,
+    JointNetwork,
+    JointVAE,
     LayeredNetwork,
     PerceptualLikelihood,
+    SlowVAE,
 )
 from pipelines.config import Vision as Settings
 from pipelines.training import schedules
@@ -65,6 +71,36 @@ def objective_of(settings: Settings, vae: VAE, device: torch.device) -> Objectiv
                 return objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights, capacity=nats)
 
             return Objective(beta_vae, beta(steps))
+        case AdaGVAE() | AdaMLVAE() | DCIGN():
+            beta, kl_weights = schedules.of(chosen.beta, steps), kl_weights_of(settings, vae, device)
+            return Objective(
+                lambda passed, step: objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights),
+                beta(steps),
+            )
+        case SlowVAE(gamma=gamma, rate=rate):
+            beta, kl_weights = schedules.of(chosen.beta, steps), kl_weights_of(settings, vae, device)
+            return Objective(
+                lambda passed, step: objectives.slow_vae(
+                    passed, beta=beta(step), gamma=gamma, rate=rate, kl_weights=kl_weights
+                ),
+                beta(steps),
+            )
+        case JointVAE():
+            continuous = schedules.of(chosen.capacity_continuous, steps)
+            categorical = schedules.of(chosen.capacity_categorical, steps)
+            assert isinstance(settings.network, JointNetwork), "the config has no other"
+            categories = settings.network.categories
+            return Objective(
+                lambda passed, step: objectives.joint_vae(
+                    passed,
+                    categories,
+                    gamma_continuous=chosen.gamma_continuous,
+                    gamma_categorical=chosen.gamma_categorical,
+                    capacity_continuous=continuous(step),
+                    capacity_categorical=categorical(step),
+                ),
+                chosen.gamma_continuous,
+            )
 
 
 def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor | None:

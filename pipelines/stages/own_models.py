@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from torch import nn
 
-import vision.models
 from pipelines.config import Config
 from pipelines.errors import RunError
 from pipelines.runs.folder import RunFolder
@@ -15,6 +14,7 @@ from scan.operators import Operators
 from scan.run_format import MODEL
 from symbols import Vocabulary
 from vision import weights
+from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.vae import VAE
 
@@ -52,7 +52,7 @@ def check(
             case VAE():
                 _same(run, name, "images", model.shape, shape)
             case DAE():
-                colour = vision.models.COLOURS[config.vision.network.colour]
+                colour = COLOURS[config.vision.network.colour]
                 if isinstance(visual, VAE):
                     colour = visual.colour
                 _same(run, name, "images", model.shape, shape)

@@ -13,17 +13,30 @@ from torch import nn
 
 import scan.models
 import vision.models
-from pipelines.config import TRAININGS, Config, LayeredNetwork
+from pipelines.config import (
+    DCIGN,
+    TRAININGS,
+    BurgessNetwork,
+    Config,
+    ConvolutionalNetwork,
+    JointNetwork,
+    LayeredNetwork,
+    MLPNetwork,
+    Pairwise,
+    StudyNetwork,
+)
 from pipelines.errors import RunError, UsageError, shortened
+from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import plan
-from pipelines.stages import dae, operators, own_models
+from pipelines.stages import dae, factor_batches, operators, own_models
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
 from symbols import Vocabulary
 from vision import weights
 from vision.networks import WIDTHS
+from vision.published_networks import STUDY_WIDTHS, burgess_widths
 from vision.vae import VAE
 
 BYTES_A_WEIGHT = 16
@@ -71,6 +84,8 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
         if stage in ("dae", "vision"):
             _check_images(stage, config, shape)
     latents = _latents(config, shape) if "vision" in planned else 0
+    if "vision" in planned:
+        _check_factors(config, record, latents)
     latents = own_models.check(config, shape, words, run, own, latents)
     for stage in planned:
         _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
@@ -79,23 +94,34 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
 def _check_images(stage: str, config: Config, shape: Shape) -> None:
     """Refuse settings of a stage that images of other proportions would suit, with one that suits these."""
     channels, height, width = shape
-    key, widths = "vision.network.widths", config.vision.network.widths
-    if stage == "dae" and config.dae is not None:
-        key, widths = "dae.widths", config.dae.widths
+    network = config.vision.network
+    key, widths = "dae.widths", None
+    if stage == "dae":
+        widths = None if config.dae is None else config.dae.widths
+    elif isinstance(network, ConvolutionalNetwork | LayeredNetwork | JointNetwork):
+        key, widths = "vision.network.widths", network.widths
     most = min(height, width).bit_length() - 1
-    if not 1 <= len(widths) <= most:
+    if widths is not None and not 1 <= len(widths) <= most:
         some = ", ".join(map(str, widths[:most])) or "32"
         larger = f", or data.size of at least {2 ** len(widths)}" if widths else ""
         raise UsageError(
             f"{key}: each of the {len(widths)} halves the images, and {height}x{width} pixels allow "
             f"1 to {most}: e.g. --set {key}=[{some}]{larger}"
         )
-    colour = config.vision.network.colour
+    colour = network.colour
     if colour != "rgb" and channels != 3:
         raise UsageError(
             f"vision.network.colour: {colour} needs images with 3 channels, these have {channels}: "
             "--set vision.network.colour=rgb"
         )
+
+
+def _check_factors(config: Config, record: Mapping[str, Any], latents: int) -> None:
+    """Refuse an objective whose batches cannot be drawn from the factors of the training images."""
+    if not isinstance(config.vision.objective, (*Pairwise, DCIGN)):
+        return
+    data = datasets.recorded(record, datasets.images(config))
+    factor_batches.check(config, data.images.factors[data.train], data.images.names, latents)
 
 
 def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
@@ -109,12 +135,22 @@ def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Netwo
 def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     network = config.vision.network
     spec = specification(config.vision, shape)
-    masks = network.components * shape[1] * shape[2] if isinstance(network, LayeredNetwork) else 0
-    return Network(
-        lambda: vision.models.build(spec),
-        2 * _outputs(shape, network.widths) + masks,
-        "vision.network.widths, hidden or latents",
-    )
+    sizes = "vision.network.latents"
+    match network:
+        case ConvolutionalNetwork() | JointNetwork():
+            outputs = 2 * _outputs(shape, network.widths)
+            sizes = "vision.network.widths, hidden or latents"
+        case LayeredNetwork():
+            outputs = 2 * _outputs(shape, network.widths) + network.components * shape[1] * shape[2]
+            sizes = "vision.network.widths, hidden or latents"
+        case StudyNetwork():
+            outputs = 2 * _outputs(shape, STUDY_WIDTHS)
+        case BurgessNetwork():
+            outputs = 2 * _outputs(shape, burgess_widths(shape))
+        case MLPNetwork():
+            outputs = 2 * _outputs(shape, ())
+            sizes = "vision.network.hidden or latents"
+    return Network(lambda: vision.models.build(spec), outputs, sizes)
 
 
 def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
@@ -145,16 +181,21 @@ NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _o
 
 def _latents(config: Config, shape: Shape) -> int:
     """Of the visual model that the config describes."""
-    planned = weights.without_memory(lambda: vision.models.build(specification(config.vision, shape)))
+    planned = _built("vision", lambda: vision.models.build(specification(config.vision, shape)))
     assert isinstance(planned, VAE), "the config has no other kinds"
     return planned.latents
 
 
-def _check_network(stage: str, config: Config, network: Network) -> None:
+def _built(stage: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """The network of a stage, without memory; UsageError where it and the data do not fit."""
     try:
-        module = weights.without_memory(network.build)
+        return weights.without_memory(build)
     except ValueError as error:
         raise UsageError(f"{stage}: its network and the data do not fit ({shortened(str(error))})") from error
+
+
+def _check_network(stage: str, config: Config, network: Network) -> None:
+    module = _built(stage, network.build)
     training = config.training(stage)
     assert training is not None, "a stage without a section is not planned"
     for_weights = BYTES_A_WEIGHT * sum(parameter.numel() for parameter in module.parameters())

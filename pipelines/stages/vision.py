@@ -42,7 +42,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     likelihood = likelihood_of(settings, _dae(settings, run, device))
-    seen = Seen(pixels, data.images.factors[data.train])
+    seen = Seen(pixels, data.images.factors[data.train], data.images.names)
 
     def new(number: int) -> VAE:
         purpose = f"vision weights {number}" if number else "vision weights"

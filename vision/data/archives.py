@@ -20,7 +20,7 @@ from vision.data.images import DataError
 from vision.data.paths import regular
 
 QUOTED = 200
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     EOFError,
     ValueError,
@@ -36,6 +36,7 @@ _UNREADABLE = (
     zlib.error,
     lzma.LZMAError,
 )
+"""What damaged archives raise."""
 
 
 def read_arrays(path: str | os.PathLike[str], selected: Callable[[str], bool]) -> dict[str, np.ndarray]:
@@ -60,7 +61,7 @@ def read_arrays(path: str | os.PathLike[str], selected: Callable[[str], bool]) -
         raise
     except FileNotFoundError as error:
         raise DataError("no such file") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         what = " ".join(str(error).split())[:QUOTED] or type(error).__name__
         raise DataError(f"truncated or not an .npz file of plain arrays ({what})") from error
 
@@ -101,6 +102,14 @@ def words(array: np.ndarray, what: str) -> list[str]:
         raise DataError(f"{what} are bytes that are not UTF-8") from error
 
 
+def header_of(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether the first axis is the fastest, and type of the array that a stream begins with."""
+    version = np.lib.format.read_magic(member)
+    if version == (1, 0):
+        return np.lib.format.read_array_header_1_0(member)
+    return np.lib.format.read_array_header_2_0(member)
+
+
 def _check_kind(stream: IO[bytes]) -> None:
     start = stream.read(6)
     stream.seek(0)
@@ -112,11 +121,7 @@ def _check_kind(stream: IO[bytes]) -> None:
 
 def _read(archive: zipfile.ZipFile, name: str, info: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(info) as member:
-        version = np.lib.format.read_magic(member)
-        if version == (1, 0):
-            shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-        else:
-            shape, _, dtype = np.lib.format.read_array_header_2_0(member)
+        shape, _, dtype = header_of(member)
         header = member.tell()
     if dtype.hasobject:
         raise DataError(f"{name} is an array of Python objects: save it as numbers or strings")

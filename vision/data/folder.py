@@ -78,7 +78,7 @@ def load_folder(
     total = read.total
     rows = _own_files(folder, read, file_column, allow_outside, _filled(read, (file_column, *names)))
     files = [read.columns[file_column][row] for row in rows]
-    images = _read_images(folder, files, size, channels, resize, problems)
+    images = read_images(folder, files, size, channels, resize, problems)
     for name in names:
         if name not in bins:
             _note_alike(read, name, rows)
@@ -128,7 +128,7 @@ def _without_table(
     for file in files:
         if not allow_outside and not is_inside(root, folder / file):
             problems.add("files outside the folder, see allow_outside", quoted(file))
-    images = _read_images(folder, files, size, channels, resize, problems)
+    images = read_images(folder, files, size, channels, resize, problems)
     problems.raise_any(folder, len(files))
     return _unnamed(images, folder, folder.name)
 
@@ -196,7 +196,7 @@ def _own_files(folder: Path, table: Table, column: str, outside: bool, rows: Seq
     return kept
 
 
-def _read_images(
+def read_images(
     folder: Path,
     files: Sequence[str],
     size: int | tuple[int, int] | None,
@@ -204,7 +204,16 @@ def _read_images(
     resize: bool,
     problems: Problems,
 ) -> Tensor:
-    """uint8 (N, C, H, W); rows of images with a problem, which is noted, stay black."""
+    """The picture files of a folder as uint8 (N, C, H, W).
+
+    Args:
+        folder: Where they are.
+        files: Their names (N,).
+        size: As for `load_folder`, as `channels` and `resize` are.
+        channels: 3 for RGB, 1 for grey.
+        resize: Whether images of another size are scaled.
+        problems: Where files that are missing, damaged or of another size are noted; their rows stay black.
+    """
     target = (size, size) if isinstance(size, int) else size
     images: Tensor | None = None
     for i, file in enumerate(files):

@@ -24,8 +24,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from vision.compiling import compiled
 from vision.metrics.arrays import Floats, Integers, Single, Unsigned
-from vision.metrics.compiling import compiled
 
 # values closer than this are not separated: scikit-learn's threshold, in single precision too
 GAP = np.float32(1e-7)

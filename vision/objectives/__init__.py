@@ -16,11 +16,15 @@ The networks may run in bfloat16; every loss term is computed in float32. Schedu
 of the step (`vision.schedules`), evaluated by the caller.
 """
 
+from vision.objectives.ada_vae import ada_gvae, ada_ml_vae
 from vision.objectives.beta_vae import beta_vae, normalised_beta
+from vision.objectives.dc_ign import clamped, invariance
 from vision.objectives.denoising import denoising
-from vision.objectives.forward import Loss, Pass, forward
+from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_of
+from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
+from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
 __all__ = [
     "Bernoulli",
@@ -29,11 +33,22 @@ __all__ = [
     "Normal",
     "Pass",
     "Perceptual",
+    "ada_gvae",
+    "ada_ml_vae",
     "beta_vae",
+    "categorical_kl",
+    "clamped",
     "cross_covariance",
     "denoising",
     "forward",
+    "forward_joint",
+    "invariance",
     "jacobian_l1",
+    "joint_vae",
+    "laplace_cross_entropy",
     "normalised_beta",
     "off_diagonal_covariance",
+    "reconstruct",
+    "slow_vae",
+    "target_of",
 ]

@@ -8,7 +8,7 @@ import numba
 import pytest
 from numba.core import caching
 
-from vision.metrics.compiling import compiled
+from vision.compiling import compiled
 
 
 def twice(x):  # type: ignore[no-untyped-def]
