@@ -116,8 +116,8 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.network: kind 'layred' is none of convolutional, layered, study, burgess, mlp, joint; ",
         ),
         (
-            "vision.network.components=3",
-            "vision.network.components: unknown key of kind convolutional, it is one of kind layered",
+            "vision.network.latents=3",
+            "vision.network.latents: unknown key of kind layered, it is one of kind convolutional",
         ),
         ("vision.training.lr=true", "vision.training.lr: expected a number, got the boolean true"),
         ("vision.training.lr=fast", "vision.training.lr: expected a number, got the text 'fast'"),
@@ -142,11 +142,11 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.likelihood.features dae_logits are those of a DAE: add a section dae",
         ),
         (
-            "vision.network.kind=layered",
+            "vision.likelihood.kind=bernoulli",
             "a layered network puts out no logits: vision.likelihood.kind must not be bernoulli",
         ),
         (
-            "vision.penalties.cross_covariance=1",
+            "vision={network: {kind: convolutional}, penalties: {cross_covariance: 1}}",
             "vision.penalties.cross_covariance is between the two groups of latents of a layered network",
         ),
         (
@@ -165,7 +165,7 @@ def test_a_wrong_assignment_is_one_line_that_names_it(assignment: str, message: 
     text = str(caught.value)
     assert message in text
     assert "\n" not in text
-    if not any(word in assignment for word in ("perceptual", "kind=layered", "cross_covariance", "mlp")):
+    if not any(word in assignment for word in ("perceptual", "kind=bernoulli", "cross_covariance", "mlp")):
         # a conflict of two keys names both, and the file
         assert text.startswith(f"--set {assignment}: ")
 

@@ -8,12 +8,11 @@ import pytest
 from PIL import Image
 
 from pipelines import cli
-from pipelines.config import Config, config_files
+from pipelines.config import Config, Vision, config_files
 from pipelines.config.places import name_of
 from pipelines.errors import UsageError
 from pipelines.runs import break_even, datasets
 from pipelines.runs.first_config import MOST_LINES, first_config, is_own_data
-from vision.data.contrast import likelihood_scale, total_variance
 from vision.data.survey import survey
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -84,8 +83,8 @@ def test_the_first_config_is_short_commented_and_runs_as_it_is(
     config = config_files.load(Path("My-squares.yaml"))
     assert config.name == "My-squares"
     assert (config.data.size, config.data.binary) == ((16, 24), ("framed",))
-    variance = total_variance(datasets.images(config).images)
-    assert config.vision.likelihood.scale == pytest.approx(likelihood_scale(variance), rel=1e-3)
+    assert (config.vision.network, config.vision.likelihood) == (Vision().network, Vision().likelihood)
+    assert "scale" not in text
     assert cli.main(["init", "My squares"]) == 2
     assert "My-squares.yaml exists: --force writes over it" in capsys.readouterr().err
     monkeypatch.chdir(folder / "pictures")

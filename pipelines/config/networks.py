@@ -54,13 +54,17 @@ class LayeredNetwork(ConvolutionalBase):
     """
 
     kind: Literal["layered"]
-    mask_latents: SmallCount = 12
+    widths: LayerWidths = (32, 64, 64)
+    """Channels of the convolutions, each of which halves the image."""
+    precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = 50.0
+    """Upper bound of 1 / var q(z|x) of the mask latents; null for none."""
+    mask_latents: SmallCount = 8
     """Latents of the masks: of outlines and positions."""
-    mask_kl_weight: PositiveFloat = 1.0
+    mask_kl_weight: PositiveFloat = 2.0
     """KL weight of the mask latents relative to the colour latents."""
-    components: SmallCount = 8
+    components: SmallCount = 12
     """Layers of one colour each."""
-    masks: Literal["convolutional", "additive"] = "convolutional"
+    masks: Literal["convolutional", "additive"] = "additive"
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
 

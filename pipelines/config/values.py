@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -25,6 +25,23 @@ def _float(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError(f"expected a number, got {spelled(value)}")
     return float(value) if isinstance(value, float) or abs(value) < 10**DIGITS else math.inf
+
+
+def _auto_or(least: float, range_: str) -> BeforeValidator:
+    """Takes "auto", or a number from `least` on; `range_` says which these are."""
+
+    def check(value: object) -> object:
+        if value == "auto":
+            return value
+        try:
+            number = _float(value)
+        except ValueError:
+            number = None
+        if not isinstance(number, float) or not least <= number <= LARGEST:
+            raise ValueError(f"expected auto or a number {range_}, got {spelled(value)}")
+        return number
+
+    return BeforeValidator(check)
 
 
 def integer(value: object) -> object:
@@ -104,6 +121,9 @@ AbsolutePath = Annotated[str, BeforeValidator(_absolute_path)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
 NonNegativeFloat = Annotated[FiniteFloat, Field(ge=0, le=LARGEST)]
+PositiveOrAuto = Annotated[float | Literal["auto"], _auto_or(1 / LARGEST, "above 0")]
+"""A number above 0, or "auto", which is resolved from the images when a run starts."""
+NonNegativeOrAuto = Annotated[float | Literal["auto"], _auto_or(0, "from 0")]
 PositiveInt = Annotated[Integer, Field(ge=1, le=10**9)]
 NonNegativeInt = Annotated[Integer, Field(ge=0, le=10**9)]
 Seed = Annotated[Integer, Field(ge=0, le=2**63 - 1)]

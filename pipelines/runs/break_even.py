@@ -90,10 +90,11 @@ def _ends(schedule: Schedule) -> tuple[float, float]:
 
 def lines(config: Config, image_set: ImageSet) -> list[str]:
     """The table and what follows from it, for the terminal; none without attributes or a Gaussian
-    likelihood."""
+    likelihood. Weights of the config are resolved."""
     likelihood = config.vision.likelihood
     if not image_set.names or not isinstance(likelihood, GaussianLikelihood):
         return []
+    assert likelihood.scale != "auto", "weights are resolved by now"
     found = break_even(image_set, likelihood.scale)
     width = max(len(one.name) for one in found) if found else 0
     table = [
@@ -120,6 +121,7 @@ def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
     likelihood = config.vision.likelihood
     if not isinstance(likelihood, GaussianLikelihood):
         return None
+    assert likelihood.scale != "auto", "weights are resolved by now"
     return {one.name: one.beta for one in break_even(image_set, likelihood.scale)}
 
 

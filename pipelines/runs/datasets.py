@@ -25,6 +25,7 @@ from scan.data import Data
 from scan.run_format import FORMAT
 from symbols import Attribute, Concept, Splits, Vocabulary, VocabularyError
 from vision.data import DataError, ImageSet, load_folder, load_npz
+from vision.data.contrast import total_variance
 from vision.data.rooms import rooms
 from vision.randomness import generator
 
@@ -213,6 +214,7 @@ def _describe(
         "sha256": image_set.sha256(),
         "images": len(image_set),
         "shape": list(image_set.shape),
+        "total_variance": round(total_variance(image_set.images), 6),
         "asked": dict(asked),
         "vocabulary": words.to_dict(),
         "splits": splits.to_dict(),
@@ -243,7 +245,15 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
 
 
 def recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
-    """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
+    """What a `data.json` says of its images.
+
+    Args:
+        content: Of `data.json`.
+        image_set: The images that it describes.
+
+    Raises:
+        ValueError: For lists that do not fit its vocabulary.
+    """
     words = Vocabulary.from_dict(content["vocabulary"])
     splits = Splits.from_dict(content["splits"], words)
     if max(splits.test_images, default=0) >= len(image_set):

@@ -58,6 +58,7 @@ def likelihood_of(settings: Settings, dae: DAE | None) -> Likelihood:
         case BernoulliLikelihood():
             return objectives.Bernoulli()
         case GaussianLikelihood(scale=scale):
+            assert scale != "auto", "weights are resolved when a run starts"
             return objectives.Normal(scale)
         case PerceptualLikelihood(features=features):
             return objectives.Perceptual(dae, features)
@@ -219,6 +220,7 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
     functions["hessian"] = partial(_hessian, vae.decoder)
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
     weights = settings.penalties.weights()
+    assert "auto" not in weights.values(), "weights are resolved when a run starts"
     return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
 
 
