@@ -246,7 +246,7 @@ def test_text_that_spells_a_number_is_one(write) -> None:
 def test_a_misspelt_config_gets_the_nearest_name() -> None:
     with pytest.raises(UsageError, match="no config named 'rooms-min'; did you mean rooms-mini"):
         find("rooms-min")
-    with pytest.raises(UsageError, match="no config named 'xyz'; there are rooms, "):
+    with pytest.raises(UsageError, match="no config named 'xyz'; there are own, rooms, "):
         find("xyz")
     with pytest.raises(UsageError, match=r"config file a/b.yaml does not exist"):
         find("a/b.yaml")

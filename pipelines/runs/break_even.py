@@ -35,6 +35,7 @@ from pipelines.config import (
     Schedule,
     SlowVAE,
 )
+from pipelines.runs import image_weights
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -90,7 +91,8 @@ def _ends(schedule: Schedule) -> tuple[float, float]:
 
 def lines(config: Config, image_set: ImageSet) -> list[str]:
     """The table and what follows from it, for the terminal; none without attributes or a Gaussian
-    likelihood. Weights of the config are resolved."""
+    likelihood."""
+    config = image_weights.of_images(config, image_set)
     likelihood = config.vision.likelihood
     if not image_set.names or not isinstance(likelihood, GaussianLikelihood):
         return []
@@ -118,7 +120,7 @@ def lines(config: Config, image_set: ImageSet) -> list[str]:
 
 def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
     """The break-even beta of each attribute; None without a Gaussian likelihood."""
-    likelihood = config.vision.likelihood
+    likelihood = image_weights.of_images(config, image_set).vision.likelihood
     if not isinstance(likelihood, GaussianLikelihood):
         return None
     assert likelihood.scale != "auto", "weights are resolved by now"
