@@ -40,12 +40,27 @@ def test_a_kind_that_is_set_already_resets_nothing(tmp_path: Path) -> None:
     bare = tmp_path / "bare.yaml"
     bare.write_text("name: bare\ndata: {kind: rooms}", encoding="utf-8")
     for same in (
-        "vision.network.kind=convolutional",
-        "vision.likelihood.kind=bernoulli",
+        "vision.network.kind=layered",
+        "vision.likelihood.kind=gaussian",
         "vision.objective.kind=beta_vae",
-        "vision.objective.beta.kind=constant",
+        "vision.objective.beta.kind=geometric",
     ):
         assert load(bare, [same]) == load(bare)
+
+
+def test_the_papers_networks_bring_the_papers_settings_and_a_number_that_is_set_stays(tmp_path: Path) -> None:
+    bare = tmp_path / "bare.yaml"
+    bare.write_text("name: bare\ndata: {kind: rooms}", encoding="utf-8")
+    found = load(bare, ["vision.network.kind=convolutional", "vision.training.steps=7"]).vision
+    assert (found.likelihood.kind, found.objective.beta) == ("bernoulli", Constant(kind="constant", value=4))
+    assert (found.training.steps, found.training.lr, found.training.restarts) == (7, 1e-4, 1)
+    assert set(found.penalties.model_dump().values()) == {0.0}
+    assert load(bare, ["vision.likelihood.kind=bernoulli"]).vision.network.kind == "convolutional"
+    layered = load(bare, ["vision.network.components=14", "vision.penalties.jacobian_l1=0.2"]).vision
+    own = load(bare).vision
+    assert layered.network == own.network.model_copy(update={"components": 14})
+    assert layered.penalties == own.penalties.model_copy(update={"jacobian_l1": 0.2})
+    assert layered.training == own.training
 
 
 def test_a_new_kind_keeps_what_it_shares_and_says_what_it_leaves_out(
@@ -68,7 +83,9 @@ def test_a_new_kind_keeps_what_it_shares_and_says_what_it_leaves_out(
     assert network == ConvolutionalNetwork(
         kind="convolutional", widths=layered.widths, precision_limit=layered.precision_limit
     )
-    left_out = ", ".join(f"vision.network.{key}" for key in ("mask_latents", "mask_kl_weight", "components"))
+    left_out = ", ".join(
+        f"vision.network.{key}" for key in ("masks", "mask_latents", "mask_kl_weight", "components")
+    )
     assert f"leaves out {left_out}, which" in capsys.readouterr().err
     data = load(ROOMS, ["data.kind=npz", "data.path=/x.npz"]).data
     assert data == NpzData(kind="npz", path="/x.npz")

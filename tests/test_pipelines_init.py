@@ -8,12 +8,11 @@ import pytest
 from PIL import Image
 
 from pipelines import cli
-from pipelines.config import Config, config_files
+from pipelines.config import Config, Vision, config_files
 from pipelines.config.places import name_of
 from pipelines.errors import UsageError
 from pipelines.runs import break_even, datasets
 from pipelines.runs.first_config import MOST_LINES, first_config, is_own_data
-from vision.data.contrast import likelihood_scale, total_variance
 from vision.data.survey import survey
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -84,8 +83,8 @@ def test_the_first_config_is_short_commented_and_runs_as_it_is(
     config = config_files.load(Path("My-squares.yaml"))
     assert config.name == "My-squares"
     assert (config.data.size, config.data.binary) == ((16, 24), ("framed",))
-    variance = total_variance(datasets.images(config).images)
-    assert config.vision.likelihood.scale == pytest.approx(likelihood_scale(variance), rel=1e-3)
+    assert (config.vision.network, config.vision.likelihood) == (Vision().network, Vision().likelihood)
+    assert "scale" not in text
     assert cli.main(["init", "My squares"]) == 2
     assert "My-squares.yaml exists: --force writes over it" in capsys.readouterr().err
     monkeypatch.chdir(folder / "pictures")
@@ -176,3 +175,15 @@ def test_what_is_a_data_set_and_what_a_config(folder: Path, monkeypatch: pytest.
     assert is_own_data("My squares")
     assert not is_own_data("rooms")  # the shipped config
     assert not is_own_data("absent.npz")
+
+
+@pytest.mark.parametrize(("kind", "says"), [("factor_vae", "beta is 1: "), ("annealed_vae", None)])
+def test_break_even_is_compared_with_the_weight_of_the_kl_where_there_is_one(
+    kind: str, says: str | None, folder: Path
+) -> None:
+    first = first_config(folder, folder.parent / "x.yaml")
+    vision = {"objective": {"kind": kind}, "likelihood": {"kind": "gaussian"}}
+    config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
+    lines = break_even.lines(config, first.images)
+    assert len(lines) == 1 + len(first.images.names) + (says is not None)
+    assert lines[-1].startswith("  " if says is None else says)

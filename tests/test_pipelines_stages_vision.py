@@ -18,7 +18,7 @@ TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 
 def build(network: dict[str, object] | None = None, **sections: object) -> tuple[Config, VAE]:
     vision = {
-        "network": {**LAYERED, **(network or {})},
+        "network": network if "kind" in (network or {}) else {**LAYERED, **(network or {})},
         "likelihood": {"kind": "gaussian"},
         "training": TRAINING,
         **sections,
@@ -67,7 +67,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
     objective = {"kind": "beta_vae", "beta": line, "capacity": {**line, "end": 5.0}}
     config, vae = build({"mask_kl_weight": 3.0}, objective=objective)
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 20)
     kl = 3 * passed.kl[:MASK_LATENTS].sum() + passed.kl[MASK_LATENTS:].sum()
     for step in (0, 4, 10):
         expected = passed.reconstruction + step * (kl - step / 2).abs()
@@ -78,7 +78,30 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
 def test_a_plain_number_is_the_weight_at_every_step() -> None:
     config, vae = build(objective={"kind": "beta_vae", "beta": 3})
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
-    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 20)
     for step in (0, 10):
         expected = passed.reconstruction + 3 * passed.kl.sum()
         assert torch.allclose(chosen.loss(passed, step).value, expected)
+
+
+def test_a_hessian_penalty_of_every_fourth_step_has_four_times_its_weight() -> None:
+    plain = terms(step=4)
+    always = terms(step=4, hessian=50.0)
+    fourth = [terms(step=step, hessian=50.0, hessian_every=4) for step in range(5)]
+    assert ["hessian" in found for found in fourth] == [True, False, False, False, True]
+    assert torch.equal(fourth[4]["hessian"], 4 * always["hessian"])
+    assert torch.allclose(fourth[4]["loss"] - plain["loss"], 200 * always["hessian"], rtol=1e-3)
+    assert always["hessian"] > 0
+
+
+def test_the_hessian_of_a_quantised_decoder_is_taken_between_its_values() -> None:
+    network = {"kind": "convolutional", "activation": "elu", "widths": [8], "hidden": 16}
+    config, vae = build(network, objective={"kind": "qlae"}, penalties={"hessian": 1.0})
+    vae.encoder.code.weight.data *= 20  # so that codes have several values
+    passed = objectives.quantised_forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
+    _, penalty = objective_stage.penalties_of(config.vision, vae)["hessian"]
+    value = passed.q.mean.detach().requires_grad_()
+    expected = objectives.normalised_hessian(vae.decoder.decoder, value, torch.Generator().manual_seed(2))
+    found = penalty(passed, torch.Generator().manual_seed(2))
+    assert torch.allclose(found, expected, rtol=1e-3)
+    assert found > 0

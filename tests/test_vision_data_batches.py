@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vision.data import DataError, batches
+from vision.data import DataError, batches, contexts
 
 SIZES = (3, 4, 2)
 FULL = np.array(list(itertools.product(*map(range, SIZES))))
@@ -65,7 +65,7 @@ def test_pairs_differ_in_exactly_k_factors(factors: np.ndarray, k: int) -> None:
 @pytest.mark.parametrize("rounds", [0, 1, 8])
 def test_sets_images_and_partners_are_uniform(k: int, rounds: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where partners are found by comparing all candidates, which `rounds` 0 forces."""
-    monkeypatch.setattr(batches, "ROUNDS", rounds)
+    monkeypatch.setattr(contexts, "ROUNDS", rounds)
     factors = gaps(30)
     expected: dict[tuple[int, int], float] = {}
     table = partners(factors, k)
@@ -78,6 +78,22 @@ def test_sets_images_and_partners_are_uniform(k: int, rounds: int, monkeypatch: 
     assert sum(expected.values()) == pytest.approx(1)
     one, other, _ = batches.Pairs(factors, k)(3, 0, 200_000)
     assert frequencies_agree(Counter(zip(one.tolist(), other.tolist(), strict=True)), expected, 200_000)
+
+
+def test_how_many_factors_differ_is_drawn_for_every_pair_below_their_number() -> None:
+    four = np.array(list(itertools.product(range(2), range(3), range(2), range(2))))
+    one, other, changed = batches.Pairs(four, None)(2, 0, 6000)
+    assert (changed.numpy() == (four[one] != four[other])).all()
+    counts = Counter(tuple(row) for row in changed.tolist())
+    shares = {
+        subset: 1 / 3 / (4, 6, 4)[sum(subset) - 1]
+        for subset in itertools.product((False, True), repeat=4)
+        if 0 < sum(subset) < 4
+    }
+    assert frequencies_agree(counts, shares, 6000)
+    _, _, some = batches.Pairs(four, None, changing=(0, 2))(2, 0, 100)
+    assert (some.sum(1) == 1).all()
+    assert not some[:, [1, 3]].any()
 
 
 def test_only_the_factors_that_may_change_do() -> None:
@@ -124,6 +140,41 @@ def test_factors_contexts_and_images_of_a_single_factor_are_uniform() -> None:
     assert frequencies_agree(counts, expected, steps)
 
 
+GROUPS = ((0,), (2,), (1, 3))
+FOUR = np.array(list(itertools.product(range(3), range(3), range(4), range(2))))
+
+
+def test_in_a_batch_exactly_the_factors_of_one_group_vary() -> None:
+    draw, seen = batches.FactorGroups(FOUR, GROUPS), set()
+    for step in range(60):
+        indices, group = draw(1, step, 24)
+        seen.add(group)
+        varies = (FOUR[indices] != FOUR[indices[0]]).any(0)
+        assert set(np.flatnonzero(varies)) == set(GROUPS[group])
+        if len(GROUPS[group]) == 1:
+            assert len(set(Counter(FOUR[indices][:, GROUPS[group][0]].tolist()).values())) == 1  # balanced
+    assert seen == {0, 1, 2}
+
+
+def test_groups_are_drawn_by_their_ratio() -> None:
+    draw, steps = batches.FactorGroups(FOUR, GROUPS, (1, 1, 10)), 4_000
+    counts = Counter(draw(4, step, 2).group for step in range(steps))
+    for group, share in enumerate((1 / 12, 1 / 12, 10 / 12)):
+        deviation = np.sqrt(steps * share * (1 - share))
+        assert abs(counts[group] - steps * share) < 3 * deviation
+
+
+def test_groups_that_cannot_vary_alone_and_ratios_of_other_lengths_are_refused() -> None:
+    tied = np.concatenate((FOUR, FOUR[:, :1]), axis=1)
+    with pytest.raises(DataError, match=r"no two images differ in exactly the factors \[0\]"):
+        batches.FactorGroups(tied, [(0,)])
+    for ratio in ((1, 1), (1, 1, 0)):
+        with pytest.raises(ValueError, match="one positive number for each of 3 groups"):
+            batches.FactorGroups(FOUR, GROUPS, ratio)
+    with pytest.raises(ValueError, match="at least 2 images, got 1"):
+        batches.FactorGroups(FOUR, GROUPS)(0, 0, 1)
+
+
 def test_a_batch_is_a_function_of_seed_and_step() -> None:
     pairs, single = batches.Pairs(FULL, 2), batches.SingleFactor(FULL)
     again, single_again = batches.Pairs(FULL, 2), batches.SingleFactor(FULL)
@@ -161,6 +212,10 @@ def test_sets_without_such_pairs_are_refused_by_the_factors() -> None:
 def test_impossible_requests_are_refused() -> None:
     with pytest.raises(ValueError, match="differ in 1 to 3 factors, got 4"):
         batches.Pairs(FULL, 4)
+    with pytest.raises(ValueError, match="can be drawn where 2 at least may, got 1"):
+        batches.Pairs(FULL, None, changing=(1,))
+    with pytest.raises(ValueError, match="more than 200 sets among 12 factors"):
+        batches.Pairs(np.zeros((2, 12), dtype=int), None)
     with pytest.raises(ValueError, match=r"columns 0 to 2, got \(0, 3\)"):
         batches.Pairs(FULL, 1, changing=(0, 3))
     with pytest.raises(ValueError, match="at least 2 images, got 1"):

@@ -5,9 +5,12 @@ import torch
 from vision.data import rooms as module
 from vision.data.rooms import (
     PALETTE,
+    RANGES,
     SHAPES,
     SIZES,
     Nuisances,
+    frames,
+    moved,
     render,
     rooms,
     sample_nuisances,
@@ -119,3 +122,25 @@ def test_the_set_renders_any_other_combination() -> None:
     images = image_set.render(np.array([[1, 2, 3, 1]] * 5), np.random.default_rng(1))
     assert images.shape == (5, 3, 16, 16)
     assert len({image.numpy().tobytes() for image in images}) == 5
+
+
+def test_between_frames_camera_and_object_move_a_little_and_stay_in_their_ranges() -> None:
+    rng = np.random.default_rng(0)
+    now = sample_nuisances(4000, rng)
+    for before, after, (low, high) in zip(now, moved(now, rng), RANGES, strict=True):
+        change = (after - before) / ((high - low) / np.sqrt(12))
+        assert low - 1e-6 <= after.min() <= after.max() <= high + 1e-6
+        assert 0.2 < np.abs(change).mean() < module.MOTION  # less than a free Laplace, for the walls
+        assert (np.abs(change) < module.MOTION / 2).mean() > 0.35  # mostly small,
+        assert (np.abs(change) > 3 * module.MOTION).mean() > 0.02  # sometimes large
+
+
+def test_neighbouring_frames_show_the_same_room() -> None:
+    factors = np.stack([np.random.default_rng(0).integers(0, k, 40) for k in SIZES], 1)
+    one, following = frames(factors, size=24, rng=np.random.default_rng(1))
+    again, _ = frames(factors, size=24, rng=np.random.default_rng(1))
+    assert torch.equal(one, again)
+    near = (one.float() - following.float()).abs().mean((1, 2, 3))
+    far = (one.float() - following.roll(1, 0).float()).abs().mean((1, 2, 3))
+    assert (near > 0).all()
+    assert near.mean() < far.mean() / 4

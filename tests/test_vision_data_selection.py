@@ -85,3 +85,22 @@ def test_what_does_not_exist_is_named(chosen: Selection, message: str) -> None:
 def test_a_fixed_value_that_no_image_has() -> None:
     with pytest.raises(DataError, match="no image has the values that are fixed"):
         FactorSpace(FACTORS, Selection(fixed={"shape": "heart"})).rows(TABLE[:15], np.random.default_rng(0))
+
+
+def test_factors_that_depend_on_each_other() -> None:
+    chosen = Selection(images=30_000, joint=["x", "scale"], bins={"x": 2}, fixed={"shape": "heart"})
+    space = FactorSpace(FACTORS, chosen)
+    rows = space.rows(TABLE, np.random.default_rng(0))
+    assert len(rows) == 30_000
+    drawn, sampled = TABLE[rows], space.sample(30_000, np.random.default_rng(1))
+    for table in (drawn, sampled):
+        assert (table[:, 0] == 1).all()
+        equal = (table == [1, 4, 2]).all(1).sum()
+        apart = (table == [1, 0, 2]).all(1).sum()
+        assert equal / apart == pytest.approx(4, rel=0.1)
+    with pytest.raises(DataError, match="factor 'x' is fixed: no factor depends on it"):
+        FactorSpace(FACTORS, Selection(joint=["x", "scale"], fixed={"x": "3"})).rows(
+            TABLE, np.random.default_rng(0)
+        )
+    with pytest.raises(DataError, match="'scale' is drawn by itself"):
+        FactorSpace(FACTORS, Selection(joint=["x", "scale"])).rows(TABLE[:, :2], np.random.default_rng(0))

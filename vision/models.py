@@ -18,9 +18,12 @@ from torch import Tensor
 from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.gaussian import Gaussian
+from vision.info_gan import info_gan
+from vision.joint import JointDecoder, JointEncoder
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
 from vision.published_networks import burgess_vae, mlp_vae, study_vae
+from vision.quantised import quantised
 from vision.spelling import choose
 from vision.vae import VAE
 
@@ -40,8 +43,8 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "mask_latents", "components", "hidden", "code")
-LISTS = ("shape", "widths")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code", "values")
+LISTS = ("shape", "widths", "categories")
 """Arguments that are a positive integer, and those that are a list of them."""
 
 
@@ -122,6 +125,39 @@ def layered_vae(
     )
 
 
+def joint_vae(
+    shape: Sequence[int],
+    *,
+    latents: int = 10,
+    categories: Sequence[int] = (10,),
+    widths: Sequence[int] = WIDTHS,
+    hidden: int = 256,
+    activation: str = "relu",
+    colour: str = "rgb",
+    precision_limit: float | None = None,
+) -> VAE:
+    """A VAE with categories beside continuous latents (`vision.joint`).
+
+    Args:
+        shape: (C, H, W) of the images.
+        latents: D, the continuous ones; each value of each category adds one.
+        categories: The number of values of each category, 2 at least.
+        widths: Channels after each halving convolution, from the image inwards.
+        hidden: Units of the fully connected layer.
+        activation: "relu", "elu" or "leaky_relu".
+        colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
+        precision_limit: Above 1: no variance of a continuous latent falls below its inverse. None for
+            no limit.
+
+    Raises:
+        ValueError: For an unknown activation or colour space, or sizes that do not fit together.
+    """
+    size: dict[str, Any] = {"widths": widths, "hidden": hidden, "activation": activation}
+    encoder = JointEncoder(shape, latents, categories, precision_limit=precision_limit, **size)
+    decoder = ConvDecoder(shape, encoder.latents, **size)
+    return VAE(encoder, JointDecoder(decoder, categories), choose(COLOURS, colour, "colour space"))
+
+
 def dae(
     shape: Sequence[int],
     *,
@@ -158,9 +194,12 @@ KINDS: dict[str, Callable[..., VAE | DAE]] = {
     "convolutional": vae,
     "layered": layered_vae,
     "dae": dae,
+    "joint": joint_vae,
     "study": study_vae,
     "burgess": burgess_vae,
     "mlp": mlp_vae,
+    "info_gan": info_gan,
+    "quantised": quantised,
 }
 
 

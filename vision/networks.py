@@ -190,7 +190,11 @@ class ConvEncoder(Encoder):
 
     def forward(self, x: Tensor) -> Gaussian:
         """q(z|x) of images (B, C, H, W); its parameters are float32 whatever the autocast."""
-        return posterior(full_precision(self.code, self.hidden(self.convolutions(x))), self.min_logvar)
+        return posterior(full_precision(self.code, self.features(x)), self.min_logvar)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Units (B, hidden) of the last hidden layer, of images (B, C, H, W)."""
+        return self.hidden(self.convolutions(x))
 
 
 class ConvDecoder(Decoder):

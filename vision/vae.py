@@ -72,11 +72,17 @@ class VAE(nn.Module):
 
     def mean(self, output: Tensor) -> Tensor:
         """The mean of p(x|z) that the decoder's output (B, C, H, W) stands for, in its colour space."""
-        return output.float().sigmoid() if self.decoder.link == "sigmoid" else output.float()
+        output = at_least_float32(output)
+        return output.sigmoid() if self.decoder.link == "sigmoid" else output
 
     def decode(self, z: Tensor) -> Tensor:
         """The mean of p(x|z): RGB images (B, C, H, W) in [0, 1], float32."""
         return self.colour.decode(self.mean(self.decoder(z * self.scale + self.shift)).clamp(0, 1))
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Values in float32, or in float64 where they are that already."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def check_channels(colour: Colour, shape: tuple[int, int, int]) -> None:

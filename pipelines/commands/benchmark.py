@@ -5,6 +5,7 @@ the time of a step. Nothing is read from a run, and nothing is written.
 """
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -18,12 +19,13 @@ from pipelines.config import Config, Precision, RoomsData, Splits
 from pipelines.config import Training as TrainingSettings
 from pipelines.devices import place
 from pipelines.errors import UsageError
-from pipelines.runs import datasets, splits
+from pipelines.runs import datasets, image_weights, splits
 from pipelines.runs.precision import Resolved
 from pipelines.stages import dae, judge, operators, symbols
 from pipelines.stages import vision as vision_stage
 from pipelines.stages.methods import Seen, method_of
 from pipelines.stages.objectives import likelihood_of
+from pipelines.training import budget
 from pipelines.training.fitting import NETWORK, Method, by_descent
 from pipelines.training.restarts import total_steps
 from scan.concept_model import ConceptModel
@@ -46,6 +48,9 @@ IMAGES = 1000
 TRIPLES = 200
 SYM2IMG_BATCH = 64
 """Images of one symbol at once."""
+EVALUATED = 2.5
+"""What an image of the evaluation costs, relative to one of `sym2img`: it is also read by the judge and by
+`img2sym`."""
 
 
 class Training(NamedTuple):
@@ -118,12 +123,23 @@ def prepare(config: Config, device: torch.device) -> Bench:
     """
     config = few_images(config)
     images = datasets.images(config)
+    config = image_weights.of_images(config, images)
     words = datasets.vocabulary(config, images)
     data = Data(images, words, splits.draw(config, images, words))
+    return of_data(config, data, device)
+
+
+def of_data(config: Config, data: Data, device: torch.device) -> Bench:
+    """Build the networks of a config on data that are at hand; the data have words.
+
+    Args:
+        config: Whose weights and precision are resolved.
+        data: What the networks learn from.
+        device: Where they compute.
+    """
+    images, words = data.images, data.vocabulary
     torch.manual_seed(config.seed)
-    vae = _built(
-        "vision", vision.models.build, vision_stage.specification(config.vision, images.shape), VAE, device
-    )
+    vae = _vae(config, images.shape, device)
     spec = symbols.specification(config.symbols, words.size, vae.latents)
     naming = _built("symbols", scan.models.build, spec, SCAN, device)
     spec = operators.specification(config.operators)
@@ -168,12 +184,53 @@ def cost(training: Training, device: torch.device, rates: Mapping[Resolved, floa
     )
 
 
+def costs(
+    config: Config,
+    data: Data,
+    device: torch.device,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> budget.Costs:
+    """Measure the first steps of each training of a config, and an image of the evaluation.
+
+    Args:
+        config: Whose weights and precision are resolved.
+        data: Of the run.
+        device: Where it computes.
+        seconds: For each training, about.
+        clock: Gives the time in seconds.
+    """
+    if not config.has_words:
+        vae = _vae(config, data.images.shape, device)
+        trainings = [*_dae(config, data, device), _vision(config, data, vae, device)]
+        return budget.Costs({one.stage: _step_seconds(one, device, seconds, clock) for one in trainings})
+    bench = of_data(config, data, device)
+    step = {one.stage: _step_seconds(one, device, seconds, clock) for one in bench.trainings}
+    text, noise = str(bench.concept), torch.Generator(device).manual_seed(0)
+    many = timed(lambda: bench.model.sym2img(text, SYM2IMG_BATCH, noise), device, seconds, clock)
+    return budget.Costs(step, EVALUATED * many.seconds / SYM2IMG_BATCH)
+
+
+def _step_seconds(
+    training: Training, device: torch.device, seconds: float, clock: Callable[[], float]
+) -> float:
+    """The median duration of a step; its network learns meanwhile."""
+    training.module.train()
+    steps = itertools.count()
+    return timed(lambda: training.method.update(next(steps)), device, seconds, clock).seconds
+
+
 def latency(model: ConceptModel, concept: Concept, device: torch.device, seconds: float) -> Latency:
     """How long `ConceptModel.sym2img` takes for the text of a concept, for one image and for many."""
     text, noise = str(concept), torch.Generator(device).manual_seed(0)
     one = timed(lambda: model.sym2img(text, 1, noise), device, seconds / 2)
     many = timed(lambda: model.sym2img(text, SYM2IMG_BATCH, noise), device, seconds / 2)
     return Latency(1e3 * one.seconds, SYM2IMG_BATCH, 1e3 * many.seconds)
+
+
+def _vae(config: Config, shape: tuple[int, int, int], device: torch.device) -> VAE:
+    spec = vision_stage.specification(config.vision, shape)
+    return _built("vision", vision.models.build, spec, VAE, device)
 
 
 def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]:
@@ -193,7 +250,7 @@ def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Train
         spec = dae.specification(config, data.images.shape)
         frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = batches.resident(data.images, data.train, device)
-    seen = Seen(pixels, data.images.factors[data.train])
+    seen = Seen(pixels, data.images.factors[data.train], data.images.names)
     method = method_of(config, vae, seen, likelihood_of(settings, frozen))
     return Training("vision", method, training, total_steps(training), _resolved(training.precision))
 

@@ -28,7 +28,7 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.config import config_files
     from pipelines.errors import UsageError, printable
     from pipelines.report.sheets import sheet_of_samples
-    from pipelines.runs import break_even, datasets, first_config
+    from pipelines.runs import break_even, datasets, first_config, image_weights
     from pipelines.runs.files import write_bytes
     from symbols import counts
 
@@ -41,6 +41,7 @@ def main(options: argparse.Namespace) -> None:
     else:
         config = config_files.load(config_files.find(options.config), options.set)
     image_set = datasets.images(config)
+    config = image_weights.of_images(config, image_set)
     words = datasets.vocabulary(config, image_set)
     output = options.output or Path(f"{config.name}.png")
     write_bytes(output, sheet_of_samples(image_set, options.n, config.seed))

@@ -31,7 +31,7 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.config.places import name_of
     from pipelines.errors import UsageError, printable
     from pipelines.report.sheets import sheet_of_samples
-    from pipelines.runs import break_even, first_config
+    from pipelines.runs import break_even, first_config, image_weights
     from pipelines.runs.files import write_bytes
 
     path = options.path.expanduser()
@@ -52,7 +52,8 @@ def main(options: argparse.Namespace) -> None:
     first = first_config.first_config(path, output, bins(options.bin))
     write_bytes(output, first.text.encode())
     write_bytes(sheet, sheet_of_samples(first.images, options.n, first.config.seed))
-    found = [*first_config.described(first), *break_even.lines(first.config, first.images)]
+    settled = image_weights.of_images(first.config, first.images)
+    found = [*first_config.described(first), *break_even.lines(settled, first.images)]
     print(first_config.listed(found))
     print(f"sheet of pictures: {printable(str(sheet))}")
     print(f"config: {printable(str(output))}; next: scan run {printable(str(output))}")

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import Command, add_device, add_settings, place
+from pipelines.commands import Command, add_device, add_settings, place, real
 from pipelines.errors import UsageError
 from pipelines.runs.plan import STAGES
 
 if TYPE_CHECKING:
-    from pipelines.config import Config
-    from pipelines.runs.first_config import FirstConfig
+    from collections.abc import Mapping
 
+    from pipelines.config import Config
+    from pipelines.devices import Machine
+    from pipelines.runs.first_config import FirstConfig
+    from pipelines.runs.folder import RunFolder
+
+MOST_MINUTES = 100_000
+TIMED_SECONDS = 0.8
+"""For how long each training is measured before a run."""
 OWN = "init.yaml"
 """The config that is written into a run on a folder or an .npz file."""
 
@@ -41,6 +48,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "refused)",
     )
     add_settings(parser)
+    parser.add_argument(
+        "--minutes",
+        type=real,
+        metavar="M",
+        help="about how long the run takes on this machine: steps and restarts are scaled to it when it "
+        "starts, and kept when it goes on (default: as many as the config has)",
+    )
     add_device(parser)
     parser.add_argument(
         "--fresh",
@@ -54,7 +68,7 @@ def main(options: argparse.Namespace) -> None:
     """Bring the run up to date."""
     from pipelines import stopping
     from pipelines.config import config_files
-    from pipelines.runs import first_config, precision
+    from pipelines.runs import first_config, image_weights, precision
     from pipelines.runs.files import write_bytes, write_json
     from pipelines.runs.folder import RunFolder
     from pipelines.stages import graph
@@ -71,6 +85,7 @@ def main(options: argparse.Namespace) -> None:
         from pipelines.devices import machine
         from pipelines.runs import datasets
         from pipelines.stages import preflight
+        from pipelines.training import budget
 
         here = machine(options.device, quiet=options.quiet)
         if first is not None:
@@ -81,10 +96,11 @@ def main(options: argparse.Namespace) -> None:
         config = precision.settle(config, here, None if over else path)
         # Whatever can be wrong with the request is found before anything is removed.
         record = datasets.record(config, run, here, fresh=over)
-        config = datasets.with_sizes(config, record)
+        config = image_weights.settle(datasets.with_sizes(config, record), record)
         if remark := config_files.other_size(options.config, config, record["shape"][1:]):
             here.say(remark)
         preflight.check(config, record, run, options.stages)
+        config, plan = planned(config, record, run, options, here)
         if not options.fresh and options.run_dir is None and not options.stages:
             graph.check_same(config, record, run)
         graph.adopt(config, run, but=options.stages if options.fresh else ())
@@ -94,8 +110,64 @@ def main(options: argparse.Namespace) -> None:
         if first is not None:
             write_bytes(path / OWN, first.text.encode())
         write_json(path / "data.json", record)
+        if plan:
+            write_json(path / budget.FILE, plan)
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         graph.execute(config, run, record, here, options.stages)
+
+
+def under_way(run: RunFolder) -> bool:
+    """Whether a stage of a run has begun."""
+    return any((run.stage(name) / note).exists() for name in STAGES for note in ("inputs.json", "done.json"))
+
+
+def planned(
+    config: Config, record: Mapping[str, Any], run: RunFolder, options: argparse.Namespace, here: Machine
+) -> tuple[Config, dict[str, Any]]:
+    """The config with steps and restarts for `--minutes`, where these are given; says how long it takes.
+
+    Args:
+        config: Whose weights and precision are resolved.
+        record: The content of data.json.
+        run: The run folder, locked.
+        options: Of the command: minutes, stages, fresh, quiet.
+        here: The machine.
+
+    Returns:
+        The config, and what is to be kept of the budget; empty without one.
+
+    Raises:
+        UsageError: For a budget that is no time.
+    """
+    from pipelines.errors import UsageError
+    from pipelines.runs import datasets
+    from pipelines.training import budget
+
+    minutes = options.minutes
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        raise UsageError(f"--minutes {minutes:g}: expected more than 0 and at most {MOST_MINUTES:,}")
+    over = options.fresh and not options.stages
+    kept: dict[str, Any] = {}
+    short = options.quiet or not budget.is_long(config, options.stages)
+    if minutes is None and (short or (under_way(run) and not over)):
+        return config, kept
+    found: list[budget.Costs] = []
+
+    def measure() -> budget.Costs:
+        from pipelines.commands import benchmark
+
+        here.say("plan: timing the first steps")
+        data = datasets.recorded(record, datasets.images(config, quiet=here.quiet))
+        found.append(benchmark.costs(config, data, here.device, TIMED_SECONDS))
+        return found[-1]
+
+    if minutes is None:
+        measure()
+    else:
+        config, kept = budget.settle(config, run.path, minutes, measure, over=over)
+    for costs in found:
+        here.say(budget.line(config, costs, options.stages))
+    return config, kept
 
 
 def own_data(options: argparse.Namespace) -> tuple[Config, FirstConfig | None]:
@@ -136,7 +208,7 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     """
     from pipelines.config import config_files
     from pipelines.devices import machine
-    from pipelines.runs import datasets, precision
+    from pipelines.runs import datasets, image_weights, precision
     from pipelines.runs.folder import RunFolder, config_of
     from pipelines.stages import graph
 
@@ -146,7 +218,7 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     here = machine(options.device, quiet=options.quiet)
     config = precision.settle(config_files.load(config_of(path)), here, path)
     record = datasets.record(config, run, here)
-    config = datasets.with_sizes(config, record)
+    config = image_weights.settle(datasets.with_sizes(config, record), record)
     try:
         graph.check_predecessors(names, config, record, run)
     except UsageError:  # one is not finished
@@ -178,6 +250,7 @@ def again(path: Path, names: list[str], options: argparse.Namespace, *, quiet: b
         stages=names,
         run_dir=path,
         set=[],
+        minutes=None,
         device=options.device,
         fresh=options.fresh,
         quiet=quiet or options.quiet,

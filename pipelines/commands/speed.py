@@ -38,17 +38,22 @@ def flop(call: Callable[[], object]) -> int:
     return int(counter.get_total_flops())
 
 
-def timed(call: Callable[[], object], device: torch.device, seconds: float) -> Timing:
+def timed(
+    call: Callable[[], object],
+    device: torch.device,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Timing:
     """The median duration of a call, repeated for about `seconds` (at least three times, after a first)."""
     call()
     durations: list[float] = []
     _wait(device)
-    began = time.perf_counter()
-    while len(durations) < LEAST_CALLS or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
+    began = clock()
+    while len(durations) < LEAST_CALLS or clock() - began < seconds:
+        start = clock()
         call()
         _wait(device)
-        durations.append(time.perf_counter() - start)
+        durations.append(clock() - start)
     return Timing(statistics.median(durations), len(durations))
 
 

@@ -4,10 +4,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 
+from pipelines.config.published_data import PublishedData
 from pipelines.config.sections import Section
 from pipelines.config.values import (
     SIDES,
     AbsolutePath,
+    Aliases,
+    Bins,
     Integer,
     LargeCount,
     NonNegativeInt,
@@ -18,9 +21,6 @@ from pipelines.config.values import (
 
 MOST_BYTES = 2**36
 """Of rendered images, which stay in memory while a run works on them."""
-
-Aliases = dict[Text, dict[Text, Text]]
-Bins = dict[Text, Annotated[Integer, Field(ge=2, le=64)]]
 
 
 class RoomsData(Section):
@@ -100,7 +100,7 @@ class FolderData(Section):
     """Names of whole concepts: {dub: {shape: ice lolly, wall: white}}."""
 
 
-Data = Annotated[RoomsData | NpzData | FolderData, Field(discriminator="kind")]
+Data = Annotated[RoomsData | NpzData | FolderData | PublishedData, Field(discriminator="kind")]
 
 
 class Splits(Section):

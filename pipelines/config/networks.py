@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipelines.config.sections import Section
-from pipelines.config.values import FiniteFloat, Latents, LayerWidth, LayerWidths, PositiveFloat, SmallCount
+from pipelines.config.values import (
+    FiniteFloat,
+    Integer,
+    Latents,
+    LayerWidth,
+    LayerWidths,
+    PositiveFloat,
+    SmallCount,
+)
+
+CategorySize = Annotated[Integer, Field(ge=2, le=1024)]
 
 
 class NetworkBase(Section):
@@ -44,13 +54,17 @@ class LayeredNetwork(ConvolutionalBase):
     """
 
     kind: Literal["layered"]
-    mask_latents: SmallCount = 12
+    widths: LayerWidths = (32, 64, 64)
+    """Channels of the convolutions, each of which halves the image."""
+    precision_limit: Annotated[FiniteFloat, Field(gt=1)] | None = 50.0
+    """Upper bound of 1 / var q(z|x) of the mask latents; null for none."""
+    mask_latents: SmallCount = 8
     """Latents of the masks: of outlines and positions."""
-    mask_kl_weight: PositiveFloat = 1.0
+    mask_kl_weight: PositiveFloat = 2.0
     """KL weight of the mask latents relative to the colour latents."""
-    components: SmallCount = 8
+    components: SmallCount = 12
     """Layers of one colour each."""
-    masks: Literal["convolutional", "additive"] = "convolutional"
+    masks: Literal["convolutional", "additive"] = "additive"
     """The decoder of the masks: a convolutional one, or a sum of one map for each mask latent."""
 
 
@@ -80,7 +94,20 @@ class MLPNetwork(NetworkBase):
     """Units of a hidden layer."""
 
 
+class JointNetwork(ConvolutionalBase):
+    """Categories beside continuous latents, for JointVAE (`vision.joint`).
+
+    Later stages see a Gaussian, in which a category has one latent for each of its values.
+    """
+
+    kind: Literal["joint"]
+    latents: Latents = 10
+    """How many continuous latents it has."""
+    categories: Annotated[tuple[CategorySize, ...], Field(min_length=1)] = (10,)
+    """How many values each category has."""
+
+
 Network = Annotated[
-    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork,
+    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork | JointNetwork,
     Field(discriminator="kind"),
 ]

@@ -11,7 +11,9 @@ from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, RoomsData, Splits
+from pipelines.config.misfits import check_objective
 from pipelines.config.networks import LayeredNetwork
+from pipelines.config.objectives import OF_A_BATCH
 from pipelines.config.sections import Section, Training
 from pipelines.config.values import Seed, Text
 from pipelines.config.vision import DAE, BernoulliLikelihood, PerceptualLikelihood, Vision
@@ -70,6 +72,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _check_choices(self) -> Self:
         vision, likelihood = self.vision, self.vision.likelihood
+        check_objective(vision, self.data)
         is_layered = isinstance(vision.network, LayeredNetwork)
         if (
             isinstance(likelihood, PerceptualLikelihood)
@@ -91,6 +94,11 @@ class Config(Section):
             raise ValueError(
                 "vision.penalties.cross_covariance compares the halves of a batch: "
                 "vision.training.batch at least 4"
+            )
+        if isinstance(vision.objective, OF_A_BATCH) and vision.training.batch < 2:
+            raise ValueError(
+                f"vision.objective.kind {vision.objective.kind} compares the images of a batch: "
+                "vision.training.batch at least 2"
             )
         if self.symbols.encoder != "experts" and self.symbols.expert_penalty:
             raise ValueError("symbols.expert_penalty is of experts: it needs symbols.encoder experts")

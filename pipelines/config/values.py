@@ -3,7 +3,7 @@
 import math
 import os
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -27,7 +27,25 @@ def _float(value: object) -> object:
     return float(value) if isinstance(value, float) or abs(value) < 10**DIGITS else math.inf
 
 
-def _integer(value: object) -> object:
+def _auto_or(least: float, range_: str) -> BeforeValidator:
+    """Takes "auto", or a number from `least` on; `range_` says which these are."""
+
+    def check(value: object) -> object:
+        if value == "auto":
+            return value
+        try:
+            number = _float(value)
+        except ValueError:
+            number = None
+        if not isinstance(number, float) or not least <= number <= LARGEST:
+            raise ValueError(f"expected auto or a number {range_}, got {spelled(value)}")
+        return number
+
+    return BeforeValidator(check)
+
+
+def integer(value: object) -> object:
+    """A whole number, or text that spells one; raises ValueError for anything else."""
     digits = value.strip() if isinstance(value, str) else ""
     if re.fullmatch(r"[+-]?\d+", digits, re.ASCII) and len(digits) <= DIGITS:
         return int(digits)  # not by way of a float, which has 53 bits
@@ -49,10 +67,17 @@ def _text(value: object) -> object:
     return value
 
 
+def _word(value: object) -> object:
+    """Text, or a number as a value's name spells it."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}"
+    return _text(value)
+
+
 def _size(value: object) -> object:
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     try:
-        whole = [_integer(side) for side in sides]
+        whole = [integer(side) for side in sides]
     except ValueError:
         whole = []
     if len(whole) != 2 or not all(isinstance(n, int) and SIDES[0] <= n <= SIDES[1] for n in whole):
@@ -88,12 +113,17 @@ def spelled(value: object) -> str:
 
 
 FiniteFloat = Annotated[float, BeforeValidator(_float), Field(allow_inf_nan=False)]
-Integer = Annotated[int, BeforeValidator(_integer)]
+Integer = Annotated[int, BeforeValidator(integer)]
 Text = Annotated[str, BeforeValidator(_text)]
+Word = Annotated[str, BeforeValidator(_word)]
+"""The name of a value, which may be a number."""
 AbsolutePath = Annotated[str, BeforeValidator(_absolute_path)]
 """A file or folder, kept as an absolute path; a relative one is meant from the current folder."""
 PositiveFloat = Annotated[FiniteFloat, Field(gt=0), Field(ge=1 / LARGEST, le=LARGEST)]
 NonNegativeFloat = Annotated[FiniteFloat, Field(ge=0, le=LARGEST)]
+PositiveOrAuto = Annotated[float | Literal["auto"], _auto_or(1 / LARGEST, "above 0")]
+"""A number above 0, or "auto", which is resolved from the images when a run starts."""
+NonNegativeOrAuto = Annotated[float | Literal["auto"], _auto_or(0, "from 0")]
 PositiveInt = Annotated[Integer, Field(ge=1, le=10**9)]
 NonNegativeInt = Annotated[Integer, Field(ge=0, le=10**9)]
 Seed = Annotated[Integer, Field(ge=0, le=2**63 - 1)]
@@ -108,4 +138,6 @@ LayerWidth = Annotated[Integer, Field(ge=1, le=2**14)]
 """The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 """(height, width) in pixels; a single number is a side."""
+Aliases = dict[Text, dict[Text, Text]]
+Bins = dict[Text, Annotated[Integer, Field(ge=2, le=64)]]
 LayerWidths = Annotated[tuple[LayerWidth, ...], Field(max_length=16)]

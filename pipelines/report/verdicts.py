@@ -116,7 +116,7 @@ def advice(found: Mapping[str, Mapping[str, Any]], config: Config) -> str:
     """The command that may keep what was lost in vision; empty where nothing was, or nothing is known."""
     lost = any(one["verdict"] == "lost in vision" for one in found.values())
     network, likelihood = config.vision.network, config.vision.likelihood
-    if not lost or not isinstance(likelihood, GaussianLikelihood):
+    if not lost or not isinstance(likelihood, GaussianLikelihood) or likelihood.scale == "auto":
         return ""
     settings = [f"vision.likelihood.scale={LOWER_SCALE * likelihood.scale:.3g}"]
     if isinstance(network, LayeredNetwork):

@@ -18,7 +18,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.config import BetaVAE, Config, Constant, GaussianLikelihood, Geometric, LayeredNetwork, Linear
+from pipelines.config import (
+    DCIGN,
+    DIPVAEI,
+    DIPVAEII,
+    AdaGVAE,
+    AdaMLVAE,
+    BetaTCVAE,
+    BetaVAE,
+    Config,
+    Constant,
+    FactorVAE,
+    GaussianLikelihood,
+    JointVAE,
+    LayeredNetwork,
+    Schedule,
+    SlowVAE,
+)
 from vision.data import ImageSet
 from vision.data.contrast import class_mean_nats, total_variance
 
@@ -52,38 +68,52 @@ def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
     return sorted(found, key=lambda one: one.beta)
 
 
-def betas(config: Config) -> tuple[float, float]:
-    """Beta at the first and at the last step."""
-    match config.vision.objective:
-        case BetaVAE(beta=Constant(value=value)):
-            return value, value
-        case BetaVAE(beta=Linear() | Geometric() as schedule):
-            return schedule.start, schedule.end
-    raise AssertionError("the config has no other schedules")
+def betas(config: Config) -> tuple[float, float] | None:
+    """The weight of the KL at the first and at the last step; None where an objective has no such weight."""
+    objective = config.vision.objective
+    match objective:
+        case JointVAE():
+            return objective.gamma_continuous, objective.gamma_continuous
+        case FactorVAE() | BetaTCVAE() | DIPVAEI() | DIPVAEII():
+            return 1.0, 1.0
+        case BetaVAE() | AdaGVAE() | AdaMLVAE() | SlowVAE() | DCIGN():
+            return _ends(objective.beta)
+    return None
+
+
+def _ends(schedule: Schedule) -> tuple[float, float]:
+    """The value of a schedule at the first and at the last step."""
+    if isinstance(schedule, Constant):
+        return schedule.value, schedule.value
+    return schedule.start, schedule.end
 
 
 def lines(config: Config, image_set: ImageSet) -> list[str]:
     """The table and what follows from it, for the terminal; none without attributes or a Gaussian
-    likelihood."""
+    likelihood. Weights of the config are resolved."""
     likelihood = config.vision.likelihood
     if not image_set.names or not isinstance(likelihood, GaussianLikelihood):
         return []
+    assert likelihood.scale != "auto", "weights are resolved by now"
     found = break_even(image_set, likelihood.scale)
     width = max(len(one.name) for one in found) if found else 0
-    start, end = betas(config)
+    table = [
+        "break-even beta: the nats that an attribute's means earn at scale "
+        f"{likelihood.scale:g}, over ln of its values",
+        *[
+            f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}"
+            for one in found
+        ],
+    ]
+    weights = betas(config)
+    if weights is None:
+        return table
+    start, end = weights
     goes = f"beta is {end:g}" if start == end else f"beta goes from {start:g} to {end:g}"
     network = config.vision.network
     if isinstance(network, LayeredNetwork) and network.mask_kl_weight != 1:
         goes += f" (of outlines {network.mask_kl_weight:g} times that)"
-    table = [
-        f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}" for one in found
-    ]
-    return [
-        f"break-even beta: the nats that an attribute's means earn at scale {likelihood.scale:g}, over ln of "
-        "its values",
-        *table,
-        f"{goes}: {prospect(found, start, end)}",
-    ]
+    return [*table, f"{goes}: {prospect(found, start, end)}"]
 
 
 def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
@@ -91,6 +121,7 @@ def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
     likelihood = config.vision.likelihood
     if not isinstance(likelihood, GaussianLikelihood):
         return None
+    assert likelihood.scale != "auto", "weights are resolved by now"
     return {one.name: one.beta for one in break_even(image_set, likelihood.scale)}
 
 

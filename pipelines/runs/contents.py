@@ -13,7 +13,7 @@ from pipelines.errors import UsageError
 from pipelines.runs.plan import STAGES
 from scan.run_format import MODEL
 
-FILES = (".lock", "init.yaml", "config.yaml", "data.json", "report.html", "taught.json")
+FILES = (".lock", "init.yaml", "config.yaml", "data.json", "budget.json", "report.html", "taught.json")
 NOTES = ("done.json", "inputs.json", "state", MODEL)
 DRAFT = re.compile(r"\.(?P<name>[\w.-]+\.(json|jsonl|yaml|html|png|safetensors)|state)\.\d+")
 """Names of the drafts of `vision.files.atomic`."""

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from pipelines.config import Config, FolderData, NpzData, RoomsData
+from pipelines.config import Config, FolderData, NpzData, PublishedData, RoomsData
 from pipelines.config.values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
@@ -25,6 +25,7 @@ from scan.data import Data
 from scan.run_format import FORMAT
 from symbols import Attribute, Concept, Splits, Vocabulary, VocabularyError
 from vision.data import DataError, ImageSet, load_folder, load_npz
+from vision.data.contrast import total_variance
 from vision.data.rooms import rooms
 from vision.randomness import generator
 
@@ -32,7 +33,7 @@ RENDERED_AT_ONCE = 2_000
 LISTED = 5
 """Attributes that an error names at most."""
 
-AnyData = RoomsData | NpzData | FolderData
+AnyData = RoomsData | NpzData | FolderData | PublishedData
 
 
 def images(config: Config, *, quiet: bool = True) -> ImageSet:
@@ -81,6 +82,10 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     resize=data.resize,
                     allow_outside=data.allow_outside,
                 )
+            case _:
+                from pipelines.runs import published_sets  # numba, which other sets do without
+
+                return published_sets.load(data, generator(seed, "images"))
     except DataError as error:
         raise UsageError(str(error)) from error
 
@@ -209,6 +214,7 @@ def _describe(
         "sha256": image_set.sha256(),
         "images": len(image_set),
         "shape": list(image_set.shape),
+        "total_variance": round(total_variance(image_set.images), 6),
         "asked": dict(asked),
         "vocabulary": words.to_dict(),
         "splits": splits.to_dict(),
@@ -233,13 +239,21 @@ def load(config: Config, run: RunFolder, *, quiet: bool = True) -> Data:
     if image_set.sha256() != content["sha256"]:
         raise RunError(f"the images are not those that {path} describes (other data, or rendered elsewhere)")
     try:
-        return _recorded(content, image_set)
+        return recorded(content, image_set)
     except (ValueError, TypeError, IndexError) as error:
         raise RunError(f"{path} is damaged ({shortened(str(error))})") from error
 
 
-def _recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
-    """What a `data.json` says of its images; ValueError for lists that do not fit its vocabulary."""
+def recorded(content: Mapping[str, Any], image_set: ImageSet) -> Data:
+    """What a `data.json` says of its images.
+
+    Args:
+        content: Of `data.json`.
+        image_set: The images that it describes.
+
+    Raises:
+        ValueError: For lists that do not fit its vocabulary.
+    """
     words = Vocabulary.from_dict(content["vocabulary"])
     splits = Splits.from_dict(content["splits"], words)
     if max(splits.test_images, default=0) >= len(image_set):

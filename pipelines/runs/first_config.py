@@ -1,8 +1,7 @@
-"""A first config for a user's own pictures: what was found in them, and settings in units of their contrast.
+"""A first config for a user's own pictures: what was found in them.
 
-The visual model is that of the preset `sprites`, which did best on sets that nothing was tuned on: a layered
-network with additive masks, and several restarts. The weights that depend on the images come from
-`vision.data.contrast`.
+The visual model is that of the schema's defaults, whose weights follow from the images when a run starts
+(`pipelines.runs.image_weights`).
 """
 
 from __future__ import annotations
@@ -15,14 +14,14 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from pipelines.config import Config, config_files
+from pipelines.config import Config, VisionTraining, config_files
 from pipelines.config.places import name_of
 from pipelines.errors import UsageError, printable, shortened
 from pipelines.runs import datasets
 from pipelines.runs.splits import draw
 from symbols import Attribute, VocabularyError
 from vision.data import DataError, ImageSet
-from vision.data.contrast import jacobian_l1_weight, likelihood_scale, total_variance
+from vision.data.content import Box, size_of
 from vision.data.survey import Column, Survey, survey
 
 SIDE = 32
@@ -31,7 +30,7 @@ STEP = 8
 """Sides are multiples of this, which three halving layers need."""
 MOST_LINES = 25
 WIDTH = 110
-BATCH = 128
+BATCH = VisionTraining.model_fields["batch"].default
 
 
 class FirstConfig(NamedTuple):
@@ -107,7 +106,7 @@ def _data(found: Survey, file: Path, bins: Mapping[str, int]) -> dict[str, Any]:
     if found.kind == "folder":
         data["table"] = found.table if names else None
         data |= {"file_column": found.file_column} if names else {}
-    size = _size(*found.shape)
+    size = _size(found)
     if found.kind == "folder" or size != found.shape:
         data["size"] = list(size)
     if names or found.kind == "npz":
@@ -126,23 +125,19 @@ def _relative(path: Path, file: Path) -> str:
     return os.path.relpath(absolute, folder) if inside else str(absolute)
 
 
-def _size(height: int, width: int) -> tuple[int, int]:
-    """The size for images of a size: the longer side is SIDE at most, the proportions are kept roughly."""
-    scale = min(1.0, SIDE / max(height, width))
-    sides = [max(2 * STEP, round(side * scale / STEP) * STEP) for side in (height, width)]
-    return sides[0], sides[1]
+def _size(found: Survey) -> tuple[int, int]:
+    """The size for pictures: the longer side is SIDE at most, and what is the same in all is cut off."""
+    height, width = found.shape
+    return size_of(found.shape, found.box or Box(0, 0, height, width), side=SIDE, step=STEP)
 
 
 def _text(
     name: str, data: Mapping[str, Any], found: Survey, splits: Mapping[str, int], images: ImageSet
 ) -> str:
     """The commented YAML."""
-    _, height, width = images.shape
-    variance = total_variance(images.images)
-    scale, weight = likelihood_scale(variance), jacobian_l1_weight(variance, height * width)
-    batch = min(BATCH, max(4, len(images) // 4))
+    batch = max(4, len(images) // 4)
     comments = {
-        "size": f"the pictures have {found.shape[0]}x{found.shape[1]} pixels",
+        "size": f"of {found.shape[0]}x{found.shape[1]} pixels, without margins that are the same in all",
         "table": f"{found.images:,} rows"
         if data.get("table")
         else "no table of attributes: a visual model alone",
@@ -156,19 +151,9 @@ def _text(
     for key, value in data.items():
         comment = comments.get(key)
         top.append(f"  {key}: {_flow(value)}" + (f" # {printable(comment)}" if comment else ""))
-    rest = [
-        f"splits: {_flow(splits)}",
-        "vision:",
-        "  network: {kind: layered, masks: additive, mask_latents: 8, mask_kl_weight: 2, components: 12, "
-        "widths: [32, 64, 64], precision_limit: 50}",
-        f"  likelihood: {{kind: gaussian, scale: {scale:.4g}}} # 0.2236 sqrt(V / 280), V = {variance:.0f} "
-        "the total variance of the pixels; lower keeps smaller parts",
-        "  objective: {kind: beta_vae, beta: {kind: geometric, start: 0.8, end: 0.2, until: 0.7}}",
-        f"  penalties: {{jacobian_l1: {weight:.3g}, off_diagonal_covariance: 1, cross_covariance: 1}} "
-        "# 0.1 sqrt(280 1024 / (V H W))",
-        f"  training: {{steps: 3000, batch: {batch}, lr: 2.5e-3, warmup: 200, decay: cosine, restarts: 4, "
-        "restart_steps: 400}",
-    ]
+    rest = [f"splits: {_flow(splits)}"]
+    if batch < BATCH:
+        rest.append(f"vision: {{training: {{batch: {batch}}}}} # few pictures; all else follows from them")
     if found.used:
         rest.append("symbols: {steps: 4000, weight_decay: 0.01, expert_penalty: 10}")
     notes = _notes(found, MOST_LINES - len(top) - len(rest))

@@ -14,18 +14,22 @@ from torch import nn
 import scan.models
 import vision.models
 from pipelines.config import (
+    DCIGN,
     TRAININGS,
     BurgessNetwork,
     Config,
     ConvolutionalNetwork,
+    JointNetwork,
     LayeredNetwork,
     MLPNetwork,
+    Pairwise,
     StudyNetwork,
 )
 from pipelines.errors import RunError, UsageError, shortened
+from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import plan
-from pipelines.stages import dae, operators, own_models
+from pipelines.stages import dae, factor_batches, operators, own_models
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
@@ -80,6 +84,8 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
         if stage in ("dae", "vision"):
             _check_images(stage, config, shape)
     latents = _latents(config, shape) if "vision" in planned else 0
+    if "vision" in planned:
+        _check_factors(config, record, latents)
     latents = own_models.check(config, shape, words, run, own, latents)
     for stage in planned:
         _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
@@ -92,7 +98,7 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
     key, widths = "dae.widths", None
     if stage == "dae":
         widths = None if config.dae is None else config.dae.widths
-    elif isinstance(network, ConvolutionalNetwork | LayeredNetwork):
+    elif isinstance(network, ConvolutionalNetwork | LayeredNetwork | JointNetwork):
         key, widths = "vision.network.widths", network.widths
     most = min(height, width).bit_length() - 1
     if widths is not None and not 1 <= len(widths) <= most:
@@ -110,6 +116,14 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
         )
 
 
+def _check_factors(config: Config, record: Mapping[str, Any], latents: int) -> None:
+    """Refuse an objective whose batches cannot be drawn from the factors of the training images."""
+    if not isinstance(config.vision.objective, (*Pairwise, DCIGN)):
+        return
+    data = datasets.recorded(record, datasets.images(config))
+    factor_batches.check(config, data.images.factors[data.train], data.images.names, latents)
+
+
 def _dae(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     assert config.dae is not None, "there is no such stage without its section"
     spec = dae.specification(config, shape)
@@ -123,7 +137,7 @@ def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Ne
     spec = specification(config.vision, shape)
     sizes = "vision.network.latents"
     match network:
-        case ConvolutionalNetwork():
+        case ConvolutionalNetwork() | JointNetwork():
             outputs = 2 * _outputs(shape, network.widths)
             sizes = "vision.network.widths, hidden or latents"
         case LayeredNetwork():

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import Config, PerceptualLikelihood
+from pipelines.config import QLAE, Config, InfoGAN, InfoWGANGP, PerceptualLikelihood
 from pipelines.config import Vision as Settings
 from pipelines.devices import Machine, place
 from pipelines.report import health
@@ -16,7 +16,7 @@ from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
 from pipelines.stages.methods import Seen, method_of
-from pipelines.stages.objectives import likelihood_of, objective_of
+from pipelines.stages.objectives import beta_of, likelihood_of
 from pipelines.training.fitting import save_model
 from pipelines.training.restarts import RECORD, Restart, successive_halving, total_steps
 from scan.data import Data
@@ -25,6 +25,7 @@ from vision.dae import DAE
 from vision.data import batches
 from vision.encoding import ENCODING_BATCH, encode
 from vision.gaussian import ACTIVE, kl_from_prior
+from vision.info_gan import InfoEncoder
 from vision.objectives import Likelihood
 from vision.randomness import derive_seed, generator, step_generator
 from vision.vae import VAE
@@ -42,7 +43,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
     likelihood = likelihood_of(settings, _dae(settings, run, device))
-    seen = Seen(pixels, data.images.factors[data.train])
+    seen = Seen(pixels, data.images.factors[data.train], data.images.names)
 
     def new(number: int) -> VAE:
         purpose = f"vision weights {number}" if number else "vision weights"
@@ -59,9 +60,14 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     for line in health.of_images(of_pixels):
         machine.say(f"vision: warning: {line}")
     vae = new(0)
-    beta = objective_of(settings, vae, device).beta
-    normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
-    machine.say(f"vision: {len(pixels):,} images, beta ends at {beta:.4g}, normalised {normalised:.3g}")
+    beta, normalised = beta_of(settings, vae, device, len(pixels)), None
+    about = f"objective {settings.objective.kind}"
+    if beta is not None:
+        normalised = objectives.normalised_beta(beta, vae.latents, _features(config, vae))
+        about = f"beta ends at {beta:.4g}, normalised {normalised:.3g}"
+    machine.say(f"vision: {len(pixels):,} images, {about}")
+    if isinstance(vae.encoder, InfoEncoder) and vae.encoder.categories:
+        machine.say("vision: words are grounded in the Gaussian codes only, not in the categorical one")
     vae, trained = successive_halving(restart, training, run, "vision", machine)
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
@@ -85,6 +91,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights."""
     network = settings.network.model_dump(mode="json", exclude={"mask_kl_weight"})
+    match settings.objective:
+        case InfoGAN(noise=noise, categories=categories) | InfoWGANGP(noise=noise, categories=categories):
+            network |= {"kind": "info_gan", "noise": noise, "categories": categories}
+        case QLAE(values=values):
+            del network["precision_limit"]
+            network |= {"kind": "quantised", "values": values}
     return models.resolve({"shape": list(shape), **network})
 
 

@@ -85,6 +85,25 @@ def optimiser(module: nn.Module, weight_decay: float = 0.0) -> torch.optim.Optim
     return torch.optim.AdamW(module.parameters(), weight_decay=weight_decay, fused=True)
 
 
+def decayed(module: nn.Module, weight_decay: float, without: tuple[str, ...] = ()) -> torch.optim.Optimizer:
+    """AdamW that decays weights, but no bias and nothing of the submodules named, as `optimiser`.
+
+    Args:
+        module: The network.
+        weight_decay: Of all other weights.
+        without: Names of submodules, at any depth.
+    """
+    groups: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for name, weight in module.named_parameters():
+        *places, last = name.split(".")
+        groups[last != "bias" and not set(places) & set(without)].append(weight)
+    parts = [
+        {"params": groups[True], "weight_decay": weight_decay},
+        {"params": groups[False], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(parts, fused=True)
+
+
 def save_model(
     module: nn.Module,
     spec: Mapping[str, Any],

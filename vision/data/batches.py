@@ -1,12 +1,16 @@
-"""Batches for a training step: plain, pairs that differ in k factors, batches in which one factor varies.
+"""Batches for a training step: plain, pairs that differ in k factors, batches in which one factor or group
+varies.
 
 Each is a function of (seed, step) to indices of images, so that a training can resume without the state of a
-generator. `plain` needs no factors. The other two find images by their factors in a fixed set: every
+generator. `plain` needs no factors. The others find images by their factors in a fixed set: every
 (image, factor) is an integer, several images may have the same factors, and combinations may be missing.
 
-    Pairs           changed factors S of size k ~ uniform; image ~ uniform among those with a partner; partner
-                    ~ uniform among images that differ from it in every factor of S and in no other. Locatello
-                    et al., "Weakly-Supervised Disentanglement Without Compromises", ICML 2020
+    Pairs           k given, or uniform below the number of factors; changed factors S of size k ~ uniform;
+                    image ~ uniform among those with a partner; partner ~ uniform among images that differ
+                    from it in every factor of S and in no other. Locatello et al., "Weakly-Supervised
+                    Disentanglement Without Compromises", ICML 2020
+    FactorGroups    group of factors ~ a given ratio; values of all others ~ uniform among those that occur
+                    with two values of every factor of the group; image ~ uniform among those with them
     SingleFactor    factor ~ uniform; values of all others ~ uniform among those that occur with two values of
                     it; its own values as evenly as the batch allows; image ~ uniform among those with them
 """
@@ -14,6 +18,7 @@ generator. `plain` needs no factors. The other two find images by their factors 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -22,14 +27,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vision.data.contexts import Contexts, NoPartnersError, checked, columns_of
 from vision.data.images import DataError, ImageSet, to_unit
 
 MOST_SETS = 200
 """Sets of factors that `Pairs` prepares at most; each takes three integers of memory an image."""
-MOST_GROUPS = 2**40
-"""Numbers of groups before they are numbered anew."""
-ROUNDS = 8
-"""Draws of a partner before all of its candidates are compared."""
 
 
 def resident(image_set: ImageSet, indices: np.ndarray, device: torch.device) -> Tensor:
@@ -79,28 +81,36 @@ class Pairs:
 
     Args:
         factors: Integers (N, K), as `ImageSet.factors`.
-        k: How many factors differ, 1 to the number of those that may.
+        k: How many factors differ, 1 to the number of those that may; None draws it anew for every pair, 1 to
+            one less than that number, each as likely.
         changing: The columns that may differ; by default all.
 
     Raises:
-        DataError: When some k of them never change while the others stay, which is named.
+        NoPartnersError: When some k of them never change while the others stay, with their columns.
         ValueError: For an impossible k or column.
     """
 
-    def __init__(self, factors: np.ndarray, k: int = 1, changing: Sequence[int] | None = None) -> None:
-        self.factors = _checked(factors)
-        columns = _columns(self.factors, changing)
-        if not 1 <= k <= len(columns):
+    def __init__(self, factors: np.ndarray, k: int | None = 1, changing: Sequence[int] | None = None) -> None:
+        self.factors = checked(factors)
+        columns = columns_of(self.factors, changing)
+        if k is not None and not 1 <= k <= len(columns):
             raise ValueError(f"pairs can differ in 1 to {len(columns)} factors, got {k}")
-        sets = list(itertools.islice(itertools.combinations(columns, k), MOST_SETS + 1))
+        if k is None and len(columns) < 2:
+            raise ValueError("how many factors differ can be drawn where 2 at least may, got 1")
+        sizes = range(1, len(columns)) if k is None else (k,)
+        subsets = itertools.chain.from_iterable(itertools.combinations(columns, size) for size in sizes)
+        sets = list(itertools.islice(subsets, MOST_SETS + 1))
         if len(sets) > MOST_SETS:
+            many = f"of {k} " if k is not None else ""
             raise ValueError(
-                f"more than {MOST_SETS} sets of {k} among {len(columns)} factors: name fewer that may change"
+                f"more than {MOST_SETS} sets {many}among {len(columns)} factors: name fewer that may change"
             )
-        self.sets = [_Contexts(self.factors, changed) for changed in sets]
+        self.counts = np.array([math.comb(len(columns), size) for size in sizes])
+        self.starts = np.cumsum(self.counts) - self.counts
+        self.sets = [Contexts(self.factors, changed) for changed in sets]
         for contexts in self.sets:
             if not len(contexts.images):
-                raise DataError(f"no two images differ in exactly the factors {list(contexts.changed)}")
+                raise NoPartnersError(contexts.changed)
 
     def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> PairBatch:
         """The pairs of one step.
@@ -112,7 +122,7 @@ class Pairs:
             device: Of the results.
         """
         rng = np.random.default_rng([seed, step])
-        chosen = rng.integers(len(self.sets), size=batch)
+        chosen = self._draw(rng, batch)
         indices = np.empty((2, batch), dtype=np.int64)
         changed = np.zeros((batch, self.factors.shape[1]), dtype=bool)
         for number in np.unique(chosen):
@@ -121,6 +131,11 @@ class Pairs:
             changed[np.ix_(rows, contexts.changed)] = True
         one, other = torch.from_numpy(indices).to(device)
         return PairBatch(one, other, torch.from_numpy(changed).to(device))
+
+    def _draw(self, rng: np.random.Generator, batch: int) -> np.ndarray:
+        """Numbers of sets (batch,): first how many factors change, then which."""
+        sizes = rng.integers(len(self.counts), size=batch)
+        return self.starts[sizes] + rng.integers(self.counts[sizes])
 
 
 class FactorBatch(NamedTuple):
@@ -145,8 +160,8 @@ class SingleFactor:
     """
 
     def __init__(self, factors: np.ndarray, varying: Sequence[int] | None = None) -> None:
-        self.factors = _checked(factors)
-        self.contexts = [_Contexts(self.factors, (column,)) for column in _columns(self.factors, varying)]
+        self.factors = checked(factors)
+        self.contexts = [Contexts(self.factors, (column,)) for column in columns_of(self.factors, varying)]
         for contexts in self.contexts:
             if not len(contexts.images):
                 raise DataError(f"no two images differ in factor {contexts.changed[0]} alone")
@@ -168,97 +183,69 @@ class SingleFactor:
         rng = np.random.default_rng([seed, step])
         contexts = self.contexts[rng.integers(len(self.contexts))]
         (factor,) = contexts.changed
-        group = contexts.draw(rng)
-        order = group[np.argsort(self.factors[group, factor], kind="stable")]
-        _, starts, counts = np.unique(self.factors[order, factor], return_index=True, return_counts=True)
-        values = np.resize(rng.permutation(len(starts)), batch)
-        indices = order[starts[values] + rng.integers(counts[values])]
-        return FactorBatch(torch.from_numpy(indices).to(device), factor)
+        return FactorBatch(torch.from_numpy(contexts.spread(self.factors, batch, rng)).to(device), factor)
 
 
-class _Contexts:
-    """Images grouped by the factors outside `changed`; `images` are those with a partner in their group."""
+class GroupBatch(NamedTuple):
+    """Images of which the factors of one group vary."""
 
-    def __init__(self, factors: np.ndarray, changed: tuple[int, ...]) -> None:
-        self.changed = changed
-        self.group, self.counts = _grouped(factors, changed)
-        self.order = np.argsort(self.group, kind="stable")
-        self.starts = np.cumsum(self.counts) - self.counts
-        self.images = np.flatnonzero(_partners(factors, changed))
-        self.groups = np.flatnonzero(np.bincount(self.group[self.images], minlength=len(self.counts)))
+    indices: Tensor
+    """(batch,) int64."""
+    group: int
+    """The number of the group."""
 
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """The images of a group that has partners, each such group as likely as any other."""
-        group = self.groups[rng.integers(len(self.groups))]
-        return self.order[self.starts[group] :][: self.counts[group]]
 
-    def pairs(self, factors: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
-        """Images and a partner of each, (2, n).
+class FactorGroups:
+    """Batches in which the factors of one group vary and all others stay, some groups more often than others.
 
-        Partners are drawn from the group until they differ; rows that had no luck are searched. Both give
-        every partner the same chance.
+    In a batch of a group of one factor its values are as even as the batch allows, as in `SingleFactor`; with
+    several, combinations are as frequent as among the images that share the other factors.
+
+    Args:
+        factors: Integers (N, K), as `ImageSet.factors`.
+        groups: The columns of each group.
+        ratio: How often batches of each group are drawn, relative to the others; equally often by default.
+
+    Raises:
+        NoPartnersError: When no two images differ in exactly the factors of a group, with its columns.
+        ValueError: For a column that does not exist, and for a ratio that is not one positive number a group.
+    """
+
+    def __init__(
+        self, factors: np.ndarray, groups: Sequence[Sequence[int]], ratio: Sequence[float] | None = None
+    ) -> None:
+        self.factors = checked(factors)
+        self.contexts = [Contexts(self.factors, columns_of(self.factors, group)) for group in groups]
+        weights = np.ones(len(groups)) if ratio is None else np.asarray(ratio, dtype=np.float64)
+        if len(weights) != len(groups) or not (weights > 0).all():
+            raise ValueError(f"a ratio has one positive number for each of {len(groups)} groups, got {ratio}")
+        self.shares = weights / weights.sum()
+        for contexts in self.contexts:
+            if not len(contexts.images):
+                raise NoPartnersError(contexts.changed)
+
+    def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> GroupBatch:
+        """The batch of one step.
+
+        Args:
+            seed: At least 0.
+            step: From 0.
+            batch: How many images, at least 2.
+            device: Of the indices.
+
+        Raises:
+            ValueError: For a smaller batch.
         """
-        one = self.images[rng.integers(len(self.images), size=n)]
-        other, left = np.empty_like(one), np.arange(n)
-        for _ in range(ROUNDS):
-            group = self.group[one[left]]
-            other[left] = self.order[self.starts[group] + rng.integers(self.counts[group])]
-            left = left[~self._differ(factors, one[left], other[left])]
-            if not len(left):
-                return np.stack((one, other))
-        group = self.group[one[left]]
-        members = np.arange(self.counts[group].max())
-        inside = members < self.counts[group][:, None]
-        found = self.order[np.where(inside, self.starts[group][:, None] + members, 0)]
-        partners = inside & self._differ(factors, one[left][:, None], found)
-        rank = rng.integers(partners.sum(1))
-        place = (partners.cumsum(1) > rank[:, None]).argmax(1)
-        other[left] = np.take_along_axis(found, place[:, None], 1)[:, 0]
-        return np.stack((one, other))
-
-    def _differ(self, factors: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
-        changed = list(self.changed)
-        return (factors[one][..., changed] != factors[other][..., changed]).all(-1)
-
-
-def _partners(factors: np.ndarray, changed: tuple[int, ...]) -> np.ndarray:
-    """How many images differ from each in all of `changed` and no other, (N,), by inclusion-exclusion."""
-    total = np.zeros(len(factors), dtype=np.int64)
-    for size in range(len(changed) + 1):
-        for same in itertools.combinations(changed, size):
-            group, counts = _grouped(factors, tuple(set(changed) - set(same)))
-            total += (-1) ** size * counts[group]
-    return total
-
-
-def _grouped(factors: np.ndarray, without: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Images numbered by their factors but those `without`: group (N,), and the size of each group."""
-    group, groups = np.zeros(len(factors), dtype=np.int64), 1
-    for column in np.delete(factors, list(without), axis=1).T:
-        values = column - column.min()
-        size = int(values.max()) + 1
-        if groups * size > MOST_GROUPS:  # number anew, without gaps, what would overflow
-            group = np.unique(group, return_inverse=True)[1]
-            groups = len(group)
-        group, groups = group * size + values, groups * size
-    group = np.unique(group, return_inverse=True)[1]
-    return group, np.bincount(group)
-
-
-def _checked(factors: np.ndarray) -> np.ndarray:
-    factors = np.asarray(factors)
-    if factors.ndim != 2 or factors.dtype.kind not in "iu" or not factors.size:
-        raise DataError(
-            f"images are found by their factors, integers (N, K), got {factors.dtype} {factors.shape}"
-        )
-    return factors.astype(np.int64)
-
-
-def _columns(factors: np.ndarray, chosen: Sequence[int] | None) -> tuple[int, ...]:
-    columns = tuple(range(factors.shape[1]) if chosen is None else sorted(set(chosen)))
-    if not columns or not 0 <= columns[0] <= columns[-1] < factors.shape[1]:
-        raise ValueError(f"factors are columns 0 to {factors.shape[1] - 1}, got {chosen}")
-    return columns
+        if batch < 2:
+            raise ValueError(f"factors vary in a batch of at least 2 images, got {batch}")
+        rng = np.random.default_rng([seed, step])
+        number = int(rng.choice(len(self.contexts), p=self.shares))
+        contexts = self.contexts[number]
+        if len(contexts.changed) == 1:
+            indices = contexts.spread(self.factors, batch, rng)
+        else:
+            indices = rng.choice(contexts.draw(rng), batch)
+        return GroupBatch(torch.from_numpy(indices).to(device), number)
 
 
 @lru_cache(maxsize=4)

@@ -163,7 +163,8 @@ def dsprites(
     variant: Variant = "plain",
     palette: Sequence[str] = (),
 ) -> ImageSet:
-    """A set of sprites that also renders any other combination of its attributes.
+    """A set of sprites, which also renders any other combination of its attributes unless factors depend on
+    each other.
 
     Args:
         rng: Source of which images are taken, of colours and of noise.
@@ -178,7 +179,8 @@ def dsprites(
         DataError: For an unknown factor, value or colour, black, or colours of sprites that have none.
         ValueError: For another size.
     """
-    space = FactorSpace(FACTORS | _colours(palette, variant), Selection() if chosen is None else chosen)
+    chosen = Selection() if chosen is None else chosen
+    space = FactorSpace(FACTORS | _colours(palette, variant), chosen)
     if size not in SIDES:
         raise ValueError(f"dsprites: size must be one of {SIDES}, got {size}")
 
@@ -211,7 +213,7 @@ def dsprites(
         space.value_names,
         name="dsprites" if variant == "plain" else f"{variant}-dsprites",
         source="rendered",
-        render=lambda labels, rng: render(space.draw(labels, rng), rng),
+        render=None if chosen.joint else lambda labels, rng: render(space.draw(labels, rng), rng),
         colours={"colour": tuple(PALETTE[name] for name in palette)} if "colour" in space.names else {},
     )
 

@@ -141,7 +141,7 @@ def mnist_a(
     part: Part = "train",
     binarised: bool = True,
 ) -> ImageSet:
-    """A set of MNIST-A with uniform attributes, which also renders any other combination.
+    """A set of MNIST-A, which also renders any other combination unless factors depend on each other.
 
     Args:
         folder: As for `read_mnist`.
@@ -173,7 +173,7 @@ def mnist_a(
         return scaled(torch.from_numpy(canvases), size)
 
     n = REPLICATION * len(digits) if chosen.images is None else chosen.images
-    table = np.stack([rng.choice(allowed, n) for allowed in space.allowed], axis=1)
+    table = space.sample(n, rng)
     return ImageSet(
         render(table, rng),
         space.labels(table),
@@ -182,7 +182,7 @@ def mnist_a(
         name="mnist-a",
         source="MNIST (LeCun, Cortes and Burges), transformed as MNIST-A (Vedantam et al. 2018)",
         licence="CC BY-SA 3.0",
-        render=lambda labels, rng: render(space.draw(labels, rng), rng),
+        render=None if chosen.joint else lambda labels, rng: render(space.draw(labels, rng), rng),
     )
 
 

@@ -56,6 +56,7 @@ HALF_VIEW = 0.62  # tangent of half the field of view
 SHIFT = 0.12  # the image plane lies this much below the horizon, for more floor than sky
 LIGHT = (-0.45, 0.75, -0.48)  # towards the light, unit length
 SCALE = 0.70  # of objects, in room units
+MOTION = 1 / 3  # mean change between frames, in standard deviations of a nuisance
 SAMPLES = 2  # rays a pixel, per side
 
 
@@ -83,6 +84,39 @@ RANGES = Nuisances(
 def sample_nuisances(n: int, rng: np.random.Generator) -> Nuisances:
     """`n` draws, uniform over RANGES."""
     return Nuisances(*(rng.uniform(low, high, n).astype(np.float32) for low, high in RANGES))
+
+
+def moved(nuisances: Nuisances, rng: np.random.Generator) -> Nuisances:
+    """The nuisances of each image's next frame: camera and object have moved a little, within RANGES.
+
+    Changes are Laplace distributed, mostly small and sometimes large, as in Klindt et al., "Towards Nonlinear
+    Disentanglement in Natural Data with Temporal Sparse Coding", ICLR 2021.
+
+    Args:
+        nuisances: N of each.
+        rng: Source of the changes.
+    """
+    parts = []
+    for column, (low, high) in zip(nuisances, RANGES, strict=True):
+        scale = MOTION * (high - low) / math.sqrt(12)
+        changed = column + rng.laplace(0.0, scale, len(column))
+        parts.append(np.clip(changed, low, high).astype(np.float32))
+    return Nuisances(*parts)
+
+
+def frames(factors: np.ndarray, *, size: int, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Two neighbouring frames of each room: the factors stay, camera and object move.
+
+    Args:
+        factors: Indices (N, 4) of wall, floor, object colour and shape.
+        size: Height and width in pixels.
+        rng: Source of the nuisances and their changes.
+
+    Returns:
+        Images (N, 3, size, size) uint8, and the next frame of each.
+    """
+    nuisances = sample_nuisances(len(factors), rng)
+    return render(factors, nuisances, size), render(factors, moved(nuisances, rng), size)
 
 
 def _backdrop(wall: Tensor, floor: Tensor, yaw: Tensor, size: int) -> Tensor:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vision.data.images import DataError
+from vision.data.joint import joint_probabilities
 from vision.spelling import nearest
 
 BIN_NAMES: Mapping[str, Mapping[int, tuple[str, ...]]] = {
@@ -34,6 +35,10 @@ class Selection:
     """Factors whose values are cut, in their order, into so many bins of equal size."""
     fixed: Mapping[str, str] = field(default_factory=dict)
     """The name of the only value, or bin, of a factor."""
+    joint: Sequence[str] = ()
+    """Factors that depend on each other (`vision.data.joint`); images are then drawn with replacement."""
+    ratio: float = 4.0
+    """How many times as likely their most likely combination is as the least likely."""
 
 
 def grid(sizes: Sequence[int]) -> np.ndarray:
@@ -59,7 +64,7 @@ class FactorSpace:
 
     def __init__(self, factors: Mapping[str, Sequence[str]], chosen: Selection) -> None:
         listed = factors if chosen.attributes is None else chosen.attributes
-        for name in (*listed, *chosen.bins, *chosen.fixed):
+        for name in (*listed, *chosen.bins, *chosen.fixed, *chosen.joint):
             if name not in factors:
                 raise DataError(f"no factor {name!r}{nearest(name, factors)}: there are {', '.join(factors)}")
         self.bin_of: list[np.ndarray] = []
@@ -78,10 +83,13 @@ class FactorSpace:
         self.value_names = tuple(words[name] for name in self.names)
         """Of each attribute's values."""
         self._columns = [list(factors).index(name) for name in self.names]
-        self._most = chosen.images
+        self._joint = [list(factors).index(name) for name in chosen.joint]
+        self._chosen = chosen
 
     def rows(self, table: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Rows to use of a table (N, G) of the first G factors: ascending indices (M,).
+
+        They are different, unless factors depend on each other.
 
         Raises:
             DataError: When no row has the values that are fixed.
@@ -93,9 +101,31 @@ class FactorSpace:
         rows = np.flatnonzero(kept)
         if not len(rows):
             raise DataError("no image has the values that are fixed")
-        if self._most is not None and self._most < len(rows):
-            rows = np.sort(rng.choice(rows, self._most, replace=False))
+        most = self._chosen.images
+        if self._joint:
+            n = len(rows) if most is None else most
+            return np.sort(rng.choice(rows, n, p=self._probabilities(table[rows])))
+        if most is not None and most < len(rows):
+            rows = np.sort(rng.choice(rows, most, replace=False))
         return rows
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw n rows (n, F) of all factors, uniform but for those that depend on each other."""
+        if not self._joint:
+            return np.stack([rng.choice(allowed, n) for allowed in self.allowed], axis=1)
+        table = np.stack([part.ravel() for part in np.meshgrid(*self.allowed, indexing="ij")], axis=1)
+        return table[rng.choice(len(table), n, p=self._probabilities(table))]
+
+    def _probabilities(self, table: np.ndarray) -> np.ndarray:
+        names = self._chosen.joint
+        if max(self._joint) >= table.shape[1]:
+            raise DataError(
+                f"{names[int(np.argmax(self._joint))]!r} is drawn by itself: no factor depends on it"
+            )
+        for name in names:
+            if name in self._chosen.fixed:
+                raise DataError(f"factor {name!r} is fixed: no factor depends on it")
+        return joint_probabilities(table, self._joint, self._chosen.ratio)
 
     def labels(self, table: np.ndarray) -> np.ndarray:
         """The attributes (N, A) int64 of a table (N, F) of all factors."""

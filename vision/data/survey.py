@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import torch
 
+from vision.data.content import Box, content_box
 from vision.data.factors import factors, numbered, quantile_bins, spell_numbers
 from vision.data.folder import alike, picture_files
 from vision.data.images import DataError
@@ -26,6 +28,8 @@ TABLES = (".csv", ".tsv", ".txt")
 FEW_NUMBERS = 12
 """A column of more different numbers than this is a measurement, unless they are 0, 1, 2, ..."""
 FEW_WORDS = 64
+LOOKED_AT = 200
+"""Pictures that are read to see where they differ, at most."""
 IMAGES_EACH = 4
 """A column with fewer images than this for each of its values, on the average, is a name or a key."""
 LEAST_NAMED = 0.5
@@ -58,6 +62,8 @@ class Survey(NamedTuple):
     columns: tuple[Column, ...] = ()
     other_tables: tuple[str, ...] = ()
     """Files that could be read as tables and were not taken."""
+    box: Box | None = None
+    """Where the images differ, of some of them; None where these have several sizes."""
 
     @property
     def used(self) -> tuple[Column, ...]:
@@ -96,7 +102,8 @@ def _npz(path: Path, bins: Mapping[str, int]) -> Survey:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     height, width = content.images.shape[2:]
-    return Survey("npz", path, len(content.images), (height, width), columns=tuple(columns))
+    box = content_box(torch.from_numpy(content.images[_spread(len(content.images))]))
+    return Survey("npz", path, len(content.images), (height, width), columns=tuple(columns), box=box)
 
 
 def _worded(name: str, cells: np.ndarray, values: Mapping[str, list[str]]) -> np.ndarray:
@@ -121,15 +128,35 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
         if not files:
             raise DataError(f"{folder}: holds neither pictures nor a table that names any")
         others = tuple(one.path.name for one in tables)
-        return Survey("folder", folder, len(files), _shape(folder, files), other_tables=others)
+        box = _box(folder, files)
+        return Survey("folder", folder, len(files), _shape(folder, files), other_tables=others, box=box)
     binary = set(table.binary)
     columns = []
     for name in table.names:
         if name != column:
             cells = np.array(table.columns[name])
             columns.append(column_of(name, cells, bins.get(name), binary=name in binary))
-    place, shape = os.path.relpath(table.path, base), _shape(base, table.columns[column])
-    return Survey("folder", base, len(table.lines), shape, place, column, tuple(columns), others)
+    files = table.columns[column]
+    place, shape, box = os.path.relpath(table.path, base), _shape(base, files), _box(base, files)
+    return Survey("folder", base, len(table.lines), shape, place, column, tuple(columns), others, box)
+
+
+def _spread(n: int) -> np.ndarray:
+    """Indices of at most `LOOKED_AT` of n images, spread evenly: a stored set may be sorted."""
+    return np.unique(np.linspace(0, max(0, n - 1), min(n, LOOKED_AT)).astype(int))
+
+
+def _box(base: Path, files: Sequence[str]) -> Box | None:
+    """Where some of the pictures differ; None where they have several sizes, or none can be read."""
+    found = []
+    for index in _spread(len(files)):
+        try:
+            found.append(read_picture(base / files[index]).pixels)
+        except (DataError, FileNotFoundError):
+            continue
+        if found[-1].shape != found[0].shape:
+            return None
+    return content_box(torch.stack(found)) if found else None
 
 
 def _shape(base: Path, files: Sequence[str]) -> tuple[int, int]:

@@ -16,24 +16,55 @@ The networks may run in bfloat16; every loss term is computed in float32. Schedu
 of the step (`vision.schedules`), evaluated by the caller.
 """
 
+from vision.objectives.ada_vae import ada_gvae, ada_ml_vae
+from vision.objectives.beta_tcvae import beta_tcvae
 from vision.objectives.beta_vae import beta_vae, normalised_beta
+from vision.objectives.dc_ign import clamped, invariance
 from vision.objectives.denoising import denoising
-from vision.objectives.forward import Loss, Pass, forward
+from vision.objectives.dip_vae import dip_vae_i, dip_vae_ii
+from vision.objectives.factor_vae import Discriminator, discrimination, permuted, total_correlation
+from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_of
+from vision.objectives.interactions import latent_multiinformation, normalised_hessian
+from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
+from vision.objectives.qlae import qlae, quantised_forward
+from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
 __all__ = [
     "Bernoulli",
+    "Discriminator",
     "Likelihood",
     "Loss",
     "Normal",
     "Pass",
     "Perceptual",
+    "ada_gvae",
+    "ada_ml_vae",
+    "beta_tcvae",
     "beta_vae",
+    "categorical_kl",
+    "clamped",
     "cross_covariance",
     "denoising",
+    "dip_vae_i",
+    "dip_vae_ii",
+    "discrimination",
     "forward",
+    "forward_joint",
+    "invariance",
     "jacobian_l1",
+    "joint_vae",
+    "laplace_cross_entropy",
+    "latent_multiinformation",
     "normalised_beta",
+    "normalised_hessian",
     "off_diagonal_covariance",
+    "permuted",
+    "qlae",
+    "quantised_forward",
+    "reconstruct",
+    "slow_vae",
+    "target_of",
+    "total_correlation",
 ]

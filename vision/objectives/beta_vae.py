@@ -1,11 +1,12 @@
-"""The beta-VAE, and with a perceptual reconstruction the beta-VAE_DAE.
+"""The beta-VAE, with a perceptual reconstruction the beta-VAE_DAE, and with a capacity the AnnealedVAE.
 
     beta-VAE         E_q(z|x)[-log p(x|z)] + beta KL(q(z|x) || N(0, I))      Higgins et al. 2017
     beta-VAE_DAE     ||J(x_hat) - J(x)||_2^2 + beta KL(q(z|x) || N(0, I))    Higgins et al. 2018
     with capacity    ... + beta |KL(q(z|x) || N(0, I)) - C|                  Burgess et al. 2018
 
-Beta 1 with a likelihood is the negative ELBO. Burgess's gamma is the beta here. The KL may be a weighted sum
-over the latents, in all three forms.
+Beta 1 with a likelihood is the negative ELBO. Burgess's gamma is the beta here. With a capacity C that grows
+while training this is the AnnealedVAE (CCI-VAE), with a constant one the BottleneckVAE (the example model of
+disentanglement_lib); a KL below C is raised. The KL may be a weighted sum over the latents, in all forms.
 """
 
 from __future__ import annotations

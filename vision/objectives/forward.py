@@ -63,9 +63,28 @@ def forward(vae: VAE, x: Tensor, likelihood: Likelihood, generator: torch.Genera
     Raises:
         ValueError: When the likelihood does not suit the decoder, or the images not the encoder.
     """
+    target = target_of(vae, x, likelihood)
+    return reconstruct(vae, vae.encoder(target), target, likelihood, generator)
+
+
+def target_of(vae: VAE, x: Tensor, likelihood: Likelihood) -> Tensor:
+    """RGB images (B, C, H, W) in [0, 1] as the networks see them; ValueError as `forward`."""
     likelihood.check(vae)
-    target = vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
-    q = vae.encoder(target)
+    return vae.colour.encode(x).contiguous(memory_format=torch.channels_last)
+
+
+def reconstruct(
+    vae: VAE, q: Gaussian, target: Tensor, likelihood: Likelihood, generator: torch.Generator | None = None
+) -> Pass:
+    """Sample, decode and compare: what `forward` does after the encoder, for methods that change its q(z|x).
+
+    Args:
+        vae: The model.
+        q: Posteriors over (B, D), in the units of the encoder.
+        target: Images (B, C, H, W) in the colour space of the networks, from `target_of`.
+        likelihood: Compares the decoder's output with the images.
+        generator: Source of the noise in z, on the device of the model.
+    """
     z = q.sample(generator)
     output = vae.decoder(z)
     return Pass(q, z, output, likelihood.cost(vae, output, target).mean(), kl_from_prior(q).mean(0))

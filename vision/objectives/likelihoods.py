@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from vision.dae import DAE, FEATURES, Features
-from vision.vae import VAE
+from vision.vae import VAE, at_least_float32
 
 
 class Likelihood(Protocol):
@@ -29,7 +29,7 @@ class Likelihood(Protocol):
         ...
 
     def cost(self, vae: VAE, output: Tensor, target: Tensor) -> Tensor:
-        """The cost (B,) of each image, float32.
+        """The cost (B,) of each image, at least float32.
 
         Args:
             output: The decoder's output (B, C, H, W).
@@ -57,7 +57,8 @@ class Bernoulli:
 
     def cost(self, vae: VAE, output: Tensor, target: Tensor) -> Tensor:
         """The binary cross-entropy (B,) in nats."""
-        cost = F.binary_cross_entropy_with_logits(output.float(), target.float(), reduction="none")
+        logits, target = at_least_float32(output), at_least_float32(target)
+        cost = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
         return cost.sum(dim=tuple(range(1, cost.ndim)))
 
 
@@ -81,7 +82,7 @@ class Normal:
     def cost(self, vae: VAE, output: Tensor, target: Tensor) -> Tensor:
         """The negative log-density (B,) in nats."""
         constant = (math.log(self.scale) + 0.5 * math.log(2 * math.pi)) * target[0].numel()
-        return squared_distance(vae.mean(output), target.float()) / (2 * self.scale**2) + constant
+        return squared_distance(vae.mean(output), at_least_float32(target)) / (2 * self.scale**2) + constant
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +123,7 @@ class Perceptual:
         """The squared distance (B,) of the features."""
         x_hat = vae.mean(output)
         if self.dae is None or self.features == "pixels":
-            return squared_distance(x_hat, target.float())
+            return squared_distance(x_hat, at_least_float32(target))
         with torch.no_grad():
             of_target = self.dae.features(target, self.features)
         return squared_distance(self.dae.features(x_hat, self.features), of_target)
