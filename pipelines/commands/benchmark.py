@@ -5,7 +5,6 @@ the time of a step. Nothing is read from a run, and nothing is written.
 """
 
 import itertools
-import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeVar
 
@@ -189,7 +188,7 @@ def costs(
     data: Data,
     device: torch.device,
     seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] | None = None,
 ) -> budget.Costs:
     """Measure the first steps of each training of a config, and an image of the evaluation.
 
@@ -198,7 +197,7 @@ def costs(
         data: Of the run.
         device: Where it computes.
         seconds: For each training, about.
-        clock: Gives the time in seconds.
+        clock: Gives the time in seconds; `time.perf_counter` by default.
     """
     if not config.has_words:
         vae = _vae(config, data.images.shape, device)
@@ -212,7 +211,7 @@ def costs(
 
 
 def _step_seconds(
-    training: Training, device: torch.device, seconds: float, clock: Callable[[], float]
+    training: Training, device: torch.device, seconds: float, clock: Callable[[], float] | None
 ) -> float:
     """The median duration of a step; its network learns meanwhile."""
     training.module.train()
