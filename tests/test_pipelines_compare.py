@@ -89,9 +89,9 @@ def test_members_stand_in_one_table_and_what_is_finished_is_kept(
     assert found(out)["narrow"]["mean"] == rows["narrow"]["mean"]
 
     called.clear()
-    settings = ("--set", "symbols.steps=4", "--seeds", "0")
+    settings = ("--set", "symbols.steps=4", "--seeds", "0", "--jobs", "2")
     assert compare(out, configs["narrow"], *settings, "--json") == 0
-    assert len(called) == 1
+    assert ["judge" in arguments for arguments in called] == [True, False]  # before those that would copy it
     assert (
         json.loads(capsys.readouterr().out.partition("{")[2].join(("{", "")))["rows"][0]["label"] == "narrow"
     )

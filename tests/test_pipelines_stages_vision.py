@@ -13,15 +13,19 @@ from vision.vae import VAE
 
 MASK_LATENTS = 3
 LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "components": 2, "widths": [8], "hidden": 16}
+NO_PENALTIES = dict.fromkeys(("jacobian_l1", "off_diagonal_covariance", "cross_covariance"), 0.0)
 TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 
 
-def build(network: dict[str, object] | None = None, **sections: object) -> tuple[Config, VAE]:
+def build(
+    network: dict[str, object] | None = None, *, penalties: dict[str, float] | None = None, **sections: object
+) -> tuple[Config, VAE]:
     vision = {
         "network": network if "kind" in (network or {}) else {**LAYERED, **(network or {})},
-        "likelihood": {"kind": "gaussian"},
+        "likelihood": {"kind": "gaussian", "scale": 0.1},
         "training": TRAINING,
         **sections,
+        "penalties": {**NO_PENALTIES, **(penalties or {})},
     }
     config = Config(name="a", data={"kind": "rooms"}, vision=vision)  # type: ignore[arg-type]
     torch.manual_seed(0)
@@ -76,7 +80,7 @@ def test_beta_and_capacity_follow_their_schedules_and_the_mask_latents_their_wei
 
 
 def test_a_plain_number_is_the_weight_at_every_step() -> None:
-    config, vae = build(objective={"kind": "beta_vae", "beta": 3})
+    config, vae = build({"mask_kl_weight": 1.0}, objective={"kind": "beta_vae", "beta": 3})
     passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
     chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 20)
     for step in (0, 10):

@@ -65,7 +65,12 @@ def timed(
     return Timing(statistics.median(durations), len(durations))
 
 
-def matrix_product_rate(device: torch.device, precision: Resolved, seconds: float) -> float:
+def matrix_product_rate(
+    device: torch.device,
+    precision: Resolved,
+    seconds: float,
+    clock: Callable[[], float] = time.perf_counter,
+) -> float:
     """The floating-point operations a second of a product of two square matrices (`SIDES`)."""
     side = SIDES[device.type]
     generator = torch.Generator(device).manual_seed(0)
@@ -73,7 +78,7 @@ def matrix_product_rate(device: torch.device, precision: Resolved, seconds: floa
         torch.randn(side, side, device=device, generator=generator).to(DTYPES[precision]) for _ in range(2)
     )
     out = torch.empty_like(left)
-    return 2 * side**3 / timed(lambda: torch.mm(left, right, out=out), device, seconds).seconds
+    return 2 * side**3 / timed(lambda: torch.mm(left, right, out=out), device, seconds, clock).seconds
 
 
 def peak_memory(device: torch.device) -> int | None:

@@ -67,7 +67,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         about = f"beta ends at {beta:.4g}, normalised {normalised:.3g}"
     machine.say(f"vision: {len(pixels):,} images, {about}")
     if isinstance(vae.encoder, InfoEncoder) and vae.encoder.categories:
-        machine.say("vision: words are grounded in the Gaussian codes only, not in the categorical one")
+        machine.say("vision: words are grounded in the Gaussian codes only, not in categorical ones")
     vae, trained = successive_halving(restart, training, run, "vision", machine)
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
