@@ -28,17 +28,17 @@ def jacobian_l1(vae: VAE, passed: Pass, generator: torch.Generator | None = None
     likelihood and the KL nearly unchanged, but each latent then changes the pixels of both, which increases
     the L1 norm and not an L2 norm. So the penalty separates factors of similar variance in different parts of
     the image, which the beta-VAE alone cannot separate. One latent per image is drawn, among those with KL
-    above `USED` nats, and half of the batch is used. After the L1 norm of the decoder's Jacobian of Rhodes
+    above `USED` nats, and a quarter of the batch is used. After the L1 norm of the decoder's Jacobian of Rhodes
     and Lee, "Local Disentanglement in Variational Auto-Encoders Using Jacobian L1 Regularization", NeurIPS
     2021, with a finite step.
 
     Args:
-        vae: The model that `passed` went through; half of the batch is decoded once more.
+        vae: The model that `passed` went through; a quarter of the batch is decoded once more.
         passed: The result of `forward`.
         generator: Source of the latents and images that are drawn, on the device of the model.
     """
     z, output = passed.z, passed.output
-    n, device = max(1, len(z) // 2), z.device
+    n, device = max(1, len(z) // 4), z.device
     used = (passed.kl.detach() > USED).float()
     which = torch.multinomial(used + 1e-6, n, replacement=True, generator=generator)
     other = torch.randint(len(z), (n,), generator=generator, device=device)
