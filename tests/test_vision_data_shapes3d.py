@@ -63,6 +63,8 @@ def test_shapes3d_needs_its_file_and_h5py(
     monkeypatch.setitem(sys.modules, "h5py", None)
     with pytest.raises(DataError, match="reading HDF5 needs h5py: pip install h5py"):
         shapes3d(shapes3d_file, rng())
+    with pytest.raises(DataError, match="no such file"):
+        shapes3d(tmp_path / "no.h5", rng())
 
 
 @pytest.mark.parametrize(

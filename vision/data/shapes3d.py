@@ -73,11 +73,10 @@ def shapes3d(
     """
     space = FactorSpace(FACTORS, Selection() if chosen is None else chosen)
     try:
+        file_path = regular(path)
         import h5py  # an extra
-    except ImportError as error:
-        raise DataError(f"{path}: reading HDF5 needs h5py: pip install h5py") from error
-    try:
-        with h5py.File(regular(path), "r") as file:
+
+        with h5py.File(file_path, "r") as file:
             images, table = _images(file), _table(file)
             if len(images) != len(table):
                 raise DataError(f"{len(images)} images but {len(table)} rows of labels")
@@ -85,6 +84,8 @@ def shapes3d(
             pixels = gather(lambda start, stop: images[start:stop], rows, size)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file; it should be {OBTAIN}") from error
+    except ImportError as error:
+        raise DataError(f"{path}: reading HDF5 needs h5py: pip install h5py") from error
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (OSError, RuntimeError, KeyError, ValueError) as error:  # what damaged files raise
