@@ -25,12 +25,12 @@ def jacobian_l1(vae: VAE, passed: Pass, generator: torch.Generator | None = None
         sum_k E || x_hat(z with z_k exchanged) - x_hat(z) ||_1
 
     where z_k is exchanged for that of another image of the batch. A rotation of two latents leaves the
-    likelihood and the KL nearly unchanged, but each latent then changes the pixels of both, which increases
-    the L1 norm and not an L2 norm. So the penalty separates factors of similar variance in different parts of
-    the image, which the beta-VAE alone cannot separate. One latent per image is drawn, among those with KL
-    above `USED` nats, and a quarter of the batch is used. After the L1 norm of the decoder's Jacobian of Rhodes
-    and Lee, "Local Disentanglement in Variational Auto-Encoders Using Jacobian L1 Regularization", NeurIPS
-    2021, with a finite step.
+    likelihood and the KL nearly unchanged, but each latent then changes the pixels of both, which
+    increases the L1 norm and not an L2 norm. So the penalty separates factors of similar variance in
+    different parts of the image, which the beta-VAE alone cannot separate. One latent per image is drawn,
+    among those with KL above `USED` nats, and a quarter of the batch is used. After the L1 norm of the
+    decoder's Jacobian of Rhodes and Lee, "Local Disentanglement in Variational Auto-Encoders Using
+    Jacobian L1 Regularization", NeurIPS 2021, with a finite step.
 
     Args:
         vae: The model that `passed` went through; a quarter of the batch is decoded once more.
