@@ -224,6 +224,8 @@ def _command(options: argparse.Namespace) -> str:
 
 def _described(cell: Cell) -> dict[str, Any]:
     """What a member is, and how much it is trained."""
+    from pipelines.config.told import told
+
     vision = cell.config.vision
     network = vision.network.model_dump()
     return {
@@ -231,6 +233,7 @@ def _described(cell: Cell) -> dict[str, Any]:
         "objective": vision.objective.kind,
         "network": vision.network.kind,
         "likelihood": vision.likelihood.kind,
+        "told": told(vision),
         "latents": network.get("latents") or network.get("mask_latents"),
         "steps": vision.training.steps,
         "batch": vision.training.batch,

@@ -118,7 +118,7 @@ def _cell(row: Mapping[str, Any], name: str) -> str:
 
 def members(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What the members are, and how much each was trained."""
-    keys = ("objective", "network", "likelihood", "latents", "steps", "batch")
+    keys = ("objective", "network", "likelihood", "latents", "steps", "batch", "told")
     lines = [
         [
             row["label"],

@@ -21,7 +21,10 @@ MAX_UNSPECIFIC = 0.1
 """Share of the taught concepts without a specific latent above which the symbols are not grounded."""
 MIN_VARIANCE = 0.1
 """Variance among imagined images, relative to real ones, below which they are nearly all alike."""
-EXPLODES = "lower vision.training.lr, raise vision.objective.beta or set vision.network.precision_limit"
+EXPLODES = (
+    "lower vision.training.lr, raise the weight of the KL (vision.objective) or set "
+    "vision.network.precision_limit"
+)
 
 
 def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -60,8 +63,8 @@ def of_codes(codes: Mapping[str, Any] | None) -> list[str]:
         return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {EXPLODES}"]
     if not codes["active_latents"]:
         return [
-            "the visual model uses no latent (its posterior has collapsed to the prior): lower "
-            "vision.objective.beta, or raise vision.training.steps or vision.training.lr"
+            "the visual model uses no latent (its posterior has collapsed to the prior): lower the "
+            "weight of the KL (vision.objective), or raise vision.training.steps or vision.training.lr"
         ]
     return []
 
@@ -113,7 +116,8 @@ def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
     if imagined is not None and imagined < MIN_VARIANCE:
         found.append(
             f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
-            "look at the reconstructions, and raise vision.training.steps or lower vision.objective.beta"
+            "look at the reconstructions, and raise vision.training.steps or lower the weight of the KL "
+            "(vision.objective)"
         )
     return found
 
