@@ -23,6 +23,7 @@ def cars(tmp_path: Path) -> Path:
         im[:, :, 0] = np.arange(24)[:, None]
         im[:, :, 1] = np.arange(4)
         im[:, :, 2] = car + 1
+        im[:2] = 255  # the top
         scipy.io.savemat(tmp_path / f"car_{car + 1:03d}_mesh.mat", {"im": im}, do_compression=True)
     return tmp_path
 
@@ -32,6 +33,8 @@ def test_cars3d_shows_its_factors(cars: Path) -> None:
     assert (len(found), found.shape, found.sizes) == (50, (3, 64, 64), (2, 4, 24))
     shown = found.images[:, :, 30, 30].numpy().astype(np.int64)
     assert np.array_equal(shown[:, [2, 1, 0]] - [1, 0, 0], found.factors)
+    assert (found.images[:, :, 0] == 255).all()
+    assert (found.images[:, 0, 1:] < 24).all()
     assert found.value_names[2][:3] == ("0", "15", "30")
 
 
