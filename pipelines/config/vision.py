@@ -128,9 +128,9 @@ class VisionTraining(Training):
     warmup: NonNegativeInt = 200
     precision: Precision = "auto"
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
-    restarts: SmallCount = 8
+    restarts: SmallCount = 24
     """How many initialisations are tried by successive halving."""
-    restart_steps: PositiveInt = 300
+    restart_steps: PositiveInt = 200
     """Steps of the first rung, after which the better half goes on; each later rung doubles them."""
 
     @model_validator(mode="before")
