@@ -87,7 +87,7 @@ def accuracy(
     >>> accuracy([p], np.array([[0]])).top1
     0.5
     """
-    probabilities = _checked(probabilities, targets)
+    probabilities = checked(probabilities, targets)
     specified = targets >= 0  # (S, A)
     ranks = [_rank(p, targets[:, a]) for a, p in enumerate(probabilities)]  # each (S, n)
     first = np.stack([rank < 1 for rank in ranks], -1)  # (S, n, A)
@@ -96,11 +96,11 @@ def accuracy(
     )
     strict = (first | ~specified[:, None]).all(-1).mean(-1)
     return Accuracy(
-        _mean(_row_mean(first.mean(1), specified)),
-        _mean(_row_mean(near.mean(1), specified)),
-        _mean(strict[specified.any(1)]),
-        _row_mean(first.mean(1).T, specified.T),
-        _row_mean(near.mean(1).T, specified.T),
+        mean_of_known(row_mean(first.mean(1), specified)),
+        mean_of_known(row_mean(near.mean(1), specified)),
+        mean_of_known(strict[specified.any(1)]),
+        row_mean(first.mean(1).T, specified.T),
+        row_mean(near.mean(1).T, specified.T),
         specified.sum(0),
     )
 
@@ -115,7 +115,7 @@ def diversity(probabilities: Sequence[Floats], targets: Targets) -> Diversity:
     Raises:
         ValueError: for shapes that do not fit together and values out of range.
     """
-    probabilities = _checked(probabilities, targets)
+    probabilities = checked(probabilities, targets)
     left_open = targets < 0
     images = probabilities[0].shape[1]
     counts = [np.eye(p.shape[-1])[p.argmax(-1)] for p in probabilities]  # each (S, n, V_a), one-hot
@@ -125,9 +125,9 @@ def diversity(probabilities: Sequence[Floats], targets: Targets) -> Diversity:
     uniform = expected.repeat(len(targets), 0)
     measures = (hard, soft, uniform)
     some = left_open.any(1)
-    mean, mean_soft, mean_uniform = (_mean(_row_mean(nats, left_open)) for nats in measures)
-    total, total_soft, total_uniform = (_mean((nats * left_open).sum(1)[some]) for nats in measures)
-    each, each_soft, each_uniform = (_row_mean(nats.T, left_open.T) for nats in measures)
+    mean, mean_soft, mean_uniform = (mean_of_known(row_mean(nats, left_open)) for nats in measures)
+    total, total_soft, total_uniform = (mean_of_known((nats * left_open).sum(1)[some]) for nats in measures)
+    each, each_soft, each_uniform = (row_mean(nats.T, left_open.T) for nats in measures)
     means, sums = (mean, mean_soft, mean_uniform), (total, total_soft, total_uniform)
     return Diversity(*means, *sums, each, each_soft, each_uniform)
 
@@ -182,7 +182,7 @@ def confusion(probabilities: Sequence[Floats], targets: Targets) -> list[NDArray
     Raises:
         ValueError: for shapes that do not fit together and values out of range.
     """
-    probabilities = _checked(probabilities, targets)
+    probabilities = checked(probabilities, targets)
     tables = []
     for a, p in enumerate(probabilities):
         values = p.shape[-1]
@@ -199,19 +199,20 @@ def _rank(p: Floats, targets: Targets) -> NDArray[np.int64]:
     return (best_first == targets[:, None, None]).argmax(-1)
 
 
-def _row_mean(x: Floats, chosen: NDArray[np.bool_]) -> Floats:
+def row_mean(x: Floats, chosen: NDArray[np.bool_]) -> Floats:
     """Mean over the chosen entries of each row, nan where there are none: (R, C) -> (R,)."""
     number = chosen.sum(1)
     return np.where(number > 0, (x * chosen).sum(1) / np.maximum(number, 1), np.nan)
 
 
-def _mean(x: Floats) -> float:
+def mean_of_known(x: Floats) -> float:
+    """Mean over the entries that are not nan; nan without any."""
     known = x[~np.isnan(x)]
     return float(known.mean()) if known.size else math.nan
 
 
-def _checked(probabilities: Sequence[Floats], targets: Targets) -> list[Floats]:
-    """The probabilities as float64, when they fit the targets."""
+def checked(probabilities: Sequence[Floats], targets: Targets) -> list[Floats]:
+    """The probabilities as float64, when they fit the targets; ValueError as `accuracy` otherwise."""
     arrays: list[Floats] = [np.asarray(p, dtype=np.float64) for p in probabilities]
     if targets.ndim != 2 or targets.shape[1] != len(arrays):
         raise ValueError(

@@ -16,6 +16,7 @@ from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, k
 from scan.analytic_operators import specific
 from scan.joint_model import JointModel
 from scan.judge import Judge
+from scan.three_cs import Coverage, correctness, coverage
 from symbols import Concept, Triple, Vocabulary
 from vision.gaussian import Gaussian
 
@@ -52,6 +53,10 @@ class Scores(NamedTuple):
     confusion: list[np.ndarray]
     """(V_a, V_a) for each attribute: images by the value asked for (row) and read (column)."""
     sizes: Sizes
+    chance: float
+    """The top-1 accuracy of values drawn uniformly."""
+    coverage: Coverage | None
+    """As `diversity`."""
 
 
 def reader(model: JointModel, judge: Judge) -> Reader:
@@ -86,7 +91,12 @@ def readings(q: Gaussian, n: int, read: Reader, generator: torch.Generator | Non
 
 
 def score(
-    q: Gaussian, targets: np.ndarray, read: Reader, sizes: Sizes, generator: torch.Generator | None = None
+    q: Gaussian,
+    targets: np.ndarray,
+    read: Reader,
+    sizes: Sizes,
+    generator: torch.Generator | None = None,
+    truth: Sequence[np.ndarray] | None = None,
 ) -> Scores:
     """Score the images of S Gaussians against the values that their concepts ask for.
 
@@ -96,6 +106,8 @@ def score(
         read: Decoder and judge.
         sizes: Images of each concept.
         generator: Source of the latents, on the device of `q`.
+        truth: For each attribute its distribution (S, V_a) given the concept, for `coverage`; uniform by
+            default.
 
     Raises:
         ValueError: For another number of Gaussians than of targets.
@@ -117,6 +129,7 @@ def score(
     right = np.stack([p.argmax(-1) for p in few], axis=-1) == targets[:, None]  # (S, n, A)
     levels = specified.sum(axis=1)
     top1 = (right.mean(axis=1) * specified).sum(axis=1) / np.maximum(levels, 1)
+    true = None if truth is None else [u[left_open] for u in truth]
     return Scores(
         accuracy(few, targets),
         diversity(parts[0][1], targets[left_open]) if left_open.any() else None,
@@ -126,6 +139,8 @@ def score(
         right,
         confusion(few, targets),
         Sizes(sizes.accuracy, more),
+        correctness(few, targets).chance,
+        coverage(parts[0][1], targets[left_open], true) if left_open.any() else None,
     )
 
 
@@ -141,12 +156,13 @@ def split_metrics(
             model that reproduces the frequencies of an uneven data set (`frequencies`).
         targets: (S, A) as in `score`.
     """
-    one, spread = scores.accuracy, scores.diversity
+    one, spread, covered = scores.accuracy, scores.diversity, scores.coverage
     return {
         "concepts": len(targets),
         "accuracy_top1": one.top1,
         "accuracy_top3": one.top3,
         "accuracy_strict": one.strict,
+        "accuracy_chance": scores.chance,
         "accuracy_per_level": scores.per_level,
         "diversity_nats": spread and spread.hard,
         "diversity_soft_nats": spread and spread.soft,
@@ -155,6 +171,9 @@ def split_metrics(
         "diversity_sum_nats": spread and spread.hard_sum,
         "diversity_sum_soft_nats": spread and spread.soft_sum,
         "diversity_sum_uniform_nats": spread and spread.uniform_sum,
+        "coverage": covered and covered.value,
+        "coverage_ceiling": covered and covered.ceiling,
+        "coverage_floor": covered and covered.floor,
         "images_per_concept": scores.sizes.accuracy,
         "images_per_open_concept": scores.sizes.diversity if spread else None,
         "per_attribute": {

@@ -70,10 +70,13 @@ def test_the_format_that_others_read(metrics: dict) -> None:
             assert 0 <= split[key] <= 1
         assert split["accuracy_strict"] <= split["accuracy_top1"] <= split["accuracy_top3"]
         if name == "held_out":
-            assert split["diversity_nats"] is None
+            assert split["diversity_nats"] is split["coverage"] is None
         else:
             assert split["diversity_nats"] >= 0
             assert 0 < split["diversity_uniform_nats"] < math.log(16)
+            assert 1 - math.log(2) < split["coverage_floor"] < split["coverage_ceiling"] < 1
+            assert 1 - math.log(2) < split["coverage"] <= 1
+        assert 1 / 16 <= split["accuracy_chance"] <= 1 / 3
         assert list(split["per_attribute"]) == ["wall", "floor", "object", "shape"]
     analytic = metrics["yardsticks"]["analytic_operators"]
     assert analytic.keys() == metrics["splits"]["test_operators"].keys()

@@ -49,6 +49,7 @@ from scan.judge import Judge
 from scan.judge_accuracy import judge_accuracy
 from scan.real_images import describing, encoded, reconstruction_accuracy
 from scan.run_format import FORMAT
+from scan.three_cs import conditional_truth
 from symbols import OPERATORS, Concept, Triple
 from vision.disentanglement import disentanglement
 from vision.gaussian import Gaussian
@@ -79,7 +80,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         machine.say(f"evaluate: {name}, {len(concepts)} concepts")
         noise = torch.Generator(device).manual_seed(seed_of(config.seed, name))
         targets = target_values(data.vocabulary, concepts)
-        scores = score(q, targets, read, sizes, noise)
+        scores = score(q, targets, read, sizes, noise, truth_of(data, targets))
         metrics_of[name] = split_metrics(scores, data.vocabulary.names, train_kl, targets)
         tables[name] = tabulate(scores, data.vocabulary)
         concept_scores[name] = _per_concept(scores, concepts)
@@ -131,6 +132,19 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     write_json(folder / codes["matrices"], jsonable(matrices))
     machine.say(summary(metrics, config))
     return StageResult(("metrics.json", "confusion.json", "concepts.json", codes["matrices"]))
+
+
+def truth_of(data: Data, targets: np.ndarray) -> Sequence[np.ndarray] | None:
+    """Return the distribution of every attribute given each concept; None where all combinations are alike.
+
+    Args:
+        data: A set that renders any combination draws them uniformly; another has the frequencies of its
+            images.
+        targets: (S, A) values asked for, -1 where a concept leaves an attribute open.
+    """
+    if data.images.render is not None:
+        return None
+    return conditional_truth(data.images.factors, targets, data.vocabulary.factor_sizes)
 
 
 def seed_of(seed: int, split: str) -> int:
