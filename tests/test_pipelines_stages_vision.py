@@ -1,5 +1,6 @@
 """The vision stage: which objective the settings ask for, and at which weight each penalty is in it."""
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -109,3 +110,14 @@ def test_the_hessian_of_a_quantised_decoder_is_taken_between_its_values() -> Non
     found = penalty(passed, torch.Generator().manual_seed(2))
     assert torch.allclose(found, expected, rtol=1e-3)
     assert found > 0
+
+
+def test_batches_of_groups_keep_to_the_interval_of_a_penalty() -> None:
+    network = {"kind": "convolutional", "latents": 3, "widths": [8], "hidden": 16}
+    penalties = {"hessian": 50.0, "hessian_every": 4}
+    config, vae = build(network, objective={"kind": "dc_ign", "groups": {"a": [0]}}, penalties=penalties)
+    factors = np.array([(a, b) for a in range(4) for b in range(5)])
+    pixels = torch.randint(256, (20, 16, 16, 3), dtype=torch.uint8)
+    seen = methods.Seen(pixels, factors, ("a", "b"))
+    update = methods.method_of(config, vae, seen, objectives.Normal()).update
+    assert ["hessian" in update(step) for step in range(5)] == [True, False, False, False, True]

@@ -23,6 +23,7 @@ from pipelines.config import (
     JointVAE,
     SlowVAE,
 )
+from pipelines.config import Vision as Settings
 from pipelines.devices import autocast, place
 from pipelines.stages import factor_batches
 from pipelines.stages.adversarial import adversarial
@@ -159,13 +160,26 @@ def step_loss(
         with autocast(device, training.precision):
             passed = forward(x, generator)
             loss = objective.loss(passed, step)
-            for name, (weight, penalty) in penalties.items():
-                every = settings.penalties.every(name)
-                if step % every == 0:
-                    loss = loss.plus(name, weight, every * penalty(passed, generator))
+            loss = _penalised(loss, settings, penalties, passed, step, generator)
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at
+
+
+def _penalised(
+    loss: objectives.Loss,
+    settings: Settings,
+    penalties: Mapping[str, tuple[float, Penalty]],
+    passed: Pass,
+    step: int,
+    generator: torch.Generator,
+) -> objectives.Loss:
+    """The loss with the penalties that this step has; one of every n-th step counts n times."""
+    for name, (weight, penalty) in penalties.items():
+        every = settings.penalties.every(name)
+        if step % every == 0:
+            loss = loss.plus(name, weight, every * penalty(passed, generator))
+    return loss
 
 
 def _loss_of_pairs(
@@ -230,8 +244,7 @@ def _loss_of_groups(
             loss = objectives.beta_vae(passed, beta=beta(step), kl_weights=kl_weights[group])
             invariance = objectives.invariance(q, active[group])
             loss = loss.plus("invariance", objective.invariance_strength, invariance)
-            for name, (weight, penalty) in penalties.items():
-                loss = loss.plus(name, weight, penalty(passed, generator))
+            loss = _penalised(loss, settings, penalties, passed, step, generator)
         return loss.value, {"loss": loss.value, **loss.terms}
 
     return loss_at
