@@ -185,7 +185,7 @@ def told(found: Found) -> str:
 
 
 def verdict_of(found: Mapping[str, Found], steps: int) -> Verdict:
-    """Reproduced where every training has the order; after fewer steps than `STEPS` its absence says nothing."""
+    """Reproduced where every training has the order; else undecided after fewer than `STEPS` steps."""
     if all(is_ordered(one.onsets) for one in found.values()):
         return "reproduced"
     return "refuted" if steps >= STEPS else "undecided"
