@@ -92,7 +92,21 @@ OPERATORS: Mapping[str, Callable[[Gaussian, Gaussian], Gaussian]] = {
     "IN COMMON": in_common,
     "IGNORE": ignore,
 }
-"""The analytic form of each of `symbols.OPERATORS`."""
+"""The analytic form of each of `symbols.OPERATORS`, in their order."""
+
+
+def recombine(q_1: Gaussian, q_2: Gaussian, op: Tensor) -> Gaussian:
+    """Return q_r over (B, D), as the learned operators do (`scan.operators.Operators`).
+
+    Args:
+        q_1: The first inputs, over (B, D).
+        q_2: The second inputs, over (B, D).
+        op: Indices (B,) int64 into `symbols.OPERATORS`.
+    """
+    made = [operator(q_1, q_2) for operator in OPERATORS.values()]
+    rows = torch.arange(len(op), device=op.device)
+    mean, logvar = torch.stack([q.mean for q in made]), torch.stack([q.logvar for q in made])
+    return Gaussian(mean[op, rows], logvar[op, rows])
 
 
 def _prior_like(q: Gaussian) -> Gaussian:

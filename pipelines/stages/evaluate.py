@@ -185,7 +185,7 @@ def grounded_splits(
     }
     found = {name: (ground(concepts), concepts) for name, concepts in named.items() if concepts}
     found["test_operators"] = (model.operators(left, right, op), results)
-    found[ANALYTIC] = (_analytic(left, right, op), results)
+    found[ANALYTIC] = (analytic_operators.recombine(left, right, op), results)
     unseen = {
         "held_out": splits.held_out,
         "held_out_pairs": splits.held_out_pairs,
@@ -208,14 +208,6 @@ def _pairs(data: Data, n: int) -> list[Concept]:
     """The held-out pairs, each in turn, n in all."""
     pairs = data.splits.held_out_pairs
     return [pairs[place % len(pairs)] for place in range(n)]
-
-
-def _analytic(left: Gaussian, right: Gaussian, op: torch.Tensor) -> Gaussian:
-    """The same inputs recombined by the operators of `scan.analytic_operators`."""
-    made = [analytic_operators.OPERATORS[name](left, right) for name in OPERATORS]
-    rows = torch.arange(len(op), device=op.device)
-    mean, logvar = torch.stack([q.mean for q in made]), torch.stack([q.logvar for q in made])
-    return Gaussian(mean[op, rows], logvar[op, rows])
 
 
 def _judge(run: RunFolder, judge: Judge, data: Data, seed: int, device: torch.device) -> dict[str, Any]:
