@@ -25,7 +25,7 @@ from pipelines.config.objectives import (
     InfoGAN,
     InfoWGANGP,
     JointVAE,
-    Pairwise,
+    PairObjective,
     SlowVAE,
 )
 from pipelines.config.published_data import PublishedData
@@ -74,7 +74,7 @@ __all__ = [
     "MLPNetwork",
     "NpzData",
     "Operators",
-    "Pairwise",
+    "PairObjective",
     "PerceptualLikelihood",
     "Precision",
     "PublishedData",
