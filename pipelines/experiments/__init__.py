@@ -40,6 +40,30 @@ EXPERIMENTS = {
         55,
         (0, 1, 2, 3, 4),
     ),
+    "mode-coverage": Experiment(
+        "whether the forward KL makes a symbol cover its images, and the reverse one does not",
+        "Higgins et al. 2018 (SCAN), 4 and 5 (SCAN_R)",
+        25,
+        (0, 1, 2),
+    ),
+    "curriculum": Experiment(
+        "how {cyan wall} becomes abstract over 15 images in 3 sets of 5",
+        "Higgins et al. 2018 (SCAN), 5 (concept evolution)",
+        25,
+        (0, 1, 2),
+    ),
+    "hierarchy": Experiment(
+        "whether the images of a concept contain those of the concepts below it",
+        "Higgins et al. 2018 (SCAN), 3",
+        25,
+        (0, 1, 2),
+    ),
+    "synonyms": Experiment(
+        "whether a word taught by images alone becomes a synonym: dub = {ice lolly, white wall}",
+        "Higgins et al. 2018 (SCAN), 5",
+        25,
+        (0, 1, 2),
+    ),
 }
 """All of them by name, in the order in which they are listed."""
 

@@ -11,15 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipelines.experiments.visual_models import VisualModel
 from scan import analytic_operators
 from scan.concept_model import ConceptModel
-from scan.evaluation import Sizes, reader, score, target_values
+from scan.evaluation import Reader, Sizes, reader, score, target_values
+from scan.fitting import fit
 from scan.grounded_scan import GroundedSCAN
+from scan.grounding import SCAN
 from scan.joint_model import SymbolModel
 from scan.operators import Operators
-from symbols import OPERATORS, Concept
+from symbols import OPERATORS, Concept, Vocabulary
+from vision.data import to_bytes
 from vision.encoding import encode_with
 from vision.gaussian import Gaussian
 from vision.models import VisionModel
@@ -88,16 +92,83 @@ def scores(
         "test_operators": (recombine(left, right, op), [triple.result for triple in triples]),
         "held_out": (ground(splits.held_out), list(splits.held_out)),
     }
-    found: Scores = {}
-    for name, (q, concepts) in grounded.items():
-        noise = torch.Generator(model.device).manual_seed(derive_seed(model.seed, f"experiment {name}"))
-        one = score(q, target_values(model.vocabulary, concepts), read, sizes, noise)
-        found[name] = {"accuracy": one.accuracy.top1, "strict": one.accuracy.strict}
-        if one.diversity is not None and one.coverage is not None:
-            found[name] |= {"diversity": one.diversity.hard, "floor": one.diversity.uniform}
-            found[name] |= {"coverage": one.coverage.value, "ceiling": one.coverage.ceiling}
+    found = {
+        name: of_split(model, read, q, concepts, sizes, name) for name, (q, concepts) in grounded.items()
+    }
     found["img2sym"] = described(model, concept_model)
-    return {split: {key: float(x) for key, x in one.items()} for split, one in found.items()}
+    return found
+
+
+def of_split(
+    model: VisualModel, read: Reader, q: Gaussian, concepts: Sequence[Concept], sizes: Sizes, purpose: str
+) -> dict[str, float]:
+    """Accuracy, strict accuracy, and where something is open diversity, coverage, floor and ceiling.
+
+    Args:
+        model: Of a seed.
+        read: Decoder and judge.
+        q: The grounded concepts, over (S, D).
+        concepts: What their images should show, (S,).
+        sizes: Images of each.
+        purpose: Of the images, from which their seed is derived.
+    """
+    noise = torch.Generator(model.device).manual_seed(derive_seed(model.seed, f"experiment {purpose}"))
+    one = score(q, target_values(model.vocabulary, concepts), read, sizes, noise)
+    found = {"accuracy": one.accuracy.top1, "strict": one.accuracy.strict}
+    if one.diversity is not None and one.coverage is not None:
+        found |= {"diversity": one.diversity.hard, "floor": one.diversity.uniform}
+        found |= {"coverage": one.coverage.value, "ceiling": one.coverage.ceiling}
+    return {key: float(x) for key, x in found.items()}
+
+
+@torch.no_grad()
+def imagined(model: VisualModel, q: Gaussian, n: int, purpose: str) -> Tensor:
+    """n images uint8 (n, C, H, W) of a Gaussian over (1, D).
+
+    Args:
+        model: Of a seed.
+        q: A grounded concept.
+        n: How many.
+        purpose: Of the images, from which their seed is derived.
+    """
+    noise = torch.Generator(model.device).manual_seed(derive_seed(model.seed, f"experiment {purpose}"))
+    z = q[torch.zeros(n, dtype=torch.long, device=model.device)].sample(noise)
+    return to_bytes(model.vision.decode(z)).cpu()
+
+
+def reader_of(model: VisualModel, scan: SymbolModel) -> Reader:
+    """Decoder and judge of a visual model."""
+    return reader(GroundedSCAN(model.vision, scan), model.judge)
+
+
+def ground(
+    model: VisualModel, pairs: Named, steps: int | None = None, vocabulary: Vocabulary | None = None
+) -> SCAN:
+    """SCAN with the settings of the run's config, grounded in the codes of named images.
+
+    Args:
+        model: Of a seed.
+        pairs: Codes and names.
+        steps: For a trial; None for those of the config.
+        vocabulary: Of the names; None for the run's.
+    """
+    settings = model.config.symbols
+    return fit(
+        pairs.q_x,
+        pairs.concepts,
+        model.vocabulary if vocabulary is None else vocabulary,
+        encoder=settings.encoder,
+        hidden=settings.hidden,
+        steps=settings.steps if steps is None else steps,
+        batch=settings.batch,
+        lr=settings.lr,
+        weight_decay=settings.weight_decay,
+        beta=settings.beta,
+        grounding=settings.grounding,
+        direction=settings.direction,
+        expert_penalty=settings.expert_penalty,
+        seed=model.seed,
+    )
 
 
 def described(model: VisualModel, concept_model: ConceptModel) -> dict[str, float]:
