@@ -20,7 +20,7 @@ from pipelines.devices import place
 from pipelines.errors import UsageError
 from pipelines.runs import datasets, image_weights, splits
 from pipelines.runs.precision import Resolved
-from pipelines.stages import dae, judge, operators, symbols
+from pipelines.stages import dae, joint, judge, operators, symbols
 from pipelines.stages import vision as vision_stage
 from pipelines.stages.methods import Seen, method_of
 from pipelines.stages.objectives import likelihood_of
@@ -32,6 +32,7 @@ from scan.data import Data
 from scan.grounded_scan import GroundedSCAN
 from scan.grounding import SCAN, k_hot
 from scan.judge import Judge
+from scan.multimodal import MultimodalVAE
 from scan.operators import Operators
 from symbols import Concept
 from vision.dae import DAE
@@ -138,15 +139,19 @@ def of_data(config: Config, data: Data, device: torch.device) -> Bench:
     """
     images, words = data.images, data.vocabulary
     torch.manual_seed(config.seed)
-    vae = _vae(config, images.shape, device)
-    spec = symbols.specification(config.symbols, words.size, vae.latents)
-    naming = _built("symbols", scan.models.build, spec, SCAN, device)
+    together = None if config.joint is None else _multimodal(config, data, device)
+    if together is None:
+        vae = _vae(config, images.shape, device)
+        spec = symbols.specification(config.symbols, words.size, vae.latents)
+        naming = _built("symbols", scan.models.build, spec, SCAN, device)
+    else:
+        vae, naming = together.vision, together.symbols
     spec = operators.specification(config.operators)
     recombining = _built("operators", scan.models.build, spec, Operators, device)
     model = ConceptModel(GroundedSCAN(vae, naming), recombining, words).eval()
     trainings = [
         *_dae(config, data, device),
-        _vision(config, data, vae, device),
+        _vision(config, data, vae, device) if together is None else _joint(config, data, together, device),
         *_on_codes(config, data, naming, recombining, vae, device),
         _judge(config, data, device),
     ]
@@ -242,30 +247,50 @@ def _dae(config: Config, data: Data, device: torch.device) -> Iterator[Training]
         yield Training("dae", method, settings, settings.steps, _resolved(settings.precision))
 
 
+def _frozen_dae(config: Config, data: Data, device: torch.device) -> DAE | None:
+    """The autoencoder in whose features images are compared; None where they are not."""
+    if not vision_stage.needs_dae(config.vision):
+        return None
+    spec = dae.specification(config, data.images.shape)
+    return _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
+
+
+def _multimodal(config: Config, data: Data, device: torch.device) -> MultimodalVAE:
+    spec = joint.specification(config, data.images.shape, data.vocabulary.size)
+    return _built("joint", scan.models.build, spec, MultimodalVAE, device)
+
+
+def _joint(config: Config, data: Data, model: MultimodalVAE, device: torch.device) -> Training:
+    settings, likelihood = (
+        joint.settings_of(config),
+        likelihood_of(config.vision, _frozen_dae(config, data, device)),
+    )
+    loss = joint.loss_of(config, model, data, symbols.examples_of(data, config), likelihood, device)
+    precision = _resolved(config.vision.training.precision)
+    return Training("joint", by_descent(model, loss, settings), settings, settings.steps, precision)
+
+
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:
     settings, training = config.vision, config.vision.training
-    frozen = None
-    if vision_stage.needs_dae(settings):
-        spec = dae.specification(config, data.images.shape)
-        frozen = _built("dae", vision.models.build, spec, DAE, device).eval().requires_grad_(False)
     pixels = batches.resident(data.images, data.train, device)
     seen = Seen(pixels, data.images.factors[data.train], data.images.names)
-    method = method_of(config, vae, seen, likelihood_of(settings, frozen))
+    method = method_of(config, vae, seen, likelihood_of(settings, _frozen_dae(config, data, device)))
     return Training("vision", method, training, total_steps(training), _resolved(training.precision))
 
 
 def _on_codes(
     config: Config, data: Data, naming: SCAN, recombining: Operators, vae: VAE, device: torch.device
 ) -> Iterator[Training]:
-    """The two trainings that see no pixel."""
+    """The trainings that see no pixel; a joint model has learned the words with the images."""
     pairs = symbols.examples_of(data, config)
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
     triples = operators.draw_triples(data, min(config.operators.triples, TRIPLES), config.seed)
     settings = config.symbols
-    loss = symbols.loss_of(config, naming, data.vocabulary, y, q_x)
-    method = by_descent(naming, loss, settings, settings.weight_decay)
-    yield Training("symbols", method, settings, settings.steps, "fp32")
+    if config.joint is None:
+        loss = symbols.loss_of(config, naming, data.vocabulary, y, q_x)
+        method = by_descent(naming, loss, settings, settings.weight_decay)
+        yield Training("symbols", method, settings, settings.steps, "fp32")
     loss = operators.loss_of(config, recombining, naming, data, triples, q_x)
     method = by_descent(recombining, loss, config.operators)
     yield Training("operators", method, config.operators, config.operators.steps, "fp32")
