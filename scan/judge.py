@@ -18,6 +18,8 @@ SHIFT = 1 / 16
 CONTRAST = 0.05
 BRIGHTNESS = 0.02
 NOISE = 0.03
+LEAST_WEIGHT = 1e-12
+"""Weights of a blur below this are 0: products with subnormal numbers take many times as long."""
 MIDDLE, SPREAD = 0.5, 0.25
 """Approximate mean and standard deviation of pixels, by which the input is normalised."""
 
@@ -99,4 +101,5 @@ def _resampling(side: int, shift: Tensor, sigma: Tensor) -> Tensor:
     """
     place = torch.arange(side, device=shift.device, dtype=shift.dtype)
     source = (place.view(1, -1, 1) + shift.round()).clamp(0, side - 1)
-    return (-0.5 * ((place - source) / sigma) ** 2).softmax(-1)
+    weights = (-0.5 * ((place - source) / sigma) ** 2).softmax(-1)
+    return weights.where(weights > LEAST_WEIGHT, 0.0)

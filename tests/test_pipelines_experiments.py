@@ -8,13 +8,14 @@ import pytest
 
 from pipelines import cli
 from pipelines.experiments import EXPERIMENTS, capacity
+from pipelines.experiments.parts import part
 
 
 def test_they_are_listed_each_with_a_module(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["experiment"]) == 0
     assert [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()] == list(EXPERIMENTS)
     for name in EXPERIMENTS:
-        assert (Path(capacity.__file__).parent / f"{name}.py").is_file()
+        assert (Path(capacity.__file__).parent / f"{name.replace('-', '_')}.py").is_file()
 
 
 def test_a_wrong_request_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,8 +36,8 @@ def test_capacity_writes_curves_and_a_verdict(
     words = ["experiment", "capacity", "--steps", "24", "--out", str(tmp_path), "--device", "cpu", "--quiet"]
     assert cli.main(words) == 0
     found = json.loads((tmp_path / "capacity.json").read_text())
-    assert found["reproduced"] is False  # nothing is learned in so few steps
-    assert "NOT reproduced (0 of 2 trainings)" in capsys.readouterr().out
+    assert found["verdict"] == "undecided"  # nothing is learned in so few steps
+    assert "undecided (0 of 2 trainings)" in capsys.readouterr().out
     exact = found["trainings"]["exact capacity, seed 0"]
     for place, nats in enumerate(exact["capacity_nats"]):
         shares = [exact["kl_nats"][name][place] for name in capacity.ORDER]
@@ -56,3 +57,17 @@ def test_only_one_order_of_the_factors_is_the_claim() -> None:
         ("x", "y", "scale", "shape", "orientation"),
         ("y", "x", "scale", "shape", "orientation"),
     ]
+
+
+def test_a_part_is_computed_once_for_its_settings(tmp_path: Path) -> None:
+    computed = []
+
+    def compute() -> dict[str, list[int]]:
+        computed.append(1)
+        return {"calls": list(computed)}
+
+    first = part(tmp_path, "a", {"seed": 0}, compute)
+    assert part(tmp_path, "a", {"seed": 0}, compute) == first == {"calls": [1]}
+    assert part(tmp_path, "a", {"seed": 1}, compute) == {"calls": [1, 1]}
+    (tmp_path / "parts" / "a.json").write_text("{")
+    assert part(tmp_path, "a", {"seed": 1}, compute) == {"calls": [1, 1, 1]}

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from scan.judge import BRIGHTNESS, CONTRAST, NOISE, Judge, _resampling, augment, judge_loss
+from scan.judge import BRIGHTNESS, CONTRAST, LEAST_WEIGHT, NOISE, Judge, _resampling, augment, judge_loss
 
 COLOURS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.2, 0.9], [0.9, 0.9, 0.1]])
 
@@ -36,6 +36,12 @@ def test_resampling_blurs_with_the_given_standard_deviation_and_keeps_constants(
     assert (response * offsets).sum().item() == pytest.approx(0, abs=1e-5)
     assert (response * offsets**2).sum().item() == pytest.approx(2.5**2, rel=1e-3)
     torch.testing.assert_close(sides(1.0, 2.5) @ torch.full((41,), 0.3), torch.full((41,), 0.3))
+
+
+def test_no_weight_of_a_sharp_resampling_leads_to_subnormal_products() -> None:
+    weights = sides(0.0, 0.3, side=32)
+    assert not ((weights > 0) & (weights < LEAST_WEIGHT)).any()
+    torch.testing.assert_close(weights.sum(-1), torch.ones(32))
 
 
 def test_augmentation_differs_by_image_and_repeats_with_its_generator() -> None:

@@ -121,7 +121,8 @@ class LayeredDecoder(Decoder):
     def forward(self, z: Tensor) -> Tensor:
         """Images (B, C, H, W) of codes (B, latents), around [0, 1] but not limited to it."""
         mask_latents, colour_latents = z.tensor_split([self.masks.latents], dim=1)
-        return torch.einsum("blhw,blc->bchw", self.alpha(mask_latents), self.colours(colour_latents))
+        alpha, colours = self.alpha(mask_latents), self.colours(colour_latents)
+        return (colours.mT @ alpha.flatten(2)).unflatten(2, self.shape[1:])
 
     def colours(self, z: Tensor) -> Tensor:
         """The colours (B, L, C) of colour latents (B, L * C), in float32."""
@@ -131,4 +132,5 @@ class LayeredDecoder(Decoder):
 
     def alpha(self, z: Tensor) -> Tensor:
         """The masks (B, L, H, W) in [0, 1] of mask latents (B, masks.latents); they sum to 1 over L."""
-        return (self.masks(z).float() + self.mask_bias).softmax(dim=1)
+        logits = self.masks(z).float().contiguous()  # channels first, as the softmax over L is faster
+        return (logits + self.mask_bias).softmax(dim=1)

@@ -18,7 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "name", metavar="NAME", nargs="?", help=f"one of {', '.join(EXPERIMENTS)}; without it they are listed"
     )
     parser.add_argument(
-        "--seeds", type=seeds, default=(0,), metavar="N,N,...", help="of its trainings (default: 0)"
+        "--seeds", type=seeds, metavar="N,N,...", help="of its trainings (default: those that the list names)"
     )
     parser.add_argument(
         "--steps",
@@ -31,8 +31,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=place,
         default=Path("runs/experiments"),
         metavar="DIR",
-        help="where NAME.json and the figures NAME-*.png are written (default: runs/experiments)",
+        help="where NAME.json, figures NAME-*.png and the folder NAME, from which it resumes, are written "
+        "(default: runs/experiments)",
     )
+    parser.add_argument("--full", action="store_true", help="as large as the source made it, for a GPU")
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print NAME.json instead of the verdict")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the verdict")
@@ -51,7 +53,7 @@ def main(options: argparse.Namespace) -> None:
 
     name = options.name
     if name is None:
-        print("\n".join(f"{known}: {asks}" for known, asks in EXPERIMENTS.items()))
+        print("\n".join(_line(known) for known in EXPERIMENTS))
         return
     if name not in EXPERIMENTS:
         hint = nearest(name, EXPERIMENTS, otherwise="; there are {}")
@@ -61,12 +63,18 @@ def main(options: argparse.Namespace) -> None:
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out}: is a file, expected a folder")
     here, began = machine(options.device, quiet=options.quiet), time.monotonic()
-    outcome = experiments.run(name, experiments.Asked(options.seeds, options.steps), here)
+    entry = EXPERIMENTS[name]
+    chosen = options.seeds or entry.seeds
+    asked = experiments.Asked(chosen, options.out / name, options.steps, options.full)
+    outcome = experiments.run(name, asked, here)
     content = {
         "experiment": name,
-        "asks": EXPERIMENTS[name],
-        "reproduced": outcome.reproduced,
-        "seeds": list(options.seeds),
+        "asks": entry.asks,
+        "source": entry.source,
+        "verdict": outcome.verdict,
+        "seeds": list(chosen),
+        "steps": options.steps,
+        "full": options.full,
         **outcome.measures,
         "seconds": round(time.monotonic() - began, 1),
         "machine": f"{cpu_name()}, {here.device}",
@@ -79,6 +87,14 @@ def main(options: argparse.Namespace) -> None:
         write_bytes(files[-1], png)
     lines = [*outcome.lines, f"{content['seconds']:.0f} s; {', '.join(map(str, files))}"]
     print(json.dumps(content, indent=1) if options.json else printable("\n".join(lines), lines=True))
+
+
+def _line(name: str) -> str:
+    """An entry of the list."""
+    entry = EXPERIMENTS[name]
+    about = ", ".join(filter(None, (entry.source, f"about {entry.minutes} min on two cores")))
+    plural = "s" if len(entry.seeds) > 1 else ""
+    return f"{name}: {entry.asks} ({about}, seed{plural} {', '.join(map(str, entry.seeds))})"
 
 
 COMMAND = Command(

@@ -9,7 +9,7 @@ drawn there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pipelines.devices import Machine
-from pipelines.experiments import Asked, Outcome
+from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.report import plots
 from vision.capacity import Channel, ExactChannel, FactorDecoder, PenalisedChannel, capacity_at, onset
 from vision.data import ImageSet, to_bytes, to_unit
@@ -79,10 +79,10 @@ def run(asked: Asked, machine: Machine) -> Outcome:
             title = f"{name}, seed {seed}"
             found[title] = train(form, sprites, seed, steps, machine.device)
             machine.say(f"capacity: {title}: {told(found[title])}")
-    reproduced = all(is_ordered(one.onsets) for one in found.values())
+    verdict = verdict_of(found, steps)
     return Outcome(
-        tuple(_lines(found, reproduced)),
-        reproduced,
+        tuple(_lines(found, verdict)),
+        verdict,
         {
             "steps": steps,
             "threshold_nats": THRESHOLD,
@@ -184,9 +184,15 @@ def told(found: Found) -> str:
     return f"onset in nats: {words}"
 
 
-def _lines(found: dict[str, Found], reproduced: bool) -> list[str]:
+def verdict_of(found: Mapping[str, Found], steps: int) -> Verdict:
+    """Reproduced where every training has the order; else undecided after fewer than `STEPS` steps."""
+    if all(is_ordered(one.onsets) for one in found.values()):
+        return "reproduced"
+    return "refuted" if steps >= STEPS else "undecided"
+
+
+def _lines(found: dict[str, Found], verdict: Verdict) -> list[str]:
     ordered = sum(is_ordered(one.onsets) for one in found.values())
-    verdict = "reproduced" if reproduced else "NOT reproduced"
     return [
         *(f"{title}: {told(one)}" for title, one in found.items()),
         f"position before scale before shape before orientation: {verdict} "
