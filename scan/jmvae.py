@@ -7,8 +7,9 @@
 Without it nothing trains them, and with little of it nothing holds the variance of q(z|y). `symbol_weight` is
 a: an image has thousands of numbers and a symbol a few, which would otherwise be ignored.
 
-The zeros of a k-hot symbol mean "not mentioned". This method reads them as "absent", in q(z|x,y) and in
-p(y|z): it knows no missing parts of a modality, and so it stays here.
+The zeros of a k-hot symbol mean "not mentioned". This method reads them as "absent", in q(z|x,y), in p(y|z)
+and in a perceptron q(z|y): it knows no missing parts of a modality, and so it stays here. Experts for q(z|y)
+(`scan.symbol_networks.ExpertSymbolEncoder`) ignore what is not mentioned.
 
 Suzuki, Nakayama, Matsuo, "Joint Multimodal Learning with Deep Generative Models", 2016; a as in Vedantam et
 al., "Generative Models of Visually Grounded Imagination", ICLR 2018.

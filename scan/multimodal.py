@@ -11,8 +11,8 @@ methods concatenate the features of an image tower and a symbol tower. A tower t
 any encoder, a layered one too.)
 
 How they are trained is in `scan.jmvae` and `scan.trelbo`. Whatever the networks of images compute in, those
-of symbols and the joint encoder's perceptron compute in float32: experts sum precisions, and of a sum of some
-thousands and 1 nothing of the 1 is left in bfloat16.
+of symbols and the joint encoder's perceptron compute in float32: experts sum precisions, and the prior's 1
+beside some thousands is lost in bfloat16.
 """
 
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class JointEncoder(nn.Module):
     def forward(self, x: Tensor, y: Tensor) -> Gaussian:
         """q(z|x,y) over (B, D) of images (B, C, H, W) in the colour space of the model and symbols (B, K)."""
         q = self.image(x)
-        alone = torch.cat((q.mean, q.logvar), dim=1).float()
+        alone = torch.cat((q.mean, q.logvar), dim=1)
         return posterior(alone + full_precision(self.correction, torch.cat((alone, y), dim=1)))
 
 

@@ -1,7 +1,8 @@
 """JMVAE and the triple ELBO against their equations: terms, directions, and what each gradient reaches."""
 
+import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
@@ -17,10 +18,11 @@ from vision import objectives
 from vision.gaussian import Gaussian
 from vision.objectives import Likelihood, Loss
 
-ATTRIBUTES = torch.tensor([[1.0, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]])
+DOUBLE, SINGLE = torch.float64, torch.float32
+ATTRIBUTES = torch.tensor([[1, 1, 0, 0, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1]], dtype=DOUBLE)
 """Two attributes of two values, and a free binary one."""
-Y = torch.tensor([[1.0, 0, 0, 1, 0], [0, 1, 0, 0, 1], [0, 0, 1, 0, 0]])
-X = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+Y = torch.tensor([[1, 0, 0, 1, 0], [0, 1, 0, 0, 1], [0, 0, 1, 0, 0]], dtype=DOUBLE)
+X = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(1), dtype=DOUBLE)
 NETWORKS = {
     "convolutional": {"kind": "convolutional", "latents": 4, "hidden": 16, "widths": [8, 8]},
     "layered": {"kind": "layered", "mask_latents": 2, "components": 2, "hidden": 16, "widths": [8, 8]},
@@ -28,7 +30,9 @@ NETWORKS = {
 METHODS = ("jmvae", "trelbo")
 
 
-def model_of(network: str = "convolutional", encoder: str = "experts") -> MultimodalVAE:
+def model_of(
+    network: str = "convolutional", encoder: str = "experts", dtype: torch.dtype = DOUBLE
+) -> MultimodalVAE:
     torch.manual_seed(0)
     spec = {
         "kind": "multimodal",
@@ -40,7 +44,7 @@ def model_of(network: str = "convolutional", encoder: str = "experts") -> Multim
     assert isinstance(model, MultimodalVAE)
     for weight in model.symbols.parameters():  # experts begin at 0, where some gradients vanish
         weight.data.normal_(std=0.5)
-    return model
+    return model.to(dtype)
 
 
 def noise() -> torch.Generator:
@@ -48,11 +52,22 @@ def noise() -> torch.Generator:
 
 
 def loss_of(method: str, model: MultimodalVAE, **weights: float) -> Loss:
-    network = "convolutional" if model.vision.decoder.link == "sigmoid" else "layered"
-    likelihood: Likelihood = objectives.Bernoulli() if network == "convolutional" else objectives.Normal(0.2)
+    is_convolutional = model.vision.decoder.link == "sigmoid"
+    likelihood: Likelihood = objectives.Bernoulli() if is_convolutional else objectives.Normal(0.2)
+    x, y, attributes = (values.to(dtype_of(model)) for values in (X, Y, ATTRIBUTES))
     if method == "jmvae":
-        return jmvae(model, X, Y, likelihood, generator=noise(), **weights)
-    return trelbo(model, X, Y, likelihood, ATTRIBUTES, generator=noise(), **weights)
+        return jmvae(model, x, y, likelihood, generator=noise(), **weights)
+    return trelbo(model, x, y, likelihood, attributes, generator=noise(), **weights)
+
+
+def dtype_of(model: nn.Module) -> torch.dtype:
+    return next(model.parameters()).dtype
+
+
+def close(one: Tensor, other: Tensor) -> bool:
+    """Equal to 10 digits."""
+    assert one.dtype == other.dtype == DOUBLE
+    return torch.allclose(one, other, rtol=1e-10, atol=1e-10)
 
 
 def distribution(q: Gaussian) -> Independent:
@@ -78,6 +93,22 @@ def prior_nats(q: Gaussian) -> Tensor:
     return kl_divergence(distribution(q), distribution(prior)).mean()
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_with_neutral_weights_they_are_the_elbo_of_pairs(method: str) -> None:
+    """log p(x, y|z) and the KL, each once; TrELBO adds the bounds of images and of symbols alone."""
+    model, generator = model_of(), noise()
+    q, q_x, q_y = model.joint(X, Y), model.encode_image(X), model.encode_symbol(Y)
+    z, z_x, z_y = (each.sample(generator) for each in (q, q_x, q_y))
+    observed = None if method == "jmvae" else of_mentioned(Y, ATTRIBUTES)
+    expected = sum(by_hand(model, X, z, z, observed)) + prior_nats(q)
+    if method == "jmvae":
+        loss = jmvae(model, X, Y, objectives.Bernoulli(), alpha=0, symbol_weight=1, generator=noise())
+    else:
+        expected = expected + sum(by_hand(model, X, z_x, z_y, observed)) + prior_nats(q_x) + prior_nats(q_y)
+        loss = loss_of("trelbo", model, symbol_weight=1, symbol_weight_alone=1)
+    assert close(loss.value, expected)
+
+
 def test_jmvae_is_its_equation_with_the_joint_posterior_first() -> None:
     model = model_of()
     q, q_x, q_y = model.joint(X, Y), model.encode_image(X), model.encode_symbol(Y)
@@ -87,9 +118,9 @@ def test_jmvae_is_its_equation_with_the_joint_posterior_first() -> None:
     of_symbols = kl_divergence(distribution(q), distribution(q_y)).mean()
     loss = loss_of("jmvae", model, alpha=0.3, symbol_weight=7.0)
     expected = image + 7 * symbols + prior_nats(q) + 0.3 * (of_image + of_symbols)
-    assert torch.allclose(loss.value, expected, rtol=1e-5)
-    assert torch.allclose(loss.terms["kl_image_encoder"], of_image, rtol=1e-5)
-    assert torch.allclose(loss.terms["kl_symbol_encoder"], of_symbols, rtol=1e-5)
+    assert close(loss.value, expected)
+    assert close(loss.terms["kl_image_encoder"], of_image)
+    assert close(loss.terms["kl_symbol_encoder"], of_symbols)
     other = kl_divergence(distribution(q_y), distribution(q)).mean()
     assert not torch.allclose(of_symbols, other, rtol=0.01), "the two directions differ here"
 
@@ -107,9 +138,9 @@ def test_trelbo_is_the_sum_of_three_bounds() -> None:
         3 * symbols_alone + prior_nats(q_y),
     )
     loss = loss_of("trelbo", model, symbol_weight=7.0, symbol_weight_alone=3.0)
-    assert torch.allclose(loss.value, torch.stack(bounds).sum(), rtol=1e-5)
-    assert torch.allclose(loss.terms["image_alone"], bounds[1], rtol=1e-5)
-    assert torch.allclose(loss.terms["symbols_alone"], bounds[2], rtol=1e-5)
+    assert close(loss.value, torch.stack(bounds).sum())
+    assert close(loss.terms["image_alone"], bounds[1])
+    assert close(loss.terms["symbols_alone"], bounds[2])
 
 
 def test_without_alpha_nothing_trains_the_encoders_of_one_modality() -> None:
@@ -125,7 +156,7 @@ def test_without_alpha_nothing_trains_the_encoders_of_one_modality() -> None:
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_gradient_reaches_every_weight(method: str, network: str) -> None:
-    model = model_of(network)
+    model = model_of(network, dtype=SINGLE)
     loss_of(method, model).value.backward()
     for name, weight in model.named_parameters():
         assert weight.grad is not None, name
@@ -144,7 +175,7 @@ def test_the_decoders_learn_from_pairs_only() -> None:
     for part in ("vision.decoder", "symbols.decoder", "joint"):
         found, expected = both.get_submodule(part), alone.get_submodule(part)
         for one, other in zip(gradients(found), gradients(expected), strict=True):
-            assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+            assert close(one, other)
     assert not any(gradient.any() for gradient in gradients(alone.vision.encoder))
     q_x, q_y = alone.encode_image(X), alone.encode_symbol(Y)
     image, _ = by_hand(alone, X, q_x.sample(generator), z.detach())
@@ -153,7 +184,7 @@ def test_the_decoders_learn_from_pairs_only() -> None:
     for part in ("vision.encoder", "symbols.encoder"):
         found, expected = both.get_submodule(part), alone.get_submodule(part)
         for one, other in zip(gradients(found), gradients(expected), strict=True):
-            assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
+            assert close(one, other)
     found = both.vision.decoder
     differs = zip(gradients(found), gradients(alone.vision.decoder), strict=True)
     assert any(not torch.allclose(one, other) for one, other in differs), "ELBO(x) would have moved it"
@@ -186,20 +217,43 @@ def test_the_prior_holds_the_variance_of_each_encoder_of_one_modality(modality: 
     trelbo(model, X, Y, flat, ATTRIBUTES, symbol_weight_alone=1e-12, generator=noise()).value.backward()
     (logvar,) = kept
     assert logvar.grad is not None
-    assert torch.allclose(logvar.grad, (logvar.exp() - 1) / 2 / len(X), atol=1e-6)
+    assert torch.allclose(logvar.grad, (logvar.exp() - 1) / 2 / len(X), rtol=0, atol=1e-10)
+
+
+def experts(moments: Sequence[tuple[float, float]]) -> ExpertSymbolEncoder:
+    """An encoder to one latent, whose experts have these means and variances."""
+    encoder = ExpertSymbolEncoder(len(moments), 1).double()
+    with torch.no_grad():
+        for symbol, (mean, variance) in enumerate(moments):
+            encoder.experts.mean[symbol] = mean
+            growth = math.log(1 / variance / encoder.experts.start)
+            encoder.experts.growth[symbol] = 12 * math.atanh(growth / 12)
+    return encoder
 
 
 def test_a_product_of_experts_by_hand() -> None:
     """N(1, 1) and N(-1, 0.5) with N(0, 1): precision 4, mean -1/4, variance 1/4; none leaves the prior."""
-    encoder = ExpertSymbolEncoder(3, 1)
-    start = encoder.experts.start
+    encoder = experts(((1.0, 1.0), (-1.0, 0.5), (5.0, 0.01)))
     with torch.no_grad():
-        for symbol, (mean, variance) in enumerate(((1.0, 1.0), (-1.0, 0.5), (5.0, 0.01))):
-            encoder.experts.mean[symbol] = mean
-            encoder.experts.growth[symbol] = 12 * math.atanh(math.log(1 / variance / start) / 12)
-        q = encoder(torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]]))
-    assert q.mean[:, 0].tolist() == pytest.approx([-0.25, 0], abs=1e-6)
-    assert q.variance[:, 0].tolist() == pytest.approx([0.25, 1], rel=1e-5)
+        q = encoder(torch.tensor([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], dtype=DOUBLE))
+    assert q.mean[:, 0].tolist() == pytest.approx([-0.25, 0], abs=1e-10)
+    assert q.variance[:, 0].tolist() == pytest.approx([0.25, 1], rel=1e-10)
+
+
+def test_a_product_of_experts_is_the_product_of_their_densities() -> None:
+    """The densities multiplied on a grid, for every set of mentioned symbols."""
+    moments = ((1.0, 1.0), (-1.0, 0.5), (0.7, 0.1))
+    encoder, z = experts(moments), torch.linspace(-12, 12, 20_001, dtype=DOUBLE)
+    for mentioned in itertools.product((0.0, 1.0), repeat=3):
+        log_density = -0.5 * z.square()
+        for (mean, variance), weight in zip(moments, mentioned, strict=True):
+            log_density = log_density - 0.5 * weight * (z - mean).square() / variance
+        weights = log_density.softmax(0)
+        mean = (weights * z).sum()
+        variance = (weights * (z - mean).square()).sum()
+        q = encoder(torch.tensor([mentioned], dtype=DOUBLE))
+        assert close(q.mean.squeeze(), mean)
+        assert close(q.variance.squeeze(), variance)
 
 
 def test_variances_of_experts_stay_positive_where_their_precision_grows_without_bound() -> None:
@@ -212,7 +266,7 @@ def test_variances_of_experts_stay_positive_where_their_precision_grows_without_
 
 def test_attributes_that_are_not_mentioned_have_no_part_in_the_likelihood() -> None:
     assert of_mentioned(Y, ATTRIBUTES).tolist() == [[1, 1, 1, 1, 0], [1, 1, 0, 0, 1], [0, 0, 1, 1, 0]]
-    logits = torch.randn(3, 5, requires_grad=True)
+    logits = torch.randn(3, 5, dtype=DOUBLE, requires_grad=True)
     symbol_cost(logits, Y, of_mentioned(Y, ATTRIBUTES)).backward()
     assert logits.grad is not None
     assert torch.equal(logits.grad == 0, of_mentioned(Y, ATTRIBUTES) == 0)
@@ -224,27 +278,30 @@ def test_jmvae_reads_what_is_not_mentioned_as_absent() -> None:
     loss = loss_of("jmvae", model)
     z = model.joint(X, Y).sample(noise())
     _, symbols = by_hand(model, X, z, z)
-    assert torch.allclose(loss.terms["symbols"], symbols)
+    assert close(loss.terms["symbols"], symbols)
     _, observed = by_hand(model, X, z, z, of_mentioned(Y, ATTRIBUTES))
     assert not torch.allclose(symbols, observed, rtol=0.01)
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_symbols_are_encoded_in_float32_whatever_the_images_are(method: str) -> None:
-    model = model_of()
+    model, x, y = model_of(dtype=SINGLE), X.float(), Y.float()
+    expected = model.encode_symbol(y)
     with torch.autocast("cpu", torch.bfloat16):
         loss = loss_of(method, model)
-        assert torch.equal(model.encode_symbol(Y).logvar, model_of().encode_symbol(Y).logvar)
+        assert torch.equal(model.encode_symbol(y).logvar, expected.logvar)
         assert model.decode_symbol(torch.zeros(1, 4)).dtype == torch.float32
-        assert model.joint(X, Y).mean.dtype == torch.float32
+        assert model.joint(x, y).mean.dtype == torch.float32
     assert loss.value.dtype == torch.float32
 
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_the_model_keeps_the_contract(network: str) -> None:
-    model = model_of(network)
+    model = model_of(network, dtype=SINGLE)
     latents = model.latents
-    assert model.encode_symbol(Y).mean.shape == model.encode_image(X).mean.shape == (3, latents)
+    assert (
+        model.encode_symbol(Y.float()).mean.shape == model.encode_image(X.float()).mean.shape == (3, latents)
+    )
     assert model.decode_image(torch.zeros(2, latents)).shape == (2, *model.shape)
     assert model.decode_symbol(torch.zeros(2, latents)).shape == (2, 5)
 

@@ -135,10 +135,8 @@ def _multimodal(config: Config, data: Data, device: torch.device) -> MultimodalV
 
 
 def _joint(config: Config, data: Data, model: MultimodalVAE, device: torch.device) -> Training:
-    settings, likelihood = (
-        joint.settings_of(config),
-        likelihood_of(config.vision, _frozen_dae(config, data, device)),
-    )
+    settings = joint.settings_of(config)
+    likelihood = likelihood_of(config.vision, _frozen_dae(config, data, device))
     loss = joint.loss_of(config, model, data, symbols.examples_of(data, config), likelihood, device)
     precision = _resolved(config.vision.training.precision)
     return Training("joint", by_descent(model, loss, settings), settings, settings.steps, precision)

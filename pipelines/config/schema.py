@@ -48,7 +48,7 @@ class Config(Section):
     symbols: Symbols = Symbols()
     """SCAN: words grounded in images."""
     joint: Joint | None = None
-    """A model that learns images and words together, in place of both; null for none."""
+    """A model that learns images and words together, in place of SCAN on a visual model; null for none."""
     operators: Operators = Operators()
     """AND, IN COMMON and IGNORE, learned."""
     judge: Judge = Judge()
