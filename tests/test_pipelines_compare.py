@@ -78,6 +78,8 @@ def test_members_stand_in_one_table_and_what_is_finished_is_kept(
     assert (rows["burgess"]["network"], rows["burgess"]["latents"]) == ("burgess", 5)
     printed = capsys.readouterr().out
     assert "study, seed 0: vision: no memory" in printed
+    assert {row["told"] for row in rows.values()} == {"nothing"}
+    assert "  narrow: nothing" in printed
     assert f"{rows['narrow']['mean']['accuracy_test']:.3f}" in printed
     page = (out / "compare.html").read_text()
     assert 'href="narrow/seed-0/report.html"' in page

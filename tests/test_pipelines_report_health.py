@@ -2,14 +2,18 @@
 
 import json
 import math
+import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
+from pydantic import BaseModel
 
 from pipelines import cli
+from pipelines.config.objectives import Objective
 from pipelines.report import health
 from pipelines.stages.vision import _pixels
 
@@ -116,3 +120,13 @@ vision:
     measured = json.loads((run / "vision" / "metrics.json").read_text())
     assert any("all alike" in line for line in health.warnings({"vision": measured}))
     assert math.isfinite(measured["train"]["kl"])
+
+
+@pytest.mark.parametrize("section", get_args(get_args(Objective)[0]))
+def test_advice_names_settings_that_the_objective_has(section: type[BaseModel]) -> None:
+    (kind,) = get_args(section.model_fields["kind"].annotation)
+    advice = f"{health.MORE_NATS.get(kind)} {health.FEWER_NATS.get(kind)}"
+    assert set(re.findall(r"vision\.objective\.(\w+)", advice)) <= section.model_fields.keys()
+    collapsed = VISION | {"objective": kind, "test_images": CODES | {"active_latents": 0}}
+    (line,) = health.warnings({"vision": collapsed})
+    assert health.MORE_NATS.get(kind, "vision.likelihood.scale") in line

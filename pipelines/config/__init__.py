@@ -26,7 +26,7 @@ from pipelines.config.objectives import (
     InfoGAN,
     InfoWGANGP,
     JointVAE,
-    Pairwise,
+    PairObjective,
     SlowVAE,
 )
 from pipelines.config.published_data import PublishedData
@@ -77,7 +77,7 @@ __all__ = [
     "MLPNetwork",
     "NpzData",
     "Operators",
-    "Pairwise",
+    "PairObjective",
     "PerceptualLikelihood",
     "Precision",
     "PublishedData",

@@ -4,7 +4,16 @@ from pipelines.config.concepts import Symbols
 from pipelines.config.data import Data, RoomsData
 from pipelines.config.joint import Joint, TrELBO
 from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
-from pipelines.config.objectives import DCIGN, QLAE, BetaVAE, InfoGAN, InfoWGANGP, JointVAE, Pairwise, SlowVAE
+from pipelines.config.objectives import (
+    DCIGN,
+    QLAE,
+    BetaVAE,
+    InfoGAN,
+    InfoWGANGP,
+    JointVAE,
+    PairObjective,
+    SlowVAE,
+)
 from pipelines.config.vision import Vision
 
 
@@ -28,7 +37,7 @@ def check_objective(vision: Vision, data: Data) -> None:
         raise ValueError(
             "vision.penalties are of Gaussian latents: vision.objective.kind joint_vae takes none"
         )
-    if isinstance(objective, Pairwise) and batch % 2:
+    if isinstance(objective, PairObjective) and batch % 2:
         raise ValueError(
             f"vision.objective.kind {objective.kind}: vision.training.batch is even, got {batch}"
         )

@@ -282,5 +282,3 @@ Objective = Annotated[
 
 OF_A_BATCH = (FactorVAE, BetaTCVAE, DIPVAEI, DIPVAEII)
 """Those that compare the codes of a batch with each other."""
-Pairwise = (AdaGVAE, AdaMLVAE, SlowVAE)
-"""The objectives of pairs."""

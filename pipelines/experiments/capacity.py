@@ -78,7 +78,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         for name, form in FORMS.items():
             title = f"{name}, seed {seed}"
             found[title] = train(form, sprites, seed, steps, machine.device)
-            machine.say(f"capacity: {title}: {told(found[title])}")
+            machine.say(f"capacity: {title}: {spelled(found[title])}")
     verdict = verdict_of(found, steps)
     return Outcome(
         tuple(_lines(found, verdict)),
@@ -178,7 +178,7 @@ def is_ordered(onsets: dict[str, float | None]) -> bool:
     return all(before < after for before, after in pairwise(later))
 
 
-def told(found: Found) -> str:
+def spelled(found: Found) -> str:
     """The onsets, in words."""
     words = ", ".join(f"{n} {'never' if o is None else f'{o:.1f}'}" for n, o in found.onsets.items())
     return f"onset in nats: {words}"
@@ -194,7 +194,7 @@ def verdict_of(found: Mapping[str, Found], steps: int) -> Verdict:
 def _lines(found: dict[str, Found], verdict: Verdict) -> list[str]:
     ordered = sum(is_ordered(one.onsets) for one in found.values())
     return [
-        *(f"{title}: {told(one)}" for title, one in found.items()),
+        *(f"{title}: {spelled(one)}" for title, one in found.items()),
         f"position before scale before shape before orientation: {verdict} "
         f"({ordered} of {len(found)} trainings)",
     ]

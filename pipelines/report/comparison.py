@@ -150,6 +150,7 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
         for row in cells:
             padded = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
             shown.append("  ".join((row[0].ljust(widths[0]), *padded)))
+    shown += ["", "told beside the images", *(f"  {row['label']}: {row['told']}" for row in rows)]
     failed = failures(rows)
     return [*shown[1:], *(["", "failed:"] if failed else []), *(f"  {line}" for line in failed)]
 

@@ -21,10 +21,34 @@ MAX_UNSPECIFIC = 0.1
 """Share of the taught concepts without a specific latent above which the symbols are not grounded."""
 MIN_VARIANCE = 0.1
 """Variance among imagined images, relative to real ones, below which they are nearly all alike."""
-EXPLODES = (
-    "lower vision.training.lr, raise the weight of the KL (vision.objective) or set "
-    "vision.network.precision_limit"
-)
+
+
+def _opposite(advice: str) -> str:
+    verb, _, setting = advice.partition(" ")
+    return f"{'raise' if verb == 'lower' else 'lower'} {setting}"
+
+
+MORE_NATS = {
+    "beta_vae": "lower vision.objective.beta",
+    "annealed_vae": "raise vision.objective.capacity",
+    "bottleneck_vae": "raise vision.objective.capacity",
+    "factor_vae": "lower vision.objective.gamma",
+    "beta_tcvae": "lower vision.objective.beta",
+    "dip_vae_i": "lower vision.objective.off_diagonal and diagonal",
+    "dip_vae_ii": "lower vision.objective.off_diagonal and diagonal",
+    "ada_gvae": "lower vision.objective.beta",
+    "ada_ml_vae": "lower vision.objective.beta",
+    "slow_vae": "lower vision.objective.beta",
+    "dc_ign": "lower vision.objective.beta",
+    "joint_vae": "raise vision.objective.capacity_continuous",
+    "info_gan": "raise vision.objective.information",
+    "info_wgan_gp": "raise vision.objective.information",
+}
+"""What gives the codes of an objective more nats, by kind; else the scale of the pixels does."""
+FEWER_NATS = {
+    **{kind: _opposite(advice) for kind, advice in MORE_NATS.items()},
+    "qlae": "lower vision.objective.values",
+}
 
 
 def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -37,7 +61,8 @@ def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def of_vision(metrics: Mapping[str, Any]) -> list[str]:
     """Of the vision stage: the codes of real images, and the KL that training ended with."""
     codes = metrics.get("test_images") or metrics.get("train")
-    return of_codes(codes) or of_training(metrics.get("kl_trained"), codes)
+    kind = metrics.get("objective")
+    return of_codes(codes, kind) or of_training(metrics.get("kl_trained"), codes, kind)
 
 
 def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
@@ -54,27 +79,32 @@ def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
     return []
 
 
-def of_codes(codes: Mapping[str, Any] | None) -> list[str]:
-    """Of standardised codes of real images: `kl` and `kl_per_latent` in nats, and `active_latents`."""
+def of_codes(codes: Mapping[str, Any] | None, objective: str | None = None) -> list[str]:
+    """Of standardised codes of real images: `kl` and `kl_per_latent` in nats, and `active_latents`.
+
+    Args:
+        codes: What was measured of them, if anything.
+        objective: Its kind, whose settings the advice names; None for a model of the user's own.
+    """
     if codes is None or "kl_per_latent" not in codes:
         return []
     most = max((_number(nats) for nats in codes["kl_per_latent"]), default=0.0)
     if most > MAX_KL or not math.isfinite(_number(codes["kl"])):
-        return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {EXPLODES}"]
+        return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {_fewer(objective)}"]
     if not codes["active_latents"]:
         return [
-            "the visual model uses no latent (its posterior has collapsed to the prior): lower the "
-            "weight of the KL (vision.objective), or raise vision.training.steps or vision.training.lr"
+            "the visual model uses no latent (its posterior has collapsed to the prior): "
+            f"{_more(objective)}, or raise vision.training.steps or vision.training.lr"
         ]
     return []
 
 
-def of_training(kl: float | None, codes: Mapping[str, Any] | None) -> list[str]:
+def of_training(kl: float | None, codes: Mapping[str, Any] | None, objective: str | None = None) -> list[str]:
     """Of the KL that the training ended with, in nats: before the codes are standardised it may explode."""
     if kl is None or codes is None or "kl_per_latent" not in codes:
         return []
     if _number(kl) > MAX_KL * len(codes["kl_per_latent"]):
-        return [f"the KL of the visual model ended at {_number(kl):.3g} nats: {EXPLODES}"]
+        return [f"the KL of the visual model ended at {_number(kl):.3g} nats: {_fewer(objective)}"]
     return []
 
 
@@ -107,17 +137,17 @@ def of_judge(metrics: Mapping[str, Any]) -> list[str]:
 
 def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
     """Of the evaluation, which also measures what a stage with a model of the user's own did not."""
+    objective = metrics["vision"].get("objective")
     imagined = metrics.get("realism", {}).get("test_symbols", {}).get("variance_ratio")
     found = [
-        *of_codes(metrics["vision"].get("test_images")),
+        *of_codes(metrics["vision"].get("test_images"), objective),
         *of_symbols(metrics.get("symbols", {})),
         *of_judge(metrics["judge"]),
     ]
     if imagined is not None and imagined < MIN_VARIANCE:
         found.append(
             f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
-            "look at the reconstructions, and raise vision.training.steps or lower the weight of the KL "
-            "(vision.objective)"
+            f"look at the reconstructions, and raise vision.training.steps, or {_more(objective)}"
         )
     return found
 
@@ -141,6 +171,15 @@ def measured(run: RunFolder) -> dict[str, dict[str, Any]]:
         for name, path in paths.items()
         if path.exists() and (run.stage(name) / "done.json").exists()
     }
+
+
+def _more(objective: str | None) -> str:
+    return MORE_NATS.get(objective or "", "lower vision.likelihood.scale")
+
+
+def _fewer(objective: str | None) -> str:
+    advice = FEWER_NATS.get(objective or "", "raise vision.likelihood.scale")
+    return f"lower vision.training.lr, {advice}, or set vision.network.precision_limit"
 
 
 def _number(value: float | None, missing: float = math.inf) -> float:

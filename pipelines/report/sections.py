@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pipelines.config import config_files
+from pipelines.config.told import told
 from pipelines.devices import usable_cores
 from pipelines.report import figures, image_tables, plots, tables
 from pipelines.report.context import ReportContext
@@ -71,7 +72,12 @@ def vision(context: ReportContext) -> Values | None:
     kl = figures.kl_per_latent(context.vision, images)
     start = figures.code(context.vision, images[:1])[0]
     traversals = context.figures.add_sheet(figures.traversals(context.vision, kl, start))
-    return {"reconstructions": reconstructions, "reach": figures.REACH, "traversals": traversals}
+    return {
+        "told": told(context.config.vision),
+        "reconstructions": reconstructions,
+        "reach": figures.REACH,
+        "traversals": traversals,
+    }
 
 
 def sym2img(context: ReportContext) -> Values | None:

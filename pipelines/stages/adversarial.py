@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from pipelines.config import Config, InfoGAN, InfoWGANGP
 from pipelines.devices import autocast, place
+from pipelines.stages.image_batches import plain
 from pipelines.training import schedules
 from pipelines.training.fitting import NETWORK, Method
 from pipelines.training.updates import alternate, descend, repeat
-from vision.data import batches
 from vision.info_gan import InfoEncoder
 from vision.objectives import info_gan
 from vision.randomness import derive_seed, step_generator
@@ -43,7 +43,7 @@ def adversarial(config: Config, vae: VAE, pixels: Tensor, chosen: InfoGAN | Info
         NETWORK: _adam(vae.decoder, chosen),
         DISCRIMINATOR: _adam(nn.ModuleList((encoder, head)), chosen),
     }
-    batch_seed = derive_seed(config.seed, "vision batches")
+    batch_at = plain(config, pixels)
     noise_seed, own_seed = (
         derive_seed(config.seed, name) for name in ("vision noise", "discriminator noise")
     )
@@ -52,13 +52,12 @@ def adversarial(config: Config, vae: VAE, pixels: Tensor, chosen: InfoGAN | Info
         return torch.randn(training.batch, vae.latents, generator=generator, device=device)
 
     def of_discriminator(step: int) -> tuple[Tensor, Terms]:
-        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
         generator = step_generator(own_seed, step, device)
         with autocast(device, training.precision):
             z = code(generator)
             with torch.no_grad():
                 fake = vae.mean(vae.decoder(z))
-            real, features = vae.colour.encode(x), encoder.features(fake)
+            real, features = vae.colour.encode(batch_at(step)), encoder.features(fake)
             values = head(encoder.features(real)), head(features)
             information, _ = _information(encoder, features, z)
             if isinstance(chosen, InfoGAN):

@@ -27,6 +27,7 @@ from pipelines.config import Vision as Settings
 from pipelines.devices import autocast, place
 from pipelines.stages import factor_batches
 from pipelines.stages.adversarial import adversarial
+from pipelines.stages.image_batches import plain
 from pipelines.stages.objectives import Penalty, kl_weights_of, objective_of, penalties_of
 from pipelines.training import schedules
 from pipelines.training.fitting import NETWORK, Method, by_descent, decayed
@@ -119,16 +120,6 @@ def _by_quantisation(
     adam = decayed(vae, weight_decay, without=("quantiser",))
     update = descend(adam, loss, schedules.learning_rate(config.vision.training))
     return Method({NETWORK: vae}, {NETWORK: adam}, update)
-
-
-def plain(config: Config, pixels: Tensor) -> Callable[[int], Tensor]:
-    """Step -> its batch (B, C, H, W) of resident images, each as often as any other."""
-    seed, batch, device = (
-        derive_seed(config.seed, "vision batches"),
-        config.vision.training.batch,
-        pixels.device,
-    )
-    return lambda step: batches.take(pixels, batches.plain(seed, step, len(pixels), batch, device))
 
 
 def step_loss(
@@ -261,7 +252,7 @@ def factor_vae(config: Config, chosen: FactorVAE, vae: VAE, pixels: Tensor, like
     settings = chosen.discriminator
     discriminator = place(Discriminator(vae.latents, settings.hidden, settings.layers), device)
     adam = torch.optim.Adam(discriminator.parameters(), betas=MOMENTS, fused=True)
-    batch_seed = derive_seed(config.seed, "vision discriminator batches")
+    batch_at = plain(config, pixels, "vision discriminator batches")
     noise_seed = derive_seed(config.seed, "vision discriminator noise")
     z = torch.empty(0)  # the codes of this step
 
@@ -271,11 +262,10 @@ def factor_vae(config: Config, chosen: FactorVAE, vae: VAE, pixels: Tensor, like
         return objectives.total_correlation(discriminator, passed.z)
 
     def discrimination(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        x = batches.take(pixels, batches.plain(batch_seed, step, len(pixels), training.batch, device))
         generator = step_generator(noise_seed, step, device)
         with autocast(device, training.precision):
             with torch.no_grad():
-                other = vae.encoder(vae.colour.encode(x)).sample(generator)
+                other = vae.encoder(vae.colour.encode(batch_at(step))).sample(generator)
             loss = objectives.discrimination(discriminator, z, objectives.permuted(other, generator)).value
         return loss, {"discriminator": loss}
 

@@ -22,7 +22,7 @@ from pipelines.config import (
     JointNetwork,
     LayeredNetwork,
     MLPNetwork,
-    Pairwise,
+    PairObjective,
     StudyNetwork,
 )
 from pipelines.errors import RunError, UsageError, shortened
@@ -118,7 +118,7 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
 
 def _check_factors(config: Config, record: Mapping[str, Any], latents: int) -> None:
     """Refuse an objective whose batches cannot be drawn from the factors of the training images."""
-    if not isinstance(config.vision.objective, (*Pairwise, DCIGN)):
+    if not isinstance(config.vision.objective, PairObjective | DCIGN):
         return
     data = datasets.recorded(record, datasets.images(config))
     factor_batches.check(config, data.images.factors[data.train], data.images.names, latents)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pipelines.config import QLAE, Config, InfoGAN, InfoWGANGP, PerceptualLikelihood
 from pipelines.config import Vision as Settings
+from pipelines.config.told import told
 from pipelines.devices import Machine, place
 from pipelines.report import health
 from pipelines.runs import datasets
@@ -77,6 +78,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images[torch.from_numpy(some)], device))
     metrics = {
+        "objective": settings.objective.kind,
+        "told": told(settings),
         "beta": beta,
         "beta_normalised": normalised,
         **_measures(vae, data, likelihood, device),
