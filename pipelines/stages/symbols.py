@@ -66,7 +66,9 @@ def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     y = k_hot(data.vocabulary, data.splits.train_symbols, machine.device)
     own = weights.load(run.stage("joint") / MODEL)[1]["symbols"]
     spec = {"kind": "scan", **own, "latents": joint.latents}
-    return save_half(joint.symbols, spec, specificity(joint.encode_symbol(y)), run, "symbols", machine)
+    assert config.joint is not None, "it is the half of a joint model"
+    metrics = {"objective": config.joint.kind, **specificity(joint.encode_symbol(y))}
+    return save_half(joint.symbols, spec, metrics, run, "symbols", machine)
 
 
 def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:

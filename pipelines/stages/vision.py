@@ -99,7 +99,10 @@ def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     data = datasets.load(config, run, quiet=machine.quiet)
     vae = load(run, "joint", MultimodalVAE, device).vision
     likelihood = likelihood_of(settings, dae_of(settings, run, device))
+    assert config.joint is not None, "it is the half of a joint model"
     metrics = {
+        "objective": config.joint.kind,
+        "told": told(settings, config.joint),
         **_measures(vae, data, likelihood, device),
         "pixels": _pixels(batches.resident(data.images, data.train, device)),
         "precision": settings.training.precision,
