@@ -34,6 +34,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where NAME.json, figures NAME-*.png and the folder NAME, from which it resumes, are written "
         "(default: runs/experiments)",
     )
+    parser.add_argument(
+        "--data", type=place, metavar="DIR", help="a data set that has to be obtained, where one is needed"
+    )
     parser.add_argument("--full", action="store_true", help="as large as the source made it, for a GPU")
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print NAME.json instead of the verdict")
@@ -65,7 +68,8 @@ def main(options: argparse.Namespace) -> None:
     here, began = machine(options.device, quiet=options.quiet), time.monotonic()
     entry = EXPERIMENTS[name]
     chosen = options.seeds or entry.seeds
-    asked = experiments.Asked(chosen, options.out / name, options.steps, options.full)
+    data = options.data and options.data.absolute()
+    asked = experiments.Asked(chosen, options.out / name, options.steps, options.full, data)
     outcome = experiments.run(name, asked, here)
     content = {
         "experiment": name,

@@ -40,6 +40,12 @@ EXPERIMENTS = {
         55,
         (0, 1, 2, 3, 4),
     ),
+    "rivals": Experiment(
+        "SCAN against SCAN_R, SCAN_U, JMVAE and TrELBO, in accuracy and diversity",
+        "Higgins et al. 2018 (SCAN), 5",
+        55,
+        (0, 1, 2, 3, 4),
+    ),
     "mode-coverage": Experiment(
         "whether the forward KL makes a symbol cover its images, and the reverse one does not",
         "Higgins et al. 2018 (SCAN), 4 and 5 (SCAN_R)",
@@ -64,6 +70,12 @@ EXPERIMENTS = {
         25,
         (0, 1, 2),
     ),
+    "celeba": Experiment(
+        "whether faces follow the weight of an attribute, from -6 to 2 (needs --data)",
+        "Higgins et al. 2018 (SCAN), 5",
+        55,
+        (0,),
+    ),
 }
 """All of them by name, in the order in which they are listed."""
 
@@ -81,6 +93,8 @@ class Asked(NamedTuple):
     """Of each training, for a trial; None for as many as the verdict needs."""
     full: bool = False
     """As large as the source made it, for a GPU."""
+    data: Path | None = None
+    """Where a data set lies that does not come with this project, for the experiments that need one."""
 
 
 class Outcome(NamedTuple):

@@ -4,7 +4,7 @@ The visual model and the judge of a seed are trained once (`rooms`); every varia
 rendered images that it encodes, learns operators, and is measured by the same judge on the same lists. The
 images of a concept are nested: one, three and ten are the first of thirty. Symbols learn with the settings of
 the run; the paper's perceptron with as much learning in fewer steps, 6,000 of 64 pairs at 1e-3 in place of
-60,000 of 16 at 1e-4; operators with 600 steps of 128 triples in place of 2,000 of 256.
+60,000 of 16 at 1e-4.
 
 Each question compares a variant with its reference, seed by seed. It is answered yes where the 95 % interval
 of the paired difference in accuracy, strict accuracy or diversity on test symbols or test operators excludes
@@ -39,7 +39,6 @@ from vision.vae import VAE
 
 MOST_IMAGES = 30
 MLP = {"steps": 6_000, "batch": 64, "lr": 1e-3}
-OPERATORS = {"steps": 600, "batch": 128}
 FEWEST_SEEDS = 3
 SMALLEST = {"accuracy": 0.01, "strict": 0.01, "diversity": 0.05}
 """Differences below these do not matter."""
@@ -209,16 +208,18 @@ def measure(codes: _Codes, variant: Variant, steps: int | None) -> Scores:
     )
     operators = None
     if variant.operators == "learned":
+        recombined = model.config.operators
         operators = fit_operators(
             scan,
             pairs.q_x,
             pairs.concepts,
             model.vocabulary,
             held_out=model.unseen,
-            hidden=model.config.operators.hidden,
-            triples=model.config.operators.triples,
-            **(OPERATORS if steps is None else {**OPERATORS, "steps": steps}),
-            lr=model.config.operators.lr,
+            hidden=recombined.hidden,
+            triples=recombined.triples,
+            steps=recombined.steps if steps is None else steps,
+            batch=recombined.batch,
+            lr=recombined.lr,
             direction=variant.direction,
             seed=model.seed,
         )

@@ -29,7 +29,7 @@ from vision.gaussian import Gaussian
 from vision.models import VisionModel
 from vision.randomness import derive_seed, generator
 
-SIZES = Sizes(8, 48)
+SIZES = Sizes(16, 64)
 """Images of each concept, for accuracy and for diversity."""
 PICTURED = 3
 """Images of each held-out combination that are described."""

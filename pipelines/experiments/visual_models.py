@@ -1,8 +1,8 @@
 """What experiments on SCAN start from: the visual model and the judge of each seed, as runs of a config.
 
-They are ordinary run folders, FOLDER/runs/NAME-SEED, of which the stages vision and judge alone are made, so
-that all that is measured on a seed shares them. The images of concepts are rendered when they are asked for:
-a run's own tens of thousands are not needed to name what is seen.
+They are ordinary run folders, OUT/visual-models/NAME-SEED, of which the stages vision and judge alone are
+made; all experiments with the same OUT share them. The images of concepts are rendered when they are asked
+for: a run's own tens of thousands are not needed to name what is seen.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def job_of(asked: Asked, seed: int) -> Job:
     assignments = [f"seed={seed}"]
     if asked.steps is not None:
         assignments += [f"vision.training.steps={asked.steps}", f"judge.steps={asked.steps}"]
-    folder = asked.folder / "runs" / f"{Path(CONFIG).stem}-{seed}"
+    folder = asked.folder.parent / "visual-models" / f"{Path(CONFIG).stem}-{seed}"
     return Job(CONFIG, tuple(assignments), folder, STAGES)
 
 

@@ -1,0 +1,252 @@
+"""SCAN against its rivals: on the same concepts, images and judges, which names and imagines best?
+
+Higgins et al. (2018), section 5: SCAN surpasses SCAN_R (both grounding KLs reversed), SCAN_U (an entangled
+visual model), JMVAE and TrELBO in accuracy and in diversity, on training symbols, on test symbols, and where
+operators recombine concepts. Every method is a run of its own; for a seed they share images, lists, training
+pairs and judge, and SCAN_R has SCAN's visual model. By default the runs are those of `rooms-mini`, the joint
+models with 2,500 steps, so that all end within an hour; `--full` takes `rooms` with its own steps, and the
+joint models a second time with all unlabelled images for their visual part, and a second time with the
+paper's convolutional networks. The three C's (Vedantam et al. 2018): correctness is the accuracy, coverage
+stands beside it, and compositionality is correctness on combinations that were held out.
+
+A rival is behind where on each of the three lists the 95 % interval of SCAN's paired advantage over seeds is
+above 0, in accuracy and in diversity; SCAN_R in diversity, as it may be as accurate. It is ahead where on one
+of them the interval is below 0 by at least 0.01 on average in accuracy, or by 0.05 nats in diversity while
+its accuracy is not lower. The verdict is reproduced where all four rivals of the paper are behind, refuted
+where one is ahead, else undecided; so with fewer than five seeds, and in a trial of fewer steps.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pipelines.devices import Machine
+from pipelines.experiments import Asked, Outcome, Verdict
+from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
+from pipelines.experiments.visual_models import bring
+from pipelines.jobs import Job
+from pipelines.report import plots
+from pipelines.runs.files import read_json
+
+CONFIG, FULL_CONFIG = "rooms-mini", "rooms"
+JOINT_STEPS = 2_500
+"""Of the joint models by default."""
+CONVOLUTIONAL = ("vision.network.kind=convolutional", "vision.likelihood.kind=bernoulli")
+METHODS: dict[str, tuple[str, ...]] = {
+    "SCAN": (),
+    "SCAN_R": ("symbols.direction=reverse", "operators.direction=reverse"),
+    "SCAN_U": (
+        "vision.objective.beta=0.1",
+        "vision.penalties.jacobian_l1=0",
+        "vision.penalties.off_diagonal_covariance=0",
+    ),
+    "JMVAE": ("joint.kind=jmvae",),
+    "TrELBO": ("joint.kind=trelbo",),
+}
+"""Settings of each method beside those of the config."""
+FULL_METHODS = {
+    **METHODS,
+    "JMVAE, unlabelled": ("joint.kind=jmvae", "joint.unlabelled=true"),
+    "TrELBO, unlabelled": ("joint.kind=trelbo", "joint.unlabelled=true"),
+    "JMVAE, convolutional": ("joint.kind=jmvae", *CONVOLUTIONAL),
+    "TrELBO, convolutional": ("joint.kind=trelbo", *CONVOLUTIONAL),
+}
+RIVALS = ("SCAN_R", "SCAN_U", "JMVAE", "TrELBO")
+SPLITS = {"train": "train_symbols", "test": "test_symbols", "operators": "test_operators"}
+FEWEST_SEEDS = 5
+SMALLEST = {"accuracy": 0.01, "diversity": 0.05}
+TRAINED = ("vision.training", "symbols", "operators", "judge")
+
+Measures = dict[str, float]
+"""By "split measure"; a measure that a run has not is left out."""
+
+
+def run(asked: Asked, machine: Machine) -> Outcome:
+    """Bring the runs up to date, and compare their evaluations."""
+    methods = FULL_METHODS if asked.full else METHODS
+    jobs = {(name, seed): job_of(asked, name, seed) for seed in asked.seeds for name in methods}
+    bring([job for (name, _), job in jobs.items() if name != "SCAN_R"], machine)
+    for seed in asked.seeds:
+        copy_stage("vision", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
+        copy_stage("judge", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
+    bring([job for (name, _), job in jobs.items() if name == "SCAN_R"], machine)
+    found: dict[str, dict[str, Measures]] = {name: {} for name in methods}
+    for (name, seed), job in jobs.items():
+        found[name][str(seed)] = measured(read_json(job.folder / "evaluate" / "metrics.json"))
+    standings = {name: standing(found, name) for name in methods if name != "SCAN"}
+    verdict = verdict_of(standings, len(asked.seeds), is_trial=asked.steps is not None)
+    commands = {name: job.command() for (name, seed), job in jobs.items() if seed == asked.seeds[0]}
+    return Outcome(
+        tuple(lines_of(found, standings, verdict)),
+        verdict,
+        {
+            "commands": commands,
+            "methods": found,
+            "standings": standings,
+            "scan_minus_rival": {name: _differences(found, name) for name in methods if name != "SCAN"},
+        },
+        {"methods": _figure(found)},
+    )
+
+
+def job_of(asked: Asked, name: str, seed: int) -> Job:
+    """The run of a method and a seed.
+
+    Args:
+        asked: Folder, whether it is the full comparison, and steps of each training for a trial.
+        name: Of the method.
+        seed: Of the run.
+    """
+    settings = (FULL_METHODS if asked.full else METHODS)[name]
+    assignments = [f"seed={seed}", *settings]
+    is_joint = any(text.startswith("joint.kind") for text in settings)
+    if is_joint and not asked.full:
+        assignments.append(f"joint.steps={asked.steps or JOINT_STEPS}")
+    if asked.steps is not None:
+        assignments += [f"{section}.steps={asked.steps}" for section in TRAINED]
+    folder = name.replace(", ", "-")
+    return Job(
+        FULL_CONFIG if asked.full else CONFIG,
+        tuple(assignments),
+        asked.folder / "runs" / ("full" if asked.full else "short") / folder / f"seed-{seed}",
+    )
+
+
+def copy_stage(stage: str, source: Path, target: Path) -> None:
+    """Copy a finished stage into a run that has none; its receipt tells whether it suits that run."""
+    if (target / stage).exists() or not (source / stage / "done.json").is_file():
+        return
+    draft = target / f".{stage}.discarded"  # a name that is cleared away, should this process be killed
+    shutil.rmtree(draft, ignore_errors=True)
+    shutil.copytree(source / stage, draft)
+    draft.rename(target / stage)
+
+
+def measured(metrics: Mapping[str, Any]) -> Measures:
+    """What is compared, from the content of evaluate/metrics.json."""
+    found: dict[str, float | None] = {}
+    for short, split in (*SPLITS.items(), ("held-out", "held_out")):
+        one = metrics["splits"][split]
+        found |= {
+            f"{short} accuracy": one["accuracy_top1"],
+            f"{short} accuracy top 3": one["accuracy_top3"],
+            f"{short} strict": one["accuracy_strict"],
+            f"{short} diversity": one["diversity_nats"],
+            f"{short} coverage": one["coverage"],
+            f"{short} coverage ceiling": one["coverage_ceiling"],
+            f"{short} coverage floor": one["coverage_floor"],
+        }
+    found["img2sym accuracy"] = metrics["img2sym"]["accuracy"]
+    found["MIG"] = metrics["disentanglement"].get("mig")
+    found["DCI disentanglement"] = metrics["disentanglement"].get("dci", {}).get("disentanglement")
+    return {key: float(value) for key, value in found.items() if value is not None}
+
+
+def advantage(found: Mapping[str, Mapping[str, Measures]], rival: str, key: str) -> Difference:
+    """SCAN minus a rival over seeds, with the sign turned for diversity, where less is better."""
+    ours = {seed: one[key] for seed, one in found["SCAN"].items() if key in one}
+    theirs = {seed: one[key] for seed, one in found[rival].items() if key in one}
+    return difference(theirs, ours) if key.endswith("diversity") else difference(ours, theirs)
+
+
+Standing = Literal["behind", "ahead", "between"]
+
+
+def standing(found: Mapping[str, Mapping[str, Measures]], rival: str) -> Standing:
+    """Where a rival stands against SCAN, as the module says.
+
+    Args:
+        found: Measures by method and seed.
+        rival: The method.
+    """
+    accuracies = [advantage(found, rival, f"{split} accuracy") for split in SPLITS]
+    diversities = [advantage(found, rival, f"{split} diversity") for split in SPLITS]
+    needed = diversities if rival == "SCAN_R" else [*accuracies, *diversities]
+    if all(one.low > 0 for one in needed):
+        return "behind"
+    for accuracy, diversity in zip(accuracies, diversities, strict=True):
+        better = accuracy.high < 0 and accuracy.mean <= -SMALLEST["accuracy"]
+        wider = diversity.high < 0 and diversity.mean <= -SMALLEST["diversity"] and accuracy.mean <= 0
+        if better or wider:
+            return "ahead"
+    return "between"
+
+
+def verdict_of(standings: Mapping[str, Standing], seeds: int, *, is_trial: bool) -> Verdict:
+    """All rivals of the paper behind, one ahead, or something between.
+
+    >>> verdict_of(dict.fromkeys(RIVALS, "behind"), 5, is_trial=False)
+    'reproduced'
+    """
+    if seeds < FEWEST_SEEDS or is_trial:
+        return "undecided"
+    of_paper = [standings[name] for name in RIVALS]
+    if "ahead" in of_paper:
+        return "refuted"
+    return "reproduced" if all(one == "behind" for one in of_paper) else "undecided"
+
+
+COLUMNS = (
+    "train accuracy",
+    "test accuracy",
+    "test strict",
+    "operators accuracy",
+    "held-out accuracy",
+    "held-out strict",
+    "train diversity",
+    "test diversity",
+    "operators diversity",
+    "test coverage",
+    "img2sym accuracy",
+    "DCI disentanglement",
+)
+"""Of the table and the figure."""
+
+
+def lines_of(
+    found: Mapping[str, Mapping[str, Measures]], standings: Mapping[str, Standing], verdict: Verdict
+) -> list[str]:
+    """The table of means, that of SCAN's advantages, and the verdict."""
+    rows = []
+    for column in COLUMNS:
+        cells = []
+        for by_seed in found.values():
+            values = {seed: one[column] for seed, one in by_seed.items() if column in one}
+            cells.append(str(spread(values)) if values else "-")
+        rows.append((column, *cells))
+    ahead = []
+    for split in SPLITS:
+        for measure in ("accuracy", "diversity"):
+            cells = [str(advantage(found, rival, f"{split} {measure}")) for rival in standings]
+            ahead.append((f"{split} {measure}", *cells))
+    told = ", ".join(f"{name} {where}" for name, where in standings.items())
+    return [
+        *table(("mean ± sd over seeds", *found), rows),
+        "diversity is KL to uniform in nats, smaller is more diverse",
+        "",
+        *table(("SCAN's advantage [95 %]", *standings), ahead),
+        "",
+        f"SCAN surpasses its rivals: {verdict} ({told})",
+    ]
+
+
+def _differences(found: Mapping[str, Mapping[str, Measures]], rival: str) -> dict[str, Any]:
+    keys = [
+        key for key in COLUMNS if all(key in one for one in (*found["SCAN"].values(), *found[rival].values()))
+    ]
+    ours, theirs = found["SCAN"], found[rival]
+    return {
+        key: as_json(
+            difference({s: one[key] for s, one in ours.items()}, {s: one[key] for s, one in theirs.items()})
+        )
+        for key in keys
+    }
+
+
+def _figure(found: Mapping[str, Mapping[str, Measures]]) -> bytes:
+    shown = ("test accuracy", "operators accuracy", "held-out strict", "test diversity")
+    panels = {key: [[one[key] for one in by_seed.values()] for by_seed in found.values()] for key in shown}
+    return plots.dots(list(found), panels)
