@@ -182,8 +182,8 @@ def test_a_rival_is_behind_only_where_it_is_in_both() -> None:
 
 
 def test_the_methods_are_configs_that_share_data_and_judge(tmp_path: Path) -> None:
-    for full in (False, True):
-        asked = Asked((3,), tmp_path, None, full)
+    for full, steps in ((False, None), (True, None), (True, 20)):
+        asked = Asked((3,), tmp_path, steps, full)
         methods = rivals.FULL_METHODS if full else rivals.METHODS
         configs = {name: rivals.job_of(asked, name, 3).resolved() for name in methods}
         shared = configs["SCAN"]

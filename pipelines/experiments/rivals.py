@@ -5,7 +5,7 @@ visual model), JMVAE and TrELBO in accuracy and in diversity, on training symbol
 operators recombine concepts. Every method is a run of its own; for a seed they share images, lists, training
 pairs and judge, and SCAN_R has SCAN's visual model. By default the runs are those of `rooms-mini`, the joint
 models with 2,500 steps, so that all end within an hour; `--full` takes `rooms` with its own steps, and the
-joint models a second time with all unlabelled images for their visual part, and a second time with the
+joint models once more with all unlabelled images for their visual part, and, as SCAN, once more with the
 paper's convolutional networks. The three C's (Vedantam et al. 2018): correctness is the accuracy, coverage
 stands beside it, and compositionality is correctness on combinations that were held out.
 
@@ -26,7 +26,7 @@ from typing import Any, Literal
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
-from pipelines.experiments.visual_models import bring
+from pipelines.experiments.visual_models import bring, trial
 from pipelines.jobs import Job
 from pipelines.report import plots
 from pipelines.runs.files import read_json
@@ -47,8 +47,20 @@ METHODS: dict[str, tuple[str, ...]] = {
     "TrELBO": ("joint.kind=trelbo",),
 }
 """Settings of each method beside those of the config."""
+PLAIN = (
+    "vision.network.kind=convolutional",
+    "vision.network.widths=[32,32,64,64]",
+    "vision.penalties.jacobian_l1=0",
+    "vision.penalties.off_diagonal_covariance=0",
+    "vision.objective.beta=0.4",
+    "vision.training.steps=6000",
+    "vision.training.lr=2e-3",
+)
+"""A plain VAE in place of the layered one, as in docs/rooms.md."""
 FULL_METHODS = {
     **METHODS,
+    "SCAN, plain VAE": PLAIN,
+    "SCAN, plain VAE, perceptron": (*PLAIN, "symbols.encoder=mlp", "symbols.expert_penalty=0"),
     "JMVAE, unlabelled": ("joint.kind=jmvae", "joint.unlabelled=true"),
     "TrELBO, unlabelled": ("joint.kind=trelbo", "joint.unlabelled=true"),
     "JMVAE, convolutional": ("joint.kind=jmvae", *CONVOLUTIONAL),
@@ -100,17 +112,18 @@ def job_of(asked: Asked, name: str, seed: int) -> Job:
         name: Of the method.
         seed: Of the run.
     """
-    settings = (FULL_METHODS if asked.full else METHODS)[name]
-    assignments = [f"seed={seed}", *settings]
-    is_joint = any(text.startswith("joint.kind") for text in settings)
-    if is_joint and not asked.full:
-        assignments.append(f"joint.steps={asked.steps or JOINT_STEPS}")
+    config, methods = (FULL_CONFIG, FULL_METHODS) if asked.full else (CONFIG, METHODS)
+    assignments = [f"seed={seed}", *methods[name]]
+    if any(text.startswith("joint.kind") for text in assignments):
+        joint_steps = asked.steps or (None if asked.full else JOINT_STEPS)
+        assignments += [] if joint_steps is None else [f"joint.steps={joint_steps}"]
     if asked.steps is not None:
-        assignments += [f"{section}.steps={asked.steps}" for section in TRAINED]
+        assignments += trial(config, TRAINED, asked.steps)
+    last = {text.partition("=")[0]: text for text in assignments}  # a trial's steps replace a method's
     folder = name.replace(", ", "-")
     return Job(
-        FULL_CONFIG if asked.full else CONFIG,
-        tuple(assignments),
+        config,
+        tuple(last.values()),
         asked.folder / "runs" / ("full" if asked.full else "short") / folder / f"seed-{seed}",
     )
 

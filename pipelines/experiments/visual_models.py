@@ -114,9 +114,22 @@ def job_of(asked: Asked, seed: int) -> Job:
     """The run with the visual model and the judge of a seed."""
     assignments = [f"seed={seed}"]
     if asked.steps is not None:
-        assignments += [f"vision.training.steps={asked.steps}", f"judge.steps={asked.steps}"]
+        assignments += trial(CONFIG, ("vision.training", "judge"), asked.steps)
     folder = asked.folder.parent / "visual-models" / f"{Path(CONFIG).stem}-{seed}"
     return Job(CONFIG, tuple(assignments), folder, STAGES)
+
+
+def trial(config: str, sections: Sequence[str], steps: int) -> list[str]:
+    """Assignments for a trial of a config: few steps in each training, and no longer restarts.
+
+    Args:
+        config: A shipped config, or a path.
+        sections: Of the trainings.
+        steps: Of each.
+    """
+    training = config_files.load(config_files.find(config), quiet=True).vision.training
+    shorter = [f"vision.training.restart_steps={steps}"] if training.restart_steps > steps else []
+    return [*(f"{section}.steps={steps}" for section in sections), *shorter]
 
 
 def bring(jobs: Sequence[Job], machine: Machine) -> None:
