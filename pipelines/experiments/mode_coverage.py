@@ -49,12 +49,13 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         one = part(asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps))
         found[str(model.seed)] = one
         machine.say(told(str(model.seed), one))
-        rng = generator(model.seed, "experiment shown")
-        shown = model.pictures([model.vocabulary.concept(CONCEPT)], SHOWN, rng).images
-        rows.setdefault("images of the symbol", shown)
-        for direction in DIRECTIONS:
-            q = gaussian(one[direction]["q"], model.device)
-            rows[f"{direction} KL, seed {model.seed}"] = imagined(model, q, SHOWN, "shown")
+        if not rows:
+            rng = generator(model.seed, "experiment shown")
+            shown = model.pictures([model.vocabulary.concept(CONCEPT)], SHOWN, rng).images
+            rows["images of the symbol"] = shown
+            for direction in DIRECTIONS:
+                q = gaussian(one[direction]["q"], model.device)
+                rows[f"{direction} KL, seed {model.seed}"] = imagined(model, q, SHOWN, "shown")
     holds = {seed: covers(one) for seed, one in found.items()}
     verdict = verdict_of(list(holds.values()), is_trial=asked.steps is not None)
     last = f"the forward KL covers the images, the reverse KL does not: {verdict}"

@@ -65,7 +65,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         one = part(asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps))
         found[str(model.seed)] = one
         machine.say(told(str(model.seed), one))
-        for name in (WORD, "white wall, ice lolly"):
+        for name in () if rows else (WORD, "white wall, ice lolly"):
             stored = one["word"] if name == WORD else one["meant"]
             rows[f"{name}, seed {model.seed}"] = imagined(
                 model, gaussian(stored, model.device), SHOWN, "shown"
