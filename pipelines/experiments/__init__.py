@@ -34,6 +34,78 @@ EXPERIMENTS = {
         "Burgess et al. 2018, 4.2",
         4,
     ),
+    "metric-failure": Experiment(
+        "whether the BetaVAE score is 100 % with a factor missing, where the FactorVAE score is not",
+        "Kim and Mnih 2018, 4",
+        1,
+        (0, 1, 2),
+    ),
+    "total-correlation": Experiment(
+        "whether FactorVAE's discriminator underestimates the total correlation of known Gaussians",
+        "Kim and Mnih 2018, 5",
+        2,
+        (0, 1, 2),
+    ),
+    "controllable-factors": Experiment(
+        "whether policies and features that control each other find the two axes of a moving square",
+        "Thomas et al. 2017",
+        1,
+        (0, 1, 2),
+    ),
+    "rotation-planes": Experiment(
+        "whether pairs of shifted signals teach the planes of the Fourier transform",
+        "Cohen and Welling 2014",
+        1,
+        (0, 1, 2),
+    ),
+    "info-wgan": Experiment(
+        "whether InfoWGAN-GP scores below FactorVAE on dSprites at every information weight",
+        "Kim and Mnih 2018, 5",
+        6,
+        (0, 1),
+    ),
+    "training-steps": Experiment(
+        "whether a FactorVAE that is trained for longer disentangles better",
+        "report of the challenge's winner, table 2",
+        5,
+        (0, 1, 2),
+    ),
+    "latents": Experiment(
+        "whether FactorVAE score and DCI rise with the number of latents, and SAP and MIG fall",
+        "report of the challenge's winner, table 3",
+        7,
+        (0, 1, 2),
+    ),
+    "beta-map": Experiment(
+        "whether the BetaVAE score is best at an intermediate beta",
+        "Higgins et al. 2017 (beta-VAE)",
+        6,
+        (0, 1),
+    ),
+    "reconstruction": Experiment(
+        "whether FactorVAE scores higher than beta-VAE at the same reconstruction",
+        "Kim and Mnih 2018, 5",
+        8,
+        (0, 1, 2),
+    ),
+    "correlated-factors": Experiment(
+        "whether beta-TCVAE keeps its advantage over beta-VAE when two factors are correlated",
+        "Chen et al. 2018, 5",
+        5,
+        (0, 1, 2),
+    ),
+    "transfer": Experiment(
+        "whether a classifier on disentangled codes works in a domain that was never seen",
+        "Higgins et al. 2017 (DARLA)",
+        4,
+        (0, 1, 2),
+    ),
+    "causal-graph": Experiment(
+        "whether CausalVAE finds the graph of two causes and an effect without being told",
+        "Yang et al. 2021",
+        2,
+        (0, 1, 2),
+    ),
 }
 """All of them by name, in the order in which they are listed."""
 
