@@ -19,8 +19,8 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.report import plots
 
-STEPS = 3000
-BETAS = (0.1, 0.5, 1.0, 4.0)
+STEPS = 2000
+BETAS = (0.25, 1.0, 4.0, 16.0)
 LATENTS = (5, 20)
 PIXELS = 256
 MARGIN = 0.03

@@ -18,7 +18,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.report import plots
 
-STEPS = 3000
+STEPS = 2000
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "beta-VAE": {"kind": "beta_vae", "beta": 4.0},
     "beta-TCVAE": {"kind": "beta_tcvae", "beta": 4.0},

@@ -41,10 +41,10 @@ SPRITES: Mapping[str, Any] = {
 }
 """dSprites at 16x16. The 40 angles and 32 positions are cut into 10 and 8 values, within which they vary."""
 NETWORK: Mapping[str, Any] = {"kind": "mlp", "hidden": 256}
-LIKELIHOOD: Mapping[str, Any] = {"kind": "gaussian", "scale": 0.2}
+LIKELIHOOD: Mapping[str, Any] = {"kind": "gaussian", "scale": 0.1}
 """Narrow enough that the 256 pixels weigh against the KL as the 4,096 of dSprites do in cross-entropy."""
 TRAINING: Mapping[str, Any] = {"batch": 64, "lr": 1e-3, "precision": "fp32"}
-DISCRIMINATOR: Mapping[str, Any] = {"hidden": 256, "layers": 4, "lr": 1e-3}
+DISCRIMINATOR: Mapping[str, Any] = {"hidden": 128, "layers": 3, "lr": 1e-3}
 """Of FactorVAE, where the paper has 6 layers of 1000 units."""
 POINTS = 3000
 """That scores are fitted on; half as many to test."""

@@ -20,7 +20,7 @@ from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_se
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.report import plots
 
-STEPS = 3000
+STEPS = 2000
 LATENTS = (8, 32, 128)
 OBJECTIVE = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
 CLAIM = {"factor_vae": 1, "dci": 1, "sap": -1, "mig": -1}

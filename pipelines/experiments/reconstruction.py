@@ -1,7 +1,7 @@
 """Kim and Mnih (2018), section 5: FactorVAE disentangles better than beta-VAE at the same reconstruction.
 
 On 2D shapes the paper plots the FactorVAE score against the reconstruction error, for several beta and gamma.
-Here: dSprites at 16x16, beta-VAE with beta 1, 2 and 4, FactorVAE with gamma 5, 10 and 20, fully connected
+Here: dSprites at 16x16, beta-VAE with beta 1, 4 and 16, FactorVAE with gamma 10 and 40, fully connected
 networks. For each FactorVAE model the score that beta-VAE has at its reconstruction is read from the line
 through the beta-VAE means in order of their reconstruction, held constant beyond its ends.
 
@@ -17,19 +17,19 @@ import statistics
 from typing import Any
 
 import numpy as np
-from scipy.stats import spearmanr
+from scipy.stats import rankdata
 
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.report import plots
 
-STEPS = 3000
+STEPS = 2000
 MODELS: dict[str, dict[str, Any]] = {
-    **{f"beta-VAE, beta {beta:g}": {"kind": "beta_vae", "beta": beta} for beta in (1.0, 2.0, 4.0)},
+    **{f"beta-VAE, beta {beta:g}": {"kind": "beta_vae", "beta": beta} for beta in (1.0, 4.0, 16.0)},
     **{
         f"FactorVAE, gamma {gamma:g}": {"kind": "factor_vae", "gamma": gamma, "discriminator": DISCRIMINATOR}
-        for gamma in (5.0, 10.0, 20.0)
+        for gamma in (10.0, 40.0)
     },
 }
 
@@ -50,7 +50,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     gained = advantage(found)
     verdict = verdict_of(gained, steps)
     every = [one for ones in found.values() for one in ones.values()]
-    rank = spearmanr([one["reconstruction"] for one in every], [one["factor_vae"] for one in every])
+    rank = rank_correlation([one["reconstruction"] for one in every], [one["factor_vae"] for one in every])
     shown = ("reconstruction", "kl", "factor_vae", "mig", "dci")
     rows = [
         (model, *(str(over_seeds.spread({s: one[name] for s, one in ones.items()})) for name in shown))
@@ -63,11 +63,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     return Outcome(
         (
             *over_seeds.table(("", *shown), rows),
-            f"rank correlation of reconstruction error and FactorVAE score: {rank.statistic:+.2f}",
+            f"rank correlation of reconstruction error and FactorVAE score: {rank:+.2f}",
             f"FactorVAE's advantage in score at equal reconstruction: {gained}: {verdict}",
         ),
         verdict,
-        {"advantage": over_seeds.as_json(gained), "rank_correlation": rank.statistic, "scores": found},
+        {"advantage": over_seeds.as_json(gained), "rank_correlation": rank, "scores": found},
         {"scores": plots.dots(list(MODELS), panels)},
     )
 
@@ -90,6 +90,16 @@ def advantage(found: Scores) -> over_seeds.Difference:
         for s in ours[0]
     }
     return over_seeds.difference(score, matched)
+
+
+def rank_correlation(one: list[float], other: list[float]) -> float:
+    """Spearman's; 0 where one of them does not vary.
+
+    >>> round(rank_correlation([1.0, 2.0, 3.0], [4.0, 9.0, 8.0]), 2)
+    0.5
+    """
+    ranks = np.stack((rankdata(one), rankdata(other)))
+    return float(np.corrcoef(ranks)[0, 1]) if ranks.std(1).min() > 0 else 0.0
 
 
 def verdict_of(gained: over_seeds.Difference, steps: int) -> Verdict:

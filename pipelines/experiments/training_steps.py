@@ -16,7 +16,7 @@ from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.experiments.parts import part
 from pipelines.report import plots
 
-STEPS = 6000
+STEPS = 4000
 SHARES = (0.25, 0.5, 1.0)
 OBJECTIVE = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
 SHOWN = ("factor_vae", "sap", "dci", "mig", "reconstruction")
