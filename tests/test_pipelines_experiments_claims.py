@@ -32,7 +32,7 @@ FIGURES = {
     "metric-failure": "scores",
     "total-correlation": "estimates",
     "controllable-factors": "policies",
-    "rotation-planes": "course",
+    "rotation-planes": "starts",
     "causal-graph": "edges",
     "info-wgan": "scores",
     "training-steps": "scores",
@@ -56,6 +56,7 @@ def test_a_trial_writes_numbers_and_a_figure_and_does_not_decide(
     monkeypatch.setattr(first_stages, "DISCRIMINATOR", small)
     monkeypatch.setattr(latents, "LATENTS", (2, 4))
     monkeypatch.setattr(transfer, "POINTS", 60)
+    monkeypatch.setattr(rotation_planes, "STARTS", 2)
     for constant, few in {"HIDDEN": 8, "LAYERS": 1, "BATCH": 8, "FRESH": 100}.items():
         monkeypatch.setattr(total_correlation, constant, few)
     words = ["experiment", name, "--steps", "4", "--seeds", "0", "--out", str(tmp_path)]

@@ -10,12 +10,16 @@ irreducible planes are the frequencies of the Fourier transform, and pairs are w
 shift by one then has no entries outside the 2x2 blocks of W^T P W (the frequencies 0 and 8, of one dimension
 each, share a plane).
 
+The likelihood has local optima, planes of mixed frequencies, so the best of ten starts is taken by the
+likelihood of fresh pairs.
+
 Reproduced where the energy of W^T P W outside the blocks is below 5 % of the whole in every seed; refuted
 where it is above 20 % in most; else undecided, as is a trial with fewer steps.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -31,7 +35,9 @@ from pipelines.training.fitting import by_descent, fit
 from vision.randomness import derive_seed, step_generator
 
 SAMPLES = 16
-STEPS, BATCH, LR = 2000, 256, 2e-2
+STEPS, BATCH, LR = 400, 256, 2e-2
+STARTS, FRESH = 10, 4096
+"""Trainings, and pairs by whose likelihood one of them is chosen."""
 PRECISION = 4.0
 """k, of the noise of y."""
 LITTLE, MUCH = 0.05, 0.2
@@ -50,10 +56,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         )
     verdict = verdict_of([one["outside"] for one in found.values()], steps)
     panels = {
-        "energy outside of the planes": plots.Lines(
-            found[str(asked.seeds[0])]["steps"],
-            {f"seed {seed}": one["course"] for seed, one in found.items()},
-        )
+        name: [[start[key] for start in one["starts"]] for one in found.values()]
+        for key, name in {
+            "outside": "energy outside of the planes",
+            "log_likelihood": "log-likelihood of pairs",
+        }.items()
     }
     return Outcome(
         (
@@ -62,7 +69,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         ),
         verdict,
         {"steps_made": steps, "found": found},
-        {"course": plots.against(panels, "steps")},
+        {"starts": plots.dots([f"seed {seed}" for seed in found], panels)},
     )
 
 
@@ -93,29 +100,39 @@ def log_likelihood(w: Tensor, x: Tensor, y: Tensor) -> Tensor:
     return (torch.special.i0e(k).log() + k).sum(1).mean()
 
 
+def pairs(n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """White noise (n, 16), and each of it shifted by a random number of samples, with noise."""
+    x = torch.randn(n, SAMPLES, generator=generator)
+    by = torch.randint(SAMPLES, (n, 1), generator=generator)
+    y = x.gather(1, (torch.arange(SAMPLES) - by) % SAMPLES)
+    return x, y + torch.randn(y.shape, generator=generator) / PRECISION**0.5
+
+
 def _learned(seed: int, steps: int, asked: Asked, machine: Machine) -> dict[str, Any]:
-    torch.manual_seed(derive_seed(seed, "planes"))
+    fresh = step_generator(derive_seed(seed, "fresh pairs"), 0, torch.device("cpu"))
+    x, y = pairs(FRESH, fresh)
+    starts = []
+    for start in range(STARTS):
+        folder = asked.folder / "trainings" / f"{seed}-{start}-{steps}"
+        w = _from_start(seed, start, steps, folder, machine)
+        starts.append({"log_likelihood": log_likelihood(w, x, y).item(), "outside": energy_outside(w)})
+    best = max(starts, key=lambda one: one["log_likelihood"])
+    machine.say(f"rotation-planes: seed {seed}: {best['outside']:.4f} of the energy outside of the planes")
+    return {"outside": best["outside"], "starts": starts}
+
+
+def _from_start(seed: int, start: int, steps: int, folder: Path, machine: Machine) -> Tensor:
+    """W (16, 16) after a training."""
+    torch.manual_seed(derive_seed(seed, f"planes {start}"))
     layer = nn.Linear(SAMPLES, SAMPLES, bias=False)
     nn.init.orthogonal_(layer.weight)
     parametrizations.orthogonal(layer)
     settings = VisionTraining(steps=steps, batch=BATCH, lr=LR, decay="cosine", warmup=0, restarts=1)
-    pairs = derive_seed(seed, "pairs")
+    draws = derive_seed(seed, f"pairs {start}")
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
-        own = step_generator(pairs, step, torch.device("cpu"))
-        x = torch.randn(BATCH, SAMPLES, generator=own)
-        by = torch.randint(SAMPLES, (BATCH, 1), generator=own)
-        y = x.gather(1, (torch.arange(SAMPLES) - by) % SAMPLES)
-        y = y + torch.randn(y.shape, generator=own) / PRECISION**0.5
-        value = -log_likelihood(layer.weight, x, y)
+        value = -log_likelihood(layer.weight, *pairs(BATCH, step_generator(draws, step, torch.device("cpu"))))
         return value, {"loss": value}
 
-    method = by_descent(layer, loss, settings)
-    measured = [max(1, round(steps * share / 10)) for share in range(1, 11)]
-    course = []
-    for step in measured:
-        folder = asked.folder / "trainings" / f"{seed}-{steps}"
-        fit(method, settings, folder, "vision", machine._replace(quiet=True), until=step)
-        course.append(round(energy_outside(layer.weight.detach()), 5))
-    machine.say(f"rotation-planes: seed {seed}: {course[-1]:.4f} of the energy outside of the planes")
-    return {"outside": course[-1], "course": course, "steps": measured}
+    fit(by_descent(layer, loss, settings), settings, folder, "vision", machine._replace(quiet=True))
+    return layer.weight.detach()
