@@ -105,17 +105,17 @@ def _described(cell: Cell) -> dict[str, Any]:
     """What a member is, and how much it is trained."""
     from pipelines.config.told import told
 
-    vision = cell.config.vision
-    network = vision.network.model_dump()
+    vision, joint = cell.config.vision, cell.config.joint
+    network, training = vision.network.model_dump(), vision.training if joint is None else joint
     return {
         "config": cell.job.config,
-        "objective": vision.objective.kind,
+        "objective": (vision.objective if joint is None else joint).kind,
         "network": vision.network.kind,
         "likelihood": vision.likelihood.kind,
-        "told": told(vision),
+        "told": told(vision, joint),
         "latents": network.get("latents") or network.get("mask_latents"),
-        "steps": vision.training.steps,
-        "batch": vision.training.batch,
+        "steps": training.steps,
+        "batch": training.batch,
     }
 
 
