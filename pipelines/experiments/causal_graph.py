@@ -15,6 +15,7 @@ as is a trial with fewer steps.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -65,7 +66,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
                 asked.folder,
                 f"{start.replace(' ', '-')}-{seed}",
                 {"seed": seed, "steps": steps, "start": start},
-                lambda start=start, seed=seed: _trained(start, seed, steps, asked, machine),
+                partial(_trained, start, seed, steps, asked, machine),
             )["edges"]
     verdict = verdict_of([is_true(edges) for edges in found["zero"].values()], steps)
     pairs = [(i, j) for i in range(3) for j in range(3) if i != j]

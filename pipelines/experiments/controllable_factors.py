@@ -15,6 +15,7 @@ features are linear in the position is reported, not judged.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     for seed in asked.seeds:
         settings = {"seed": seed, "steps": steps}
         found[seed] = part(
-            asked.folder, f"seed-{seed}", settings, lambda seed=seed: _trained(seed, steps, asked, machine)
+            asked.folder, f"seed-{seed}", settings, partial(_trained, seed, steps, asked, machine)
         )
         machine.say(f"controllable-factors: seed {seed}: mass on one axis {found[seed]['mass']}")
     verdict = verdict_of([paired(one["policies"]) for one in found.values()], steps)

@@ -29,7 +29,7 @@ VAE_STEPS = 3
 """Steps of FactorVAE for one of the generator."""
 LAMBDAS = (0.2, 1.0)
 FACTOR_VAE = "FactorVAE"
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "network": {"kind": "convolutional", "widths": [16, 32], "hidden": 128, "precision_limit": 100.0},
     "training": {"batch": 32, "lr": 2e-4},
 }

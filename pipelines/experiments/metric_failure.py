@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     found: dict[int, Scores] = {}
     for seed in asked.seeds:
         settings = {"seed": seed, "votes": votes, "noise": NOISE}
-        found[seed] = part(asked.folder, f"seed-{seed}", settings, lambda seed=seed: _scores(seed, votes))
+        found[seed] = part(asked.folder, f"seed-{seed}", settings, partial(_scores, seed, votes))
         machine.say(f"metric-failure: seed {seed} scored")
     missing = [WHOLE, *FACTORS]
     metrics = ("beta_vae", "factor_vae")

@@ -19,6 +19,7 @@ where it is above 20 % in most; else undecided, as is a trial with fewer steps.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
             asked.folder,
             f"seed-{seed}",
             {"seed": seed, "steps": steps},
-            lambda seed=seed: _learned(seed, steps, asked, machine),
+            partial(_learned, seed, steps, asked, machine),
         )
     verdict = verdict_of([one["outside"] for one in found.values()], steps)
     panels = {

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -58,11 +59,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
                 asked.folder,
                 name,
                 settings,
-                lambda seed=seed, level=level, name=name: _estimate(level, seed, steps, asked, name, machine),
+                partial(_estimate, level, seed, steps, asked, name, machine),
             )
         machine.say(f"total-correlation: seed {seed}: {_spelled(found[seed])}")
     verdict = verdict_of(list(found.values()), steps)
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (level, str(over_seeds.spread({str(s): found[s][level]["estimate"] for s in found})))
         for level in found[asked.seeds[0]]
     ]

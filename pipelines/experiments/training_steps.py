@@ -10,6 +10,10 @@ and in every seed; refuted where both means are lower; else undecided, as is a t
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
+from pipelines.config import Config
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.experiments.first_stages import DISCRIMINATOR
@@ -36,9 +40,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
                 asked.folder,
                 f"seed-{seed}-step-{step}",
                 {"config": config.model_dump(mode="json"), "step": step},
-                lambda config=config, folder=folder, step=step: first_stages.scores(
-                    first_stages.trained(config, folder, machine, until=step)
-                ),
+                partial(_scores_at, step, config, folder, machine),
             )
             for step in places
         ]
@@ -71,3 +73,7 @@ def verdict_of(seeds: list[list[dict[str, float]]], steps: int) -> Verdict:
     if all(min(rise) > 0 for rise in rises.values()):
         return "reproduced"
     return "refuted" if all(sum(rise) < 0 for rise in rises.values()) else "undecided"
+
+
+def _scores_at(step: int, config: Config, folder: Path, machine: Machine) -> dict[str, float]:
+    return first_stages.scores(first_stages.trained(config, folder, machine, until=step))
