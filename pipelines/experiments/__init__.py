@@ -32,7 +32,7 @@ EXPERIMENTS = {
     "capacity": Experiment(
         "which factors of dSprites a decoder spends its nats on as capacity grows",
         "Burgess et al. 2018, 4.2",
-        4,
+        5,
     ),
     "metric-failure": Experiment(
         "whether the BetaVAE score is 100 % with a factor missing, where the FactorVAE score is not",

@@ -42,7 +42,7 @@ SPRITES: Mapping[str, Any] = {
 """dSprites at 16x16. The 40 angles and 32 positions are cut into 10 and 8 values, within which they vary."""
 NETWORK: Mapping[str, Any] = {"kind": "mlp", "hidden": 256}
 LIKELIHOOD: Mapping[str, Any] = {"kind": "gaussian", "scale": 0.1}
-"""Narrow enough that the 256 pixels weigh against the KL as the 4,096 of dSprites do in cross-entropy."""
+"""Narrow: by cross-entropy, 256 pixels and beta 1 leave one latent active after 2,000 steps."""
 TRAINING: Mapping[str, Any] = {"batch": 64, "lr": 1e-3, "precision": "fp32"}
 DISCRIMINATOR: Mapping[str, Any] = {"hidden": 128, "layers": 3, "lr": 1e-3}
 """Of FactorVAE, where the paper has 6 layers of 1000 units."""
