@@ -2,8 +2,8 @@
 
     {"seed": 0, "run": "beta=4/seed-0", "status": "done", "why": "", "measures": {"mig": 0.5}, "state": "..."}
 
-Status is `missing` until the run has ended, then `done` or `failed`; `run` is its folder, seen from that of the
-table; `state` tells whether what was measured is what the run is now.
+Status is `missing` until the run has ended, then `done` or `failed`; `run` is its folder relative to that of
+the table; `state` tells whether what was measured is what the run is now.
 """
 
 from __future__ import annotations
