@@ -6,6 +6,7 @@ weights:
     {"kind": "scan", "symbols": 51, "latents": 32, "encoder": "mlp", "hidden": [100]}
     {"kind": "operators", "hidden": [30, 15]}
     {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3]}
+    {"kind": "multimodal", "vision": {...}, "symbols": {"symbols": 51, ...}, "hidden": [256]}
 """
 
 import inspect
@@ -17,9 +18,12 @@ from torch import nn
 
 from scan.grounding import SCAN
 from scan.judge import Judge
+from scan.multimodal import JointEncoder, MultimodalVAE
 from scan.operators import Operators
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 from symbols.names import did_you_mean
+from vision import models as vision_models
+from vision.vae import VAE
 
 
 def scan(
@@ -40,6 +44,28 @@ def scan(
     return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
 
 
+def multimodal(
+    vision: Mapping[str, Any], symbols: Mapping[str, Any], *, hidden: Sequence[int] = (256,)
+) -> MultimodalVAE:
+    """Return a model of images and symbols.
+
+    Args:
+        vision: The specification of its visual model, as `vision.models.build` takes it.
+        symbols: That of its symbol networks: the arguments of `scan` but the latents, which are those of the
+            visual model.
+        hidden: Widths of the perceptron in the joint encoder.
+
+    Raises:
+        ValueError: For a specification that does not fit, with the reason.
+    """
+    visual, tower = vision_models.build(vision), vision_models.build(vision)
+    if not isinstance(visual, VAE) or not isinstance(tower, VAE):
+        raise ValueError(f"the vision of a multimodal model is a VAE, got kind {vision.get('kind')}")
+    symbolic = build({"kind": "scan", **symbols, "latents": visual.latents})
+    assert isinstance(symbolic, SCAN)
+    return MultimodalVAE(visual, symbolic, JointEncoder(tower.encoder, symbols["symbols"], hidden))
+
+
 ENCODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
     "mlp": MLPSymbolEncoder,
     "experts": lambda symbols, latents, hidden: ExpertSymbolEncoder(symbols, latents),
@@ -52,7 +78,12 @@ DECODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
 LONGEST_REASON = 200
 """Characters that an error quotes of a specification."""
 
-KINDS: Mapping[str, Callable[..., nn.Module]] = {"scan": scan, "operators": Operators, "judge": Judge}
+KINDS: Mapping[str, Callable[..., nn.Module]] = {
+    "scan": scan,
+    "operators": Operators,
+    "judge": Judge,
+    "multimodal": multimodal,
+}
 
 
 def build(spec: Mapping[str, Any]) -> nn.Module:
@@ -94,7 +125,7 @@ def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
 def _check_sizes(key: str, value: Any, kind: str) -> None:
     """Raise ValueError where a size is not a positive integer, or a list not one of these."""
     sizes = value if isinstance(value, list | tuple) else [value]
-    if key in ("encoder", "decoder"):
+    if key in ("encoder", "decoder") or isinstance(value, Mapping):
         return
     if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(f"{key} of a {kind} model is made of positive integers, got {reprlib.repr(value)}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipelines.config import Vision
+from pipelines.config import JMVAE, Vision
 from pipelines.config.told import told
 
 CONVOLUTIONAL = {"kind": "convolutional"}
@@ -31,3 +31,9 @@ def test_it_is_what_network_and_objective_know(network: dict, objective: dict, e
     likelihood = {"kind": "gaussian", "scale": 0.1}
     vision = Vision.model_validate({"network": network, "likelihood": likelihood, "objective": objective})
     assert told(vision) == expected
+
+
+def test_a_joint_model_is_told_words() -> None:
+    vision = Vision.model_validate({"network": {"kind": "layered"}})
+    expected = "images are flat layers of one colour each; the words of the training pairs"
+    assert told(vision, JMVAE(kind="jmvae")) == expected

@@ -130,3 +130,11 @@ def test_advice_names_settings_that_the_objective_has(section: type[BaseModel]) 
     collapsed = VISION | {"objective": kind, "test_images": CODES | {"active_latents": 0}}
     (line,) = health.warnings({"vision": collapsed})
     assert health.MORE_NATS.get(kind, "vision.likelihood.scale") in line
+
+
+def test_advice_for_a_joint_model_names_its_own_settings() -> None:
+    collapsed = VISION | {"objective": "jmvae", "test_images": CODES | {"active_latents": 0}}
+    symbols = {"concepts": 100, "concepts_without_specific_latents": 50, "objective": "jmvae"}
+    lines = health.warnings({"vision": collapsed, "symbols": symbols})
+    named = [re.findall(r"(\w+)\.\w+", line) for line in lines]
+    assert named == [["vision", "joint", "joint"], ["joint", "joint", "symbols"]]

@@ -24,7 +24,7 @@ def test_without_its_section_there_is_no_dae_and_nothing_reads_it() -> None:
     }
 
 
-@pytest.mark.parametrize("sections", [{}, {"dae": {}}])
+@pytest.mark.parametrize("sections", [{}, {"dae": {}}, {"dae": {}, "joint": {"kind": "jmvae"}}])
 def test_a_stage_reads_and_shows_earlier_stages_of_the_same_run(sections: dict[str, object]) -> None:
     stages = plan(config(**sections))
     for place, stage in enumerate(stages.values()):
@@ -33,7 +33,7 @@ def test_a_stage_reads_and_shows_earlier_stages_of_the_same_run(sections: dict[s
 
 
 def test_every_setting_is_one_of_the_config_and_every_stage_a_module() -> None:
-    asked = config(dae={})
+    asked = config(dae={}, joint={"kind": "jmvae"})
     for name, stage in plan(asked).items():
         assert callable(import_module(f"pipelines.stages.{name}").run)
         for key in stage.settings:

@@ -265,9 +265,9 @@ def least_logvar(precision_limit: float | None) -> float | None:
 
 
 def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
-    """`layer(h)` in float32, also inside of autocast."""
+    """`layer(h)` in float32, also inside of autocast; float64 stays as it is."""
     with torch.autocast(h.device.type, enabled=False):
-        return layer(h.float())
+        return layer(h.to(torch.promote_types(h.dtype, torch.float32)))
 
 
 def activation_layer(name: str) -> nn.Module:

@@ -55,11 +55,12 @@ def measures_of(run: RunFolder, device: torch.device) -> Measures:
     config = config_files.load(config_of(run.path))
     vision = read_json(run.stage("vision") / "metrics.json")
     test = vision["test_images"] or vision["train"]
+    seeing = ("vision",) if config.joint is None else ("joint", "vision")
     found: Measures = {
         "reconstruction_nats": test["reconstruction"],
         "kl": test["kl"],
         "active_latents": test["active_latents"],
-        "vision_seconds": read_json(run.stage("vision") / "done.json")["seconds"],
+        "vision_seconds": sum(read_json(run.stage(name) / "done.json")["seconds"] for name in seeing),
     }
     if config.has_words and (run.stage("evaluate") / "done.json").is_file():
         found |= _of_concepts(read_json(run.stage("evaluate") / "metrics.json"))

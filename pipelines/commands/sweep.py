@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import Command, add_device, place, whole
+from pipelines.commands import Command, add_device, place
+from pipelines.commands.engines import add_engine, engine_of
 from pipelines.errors import UsageError, nearest
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from pipelines.jobs import Engine
     from pipelines.jobs.sweep_file import Planned, Sweep
 
-MOST_JOBS = 4096
 FORMAT = 1
 """Of sweep.json."""
 
@@ -36,21 +36,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="where the runs, sweep.json and sweep.csv lie (default: runs/ and the name of the file); a "
         "sweep that was begun there goes on",
     )
-    parser.add_argument(
-        "--engine",
-        choices=("local", "ray"),
-        default="local",
-        help="what runs them: processes on this machine, or tasks of Ray (extra ray; default: local)",
-    )
-    parser.add_argument(
-        "--address", default="", metavar="HOST:PORT", help="of a Ray cluster (default: Ray on this machine)"
-    )
-    parser.add_argument(
-        "--jobs",
-        type=whole(MOST_JOBS),
-        metavar="N",
-        help="runs at a time, 0 for as many as the cores hold (default: 1; with Ray, what its machines hold)",
-    )
+    add_engine(parser)
     parser.add_argument(
         "--select",
         choices=("udr", "loss"),
@@ -71,10 +57,6 @@ def main(options: argparse.Namespace) -> None:
     """Bring every run up to date, measure it, and table what was found, also of what failed."""
     from pipelines.jobs import sweep_file
 
-    if options.jobs is not None and options.jobs < 0:
-        raise UsageError(f"--jobs {options.jobs}: expected 1 or more, or 0")
-    if options.address and options.engine != "ray":
-        raise UsageError("--address is that of a Ray cluster: it needs --engine ray")
     out = options.out or Path("runs") / options.sweep.stem
     sweep = sweep_file.load(options.sweep)
     _check_measure(sweep)
@@ -83,7 +65,7 @@ def main(options: argparse.Namespace) -> None:
     except UsageError as error:
         raise UsageError(f"{options.sweep}: {error}") from None
     if not options.print:
-        _make(options, sweep, plans, out)
+        _make(options, engine_of(options), sweep, plans, out)
         return
     if sweep.search is not None:
         raise UsageError("--print: a search chooses each setting by what those before it gave")
@@ -101,17 +83,7 @@ def _check_measure(sweep: Sweep) -> None:
         raise UsageError(f"search: no measure '{search.measure}'{hint}")
 
 
-def _engine(options: argparse.Namespace) -> Engine:
-    from pipelines.jobs import Local
-
-    if options.engine == "local":
-        return Local(1 if options.jobs is None else options.jobs or None, device=options.device)
-    from pipelines.jobs.on_ray import Ray
-
-    return Ray(options.address, options.jobs or None, device=options.device)
-
-
-def _make(options: argparse.Namespace, sweep: Sweep, plans: list[Planned], out: Path) -> None:
+def _make(options: argparse.Namespace, engine: Engine, sweep: Sweep, plans: list[Planned], out: Path) -> None:
     """Run a sweep, and say what it found."""
     import json
 
@@ -123,7 +95,6 @@ def _make(options: argparse.Namespace, sweep: Sweep, plans: list[Planned], out: 
     from pipelines.runs.files import write_bytes, write_json
     from pipelines.runs.folder import versions
 
-    engine = _engine(options)
     before = earlier(out / "sweep.json", FORMAT, "sweep").get("rows", [])
     here = machine(options.device, quiet=options.quiet)
     content: dict[str, Any] = {

@@ -2,6 +2,7 @@
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
+from pipelines.config.joint import JMVAE, Joint, TrELBO
 from pipelines.config.networks import (
     BurgessNetwork,
     ConvolutionalNetwork,
@@ -45,6 +46,7 @@ __all__ = [
     "DCIGN",
     "DIPVAEI",
     "DIPVAEII",
+    "JMVAE",
     "QLAE",
     "TRAININGS",
     "AdaGVAE",
@@ -66,6 +68,7 @@ __all__ = [
     "Geometric",
     "InfoGAN",
     "InfoWGANGP",
+    "Joint",
     "JointNetwork",
     "JointVAE",
     "Judge",
@@ -85,6 +88,7 @@ __all__ = [
     "Splits",
     "StudyNetwork",
     "Symbols",
+    "TrELBO",
     "Training",
     "Vision",
     "VisionTraining",

@@ -1,8 +1,19 @@
 """Objectives, networks and settings of a training that do not go together."""
 
+from pipelines.config.concepts import Symbols
 from pipelines.config.data import Data, RoomsData
+from pipelines.config.joint import Joint, TrELBO
 from pipelines.config.networks import ConvolutionalNetwork, JointNetwork, LayeredNetwork
-from pipelines.config.objectives import DCIGN, QLAE, InfoGAN, InfoWGANGP, JointVAE, PairObjective, SlowVAE
+from pipelines.config.objectives import (
+    DCIGN,
+    QLAE,
+    BetaVAE,
+    InfoGAN,
+    InfoWGANGP,
+    JointVAE,
+    PairObjective,
+    SlowVAE,
+)
 from pipelines.config.vision import Vision
 
 
@@ -88,3 +99,29 @@ def check_groups(objective: DCIGN, latents: int) -> None:
             raise ValueError(
                 f"vision.objective.groups.{name}: there are latents 0 to {latents - 1}, got {max(group)}"
             )
+
+
+def check_joint(joint: Joint, vision: Vision, symbols: Symbols, has_words: bool) -> None:
+    """Refuse settings that a model of images and symbols has no use for.
+
+    Args:
+        joint: The section.
+        vision: The section vision, whose networks it trains.
+        symbols: The section symbols, whose networks it trains.
+        has_words: Whether the data have attributes.
+
+    Raises:
+        ValueError: One line that names the settings.
+    """
+    if not has_words:
+        raise ValueError(f"joint.kind {joint.kind} learns words, and the data have no attributes")
+    if not isinstance(vision.objective, BetaVAE):
+        raise ValueError(
+            f"joint.kind {joint.kind} is an objective of its own: leave out vision.objective.kind "
+            f"{vision.objective.kind}"
+        )
+    if isinstance(joint, TrELBO) and symbols.encoder != "experts":
+        raise ValueError(
+            "joint.kind trelbo is a product of experts: symbols.encoder must be experts, not "
+            f"{symbols.encoder}"
+        )

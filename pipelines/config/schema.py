@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, RoomsData, Splits
-from pipelines.config.misfits import check_objective
+from pipelines.config.joint import Joint
+from pipelines.config.misfits import check_joint, check_objective
 from pipelines.config.networks import LayeredNetwork
 from pipelines.config.objectives import OF_A_BATCH
 from pipelines.config.sections import Section, Training
@@ -20,6 +21,7 @@ from pipelines.config.vision import DAE, BernoulliLikelihood, PerceptualLikeliho
 
 TRAININGS = {
     "dae": "dae",
+    "joint": "joint",
     "vision": "vision.training",
     "symbols": "symbols",
     "operators": "operators",
@@ -45,6 +47,8 @@ class Config(Section):
     """The visual model."""
     symbols: Symbols = Symbols()
     """SCAN: words grounded in images."""
+    joint: Joint | None = None
+    """A model that learns images and words together, in place of SCAN on a visual model; null for none."""
     operators: Operators = Operators()
     """AND, IN COMMON and IGNORE, learned."""
     judge: Judge = Judge()
@@ -62,7 +66,7 @@ class Config(Section):
 
     def training(self, stage: str) -> Training | None:
         """The section with steps, batch and learning rate of a stage; None where it trains nothing."""
-        if stage not in TRAININGS:
+        if stage not in TRAININGS or (self.joint is not None and stage in ("vision", "symbols")):
             return None
         section: Any = self
         for name in TRAININGS[stage].split("."):
@@ -73,6 +77,8 @@ class Config(Section):
     def _check_choices(self) -> Self:
         vision, likelihood = self.vision, self.vision.likelihood
         check_objective(vision, self.data)
+        if self.joint is not None:
+            check_joint(self.joint, vision, self.symbols, self.has_words)
         is_layered = isinstance(vision.network, LayeredNetwork)
         if (
             isinstance(likelihood, PerceptualLikelihood)

@@ -1,23 +1,30 @@
 """What a visual model is told beside its images, in a few words: for tables that compare first stages."""
 
+from pipelines.config.joint import Joint
 from pipelines.config.networks import JointNetwork
 from pipelines.config.objectives import DCIGN, AdaGVAE, AdaMLVAE, InfoGAN, InfoWGANGP, SlowVAE
 from pipelines.config.vision import Vision
 
 NOTHING = "nothing"
+WORDS = "the words of the training pairs"
 CATEGORIES = "how many values each category has"
 OF_NETWORKS = {"layered": "images are flat layers of one colour each"}
 """By kind; the other networks suit any images."""
 
 
-def told(vision: Vision) -> str:
+def told(vision: Vision, joint: Joint | None = None) -> str:
     """What the network and the objective of a config assume of the images, or know of their factors.
+
+    Args:
+        vision: The section.
+        joint: That of a model that learns images and words together, instead of `vision.objective`.
 
     >>> told(Vision.model_validate({"network": {"kind": "study"}, "likelihood": {"kind": "bernoulli"}}))
     'nothing'
     """
     of_network = OF_NETWORKS.get(vision.network.kind)
-    return "; ".join(part for part in (of_network, _of_objective(vision)) if part) or NOTHING
+    of_objective = _of_objective(vision) if joint is None else WORDS
+    return "; ".join(part for part in (of_network, of_objective) if part) or NOTHING
 
 
 def _of_objective(vision: Vision) -> str | None:

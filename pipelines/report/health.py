@@ -49,6 +49,8 @@ FEWER_NATS = {
     **{kind: _opposite(advice) for kind, advice in MORE_NATS.items()},
     "qlae": "lower vision.objective.values",
 }
+JOINT = ("jmvae", "trelbo")
+"""Kinds that a stage joint trains."""
 
 
 def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -94,7 +96,7 @@ def of_codes(codes: Mapping[str, Any] | None, objective: str | None = None) -> l
     if not codes["active_latents"]:
         return [
             "the visual model uses no latent (its posterior has collapsed to the prior): "
-            f"{_more(objective)}, or raise vision.training.steps or vision.training.lr"
+            f"{_more(objective)}, or raise {_training(objective)}.steps or {_training(objective)}.lr"
         ]
     return []
 
@@ -113,9 +115,11 @@ def of_symbols(metrics: Mapping[str, Any]) -> list[str]:
     without, concepts = metrics.get("concepts_without_specific_latents"), metrics.get("concepts")
     if not concepts or without is None or without <= MAX_UNSPECIFIC * concepts:
         return []
+    advice = "raise symbols.grounding, symbols.steps or symbols.examples, or lower symbols.expert_penalty"
+    if metrics.get("objective") in JOINT:
+        advice = "raise joint.symbol_weight, joint.steps or symbols.examples"
     return [
-        f"{without} of {concepts} taught concepts specify no latent (their q(z|y) is the prior): "
-        "raise symbols.grounding, symbols.steps or symbols.examples, or lower symbols.expert_penalty"
+        f"{without} of {concepts} taught concepts specify no latent (their q(z|y) is the prior): {advice}"
     ]
 
 
@@ -147,7 +151,7 @@ def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
     if imagined is not None and imagined < MIN_VARIANCE:
         found.append(
             f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
-            f"look at the reconstructions, and raise vision.training.steps, or {_more(objective)}"
+            f"look at the reconstructions, and raise {_training(objective)}.steps, or {_more(objective)}"
         )
     return found
 
@@ -179,7 +183,12 @@ def _more(objective: str | None) -> str:
 
 def _fewer(objective: str | None) -> str:
     advice = FEWER_NATS.get(objective or "", "raise vision.likelihood.scale")
-    return f"lower vision.training.lr, {advice}, or set vision.network.precision_limit"
+    return f"lower {_training(objective)}.lr, {advice}, or set vision.network.precision_limit"
+
+
+def _training(objective: str | None) -> str:
+    """The section with steps and learning rate."""
+    return "joint" if objective in JOINT else "vision.training"
 
 
 def _number(value: float | None, missing: float = math.inf) -> float:

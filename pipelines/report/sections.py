@@ -73,7 +73,7 @@ def vision(context: ReportContext) -> Values | None:
     start = figures.code(context.vision, images[:1])[0]
     traversals = context.figures.add_sheet(figures.traversals(context.vision, kl, start))
     return {
-        "told": told(context.config.vision),
+        "told": told(context.config.vision, context.config.joint),
         "reconstructions": reconstructions,
         "reach": figures.REACH,
         "traversals": traversals,

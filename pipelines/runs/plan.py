@@ -38,13 +38,26 @@ def _dae(config: Config) -> Stage | None:
     return Stage(("seed", "dae", "vision.network.colour"), IMAGES)
 
 
+def _joint(config: Config) -> Stage | None:
+    if config.joint is None:
+        return None
+    networks = ("vision.network", "vision.likelihood", "symbols.encoder", "symbols.hidden")
+    settings = ("seed", "joint", *networks, "vision.training.precision", "symbols.examples")
+    return Stage(settings, (*IMAGES, *CONCEPTS), reads=() if config.dae is None else ("dae",))
+
+
 def _vision(config: Config) -> Stage:
-    return Stage(("seed", "vision"), IMAGES, reads=() if config.dae is None else ("dae",))
+    dae = () if config.dae is None else ("dae",)
+    if config.joint is not None:
+        return Stage(("vision.likelihood", "vision.training.precision"), IMAGES, reads=(*dae, "joint"))
+    return Stage(("seed", "vision"), IMAGES, reads=dae)
 
 
 def _symbols(config: Config) -> Stage | None:
     if not config.has_words:
         return None
+    if config.joint is not None:
+        return Stage((), CONCEPTS, reads=("joint",))
     return Stage(("seed", "symbols"), (*IMAGES, *CONCEPTS), reads=("vision",))
 
 
@@ -76,6 +89,7 @@ def _report(config: Config) -> Stage:
 
 STAGES: dict[str, Callable[[Config], Stage | None]] = {
     "dae": _dae,
+    "joint": _joint,
     "vision": _vision,
     "symbols": _symbols,
     "operators": _operators,

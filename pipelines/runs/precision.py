@@ -22,7 +22,7 @@ Resolved = Literal["bf16", "fp32"]
 TRAINED = ("dae", "vision", "judge")
 """Stages whose training has a precision."""
 
-USERS = {"dae": "dae", "vision": "vision", "judge": "judge", "evaluate": "vision"}
+USERS = {"dae": "dae", "joint": "vision", "vision": "vision", "judge": "judge", "evaluate": "vision"}
 """The stage whose precision a stage computes in."""
 
 

@@ -10,6 +10,7 @@ from pipelines.runs.folder import RunFolder
 from scan.grounding import SCAN
 from scan.judge import Judge
 from scan.loading import open_model
+from scan.multimodal import MultimodalVAE
 from scan.operators import Operators
 from scan.run_format import MODEL
 from symbols import Vocabulary
@@ -22,6 +23,7 @@ Shape = tuple[int, int, int]
 
 KINDS: dict[str, type[nn.Module]] = {
     "dae": DAE,
+    "joint": MultimodalVAE,
     "vision": VAE,
     "symbols": SCAN,
     "operators": Operators,
@@ -60,6 +62,9 @@ def check(
             case SCAN():
                 _same(run, name, "symbols", spec["symbols"], words.size)
                 _same(run, name, "latents", spec["latents"], latents)
+            case MultimodalVAE():
+                _same(run, name, "images", model.vision.shape, shape)
+                _same(run, name, "symbols", spec["symbols"]["symbols"], words.size)
             case Judge():
                 _same(run, name, "images", tuple(spec["shape"]), shape)
                 _same(run, name, "numbers of values", model.sizes, words.factor_sizes)

@@ -29,7 +29,7 @@ from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import plan
-from pipelines.stages import dae, factor_batches, operators, own_models
+from pipelines.stages import dae, factor_batches, joint, operators, own_models
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
@@ -81,13 +81,13 @@ def check(config: Config, record: Mapping[str, Any], run: RunFolder, names: Sequ
     own = [name for name in plan(config) if name in asked and is_own(run, name)]
     planned = [name for name in NETWORKS if name in asked and name not in own and name in plan(config)]
     for stage in planned:
-        if stage in ("dae", "vision"):
+        if stage in ("dae", "joint", "vision"):
             _check_images(stage, config, shape)
     latents = _latents(config, shape) if "vision" in planned else 0
     if "vision" in planned:
         _check_factors(config, record, latents)
     latents = own_models.check(config, shape, words, run, own, latents)
-    for stage in planned:
+    for stage in (name for name in planned if config.training(name) is not None):
         _check_network(stage, config, NETWORKS[stage](config, shape, words, latents))
 
 
@@ -153,6 +153,12 @@ def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Ne
     return Network(lambda: vision.models.build(spec), outputs, sizes)
 
 
+def _joint(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
+    spec, alone = joint.specification(config, shape, words.size), _vision(config, shape, words, latents)
+    passes = 4 if joint.settings_of(config).unlabelled else 3
+    return Network(lambda: scan.models.build(spec), passes * alone.outputs, alone.sizes)
+
+
 def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = scan_specification(config.symbols, words.size, latents)
     return Network(lambda: scan.models.build(spec), words.size * latents, "symbols.hidden")
@@ -176,7 +182,14 @@ def _outputs(shape: Shape, widths: Sequence[int]) -> int:
     return sum(n * (height >> i) * (width >> i) for i, n in enumerate((channels, *widths)))
 
 
-NETWORKS = {"dae": _dae, "vision": _vision, "symbols": _symbols, "operators": _operators, "judge": _judge}
+NETWORKS = {
+    "dae": _dae,
+    "joint": _joint,
+    "vision": _vision,
+    "symbols": _symbols,
+    "operators": _operators,
+    "judge": _judge,
+}
 
 
 def _latents(config: Config, shape: Shape) -> int:

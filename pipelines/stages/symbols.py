@@ -15,15 +15,18 @@ from pipelines.errors import RunError
 from pipelines.runs import datasets
 from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder, StageResult
-from pipelines.runs.models import load_vision
-from pipelines.training.fitting import by_descent, fit, save_model
+from pipelines.runs.models import load, load_vision
+from pipelines.training.fitting import by_descent, fit, save_half, save_model
 from pipelines.training.updates import StepLoss
 from scan import models
 from scan.data import Data
 from scan.evaluation import specificity
 from scan.examples import Examples, draw_examples, listing
 from scan.grounding import SCAN, attribute_blocks, expert_penalty, k_hot, training_loss
+from scan.multimodal import MultimodalVAE
+from scan.run_format import MODEL
 from symbols import Vocabulary
+from vision import weights
 from vision.data import batches
 from vision.encoding import encode
 from vision.gaussian import Gaussian
@@ -31,7 +34,9 @@ from vision.randomness import derive_seed, generator, step_generator
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
-    """Ground the training concepts in the codes of their examples."""
+    """Ground the training concepts in the codes of their examples; with a joint model, take its half."""
+    if config.joint is not None:
+        return _of_joint(config, run, machine)
     settings, device = config.symbols, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     vae = load_vision(run, data, device)
@@ -52,6 +57,18 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     metrics = {**trained.last, **grounded, "pairs": len(y)}
     result = save_model(scan, spec, metrics, trained, run, "symbols", machine)
     return result._replace(files=(*result.files, "examples.json"))
+
+
+def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
+    """The symbol networks of the joint model."""
+    data = datasets.load(config, run, quiet=machine.quiet)
+    joint = load(run, "joint", MultimodalVAE, machine.device)
+    y = k_hot(data.vocabulary, data.splits.train_symbols, machine.device)
+    own = weights.load(run.stage("joint") / MODEL)[1]["symbols"]
+    spec = {"kind": "scan", **own, "latents": joint.latents}
+    assert config.joint is not None, "it is the half of a joint model"
+    metrics = {"objective": config.joint.kind, **specificity(joint.encode_symbol(y))}
+    return save_half(joint.symbols, spec, metrics, run, "symbols", machine)
 
 
 def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:

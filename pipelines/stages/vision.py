@@ -18,10 +18,12 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load
 from pipelines.stages.methods import Seen, method_of
 from pipelines.stages.objectives import beta_of, likelihood_of
-from pipelines.training.fitting import save_model
+from pipelines.training.fitting import save_half, save_model
 from pipelines.training.restarts import RECORD, Restart, successive_halving, total_steps
 from scan.data import Data
-from vision import models, objectives
+from scan.multimodal import MultimodalVAE
+from scan.run_format import MODEL
+from vision import models, objectives, weights
 from vision.dae import DAE
 from vision.data import batches
 from vision.encoding import ENCODING_BATCH, encode
@@ -38,12 +40,14 @@ DIGITS = 9
 
 
 def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
-    """Train on every image that is neither held out nor a test image."""
+    """Train on every image that is neither held out nor a test image; with a joint model, take its half."""
+    if config.joint is not None:
+        return _of_joint(config, run, machine)
     settings, training, device = config.vision, config.vision.training, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
-    likelihood = likelihood_of(settings, _dae(settings, run, device))
+    likelihood = likelihood_of(settings, dae_of(settings, run, device))
     seen = Seen(pixels, data.images.factors[data.train], data.images.names)
 
     def new(number: int) -> VAE:
@@ -78,9 +82,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "told": told(settings),
         "beta": beta,
         "beta_normalised": normalised,
-        "train": _measure(vae, data, data.train, likelihood, device),
-        "test_images": _measure(vae, data, data.splits.test_images, likelihood, device),
-        "held_out": _measure(vae, data, data.held_out, likelihood, device),
+        **_measures(vae, data, likelihood, device),
         "kl_trained": trained.last.get("kl"),
         "pixels": of_pixels,
         "images": len(pixels),
@@ -89,6 +91,24 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     }
     result = save_model(vae, spec, metrics, trained, run, "vision", machine)
     return result._replace(files=(*result.files, RECORD)) if training.restarts > 1 else result
+
+
+def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
+    """The visual half of the joint model, measured on the same images; its latents are those of the words."""
+    settings, device = config.vision, machine.device
+    data = datasets.load(config, run, quiet=machine.quiet)
+    vae = load(run, "joint", MultimodalVAE, device).vision
+    likelihood = likelihood_of(settings, dae_of(settings, run, device))
+    assert config.joint is not None, "it is the half of a joint model"
+    metrics = {
+        "objective": config.joint.kind,
+        "told": told(settings, config.joint),
+        **_measures(vae, data, likelihood, device),
+        "pixels": _pixels(batches.resident(data.images, data.train, device)),
+        "precision": settings.training.precision,
+    }
+    spec = weights.load(run.stage("joint") / MODEL)[1]["vision"]
+    return save_half(vae, spec, metrics, run, "vision", machine)
 
 
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
@@ -110,7 +130,7 @@ def _features(config: Config, vae: VAE) -> int:
     return config.dae.code if is_code and config.dae is not None else math.prod(vae.shape)
 
 
-def _dae(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
+def dae_of(settings: Settings, run: RunFolder, device: torch.device) -> DAE | None:
     """The denoising autoencoder in whose features the reconstruction is compared; None where it is not."""
     return load(run, "dae", DAE, device) if needs_dae(settings) else None
 
@@ -119,6 +139,12 @@ def needs_dae(settings: Settings) -> bool:
     """Whether the reconstruction is compared in the features of a denoising autoencoder."""
     likelihood = settings.likelihood
     return isinstance(likelihood, PerceptualLikelihood) and likelihood.features != "pixels"
+
+
+def _measures(vae: VAE, data: Data, likelihood: Likelihood, device: torch.device) -> dict[str, Any]:
+    """What `_measure` finds on images of each kind."""
+    kinds = {"train": data.train, "test_images": data.splits.test_images, "held_out": data.held_out}
+    return {kind: _measure(vae, data, rows, likelihood, device) for kind, rows in kinds.items()}
 
 
 @torch.no_grad()

@@ -123,7 +123,7 @@ def fitted(config: Config, costs: Costs, seconds: float) -> Config:
 def scaled(config: Config, factor: float) -> Config:
     """The config with steps, restarts and images scaled as the module describes."""
     fewer = min(1.0, factor)
-    factors = {"dae": factor, "vision": factor, "judge": min(JUDGE, factor)}
+    factors = {"dae": factor, "joint": factor, "vision": factor, "judge": min(JUDGE, factor)}
     numbers: dict[str, Any] = {}
     for stage, key in TRAININGS.items():
         training = config.training(stage)
@@ -133,7 +133,7 @@ def scaled(config: Config, factor: float) -> Config:
         numbers[f"{key}.steps"] = steps
         numbers[f"{key}.warmup"] = min(training.warmup, steps // 10)
     vision = config.vision.training
-    if vision.restarts > 1:
+    if vision.restarts > 1 and config.training("vision") is not None:
         restarts = min(max(MOST_RESTARTS, vision.restarts), max(1, round(vision.restarts * factor)))
         numbers["vision.training.restarts"] = restarts
         steps = numbers["vision.training.steps"]

@@ -136,3 +136,16 @@ def save_model(
     }
     write_json(folder / "metrics.json", content)
     return StageResult((MODEL, "metrics.json", "log.jsonl"), result.earlier_seconds)
+
+
+def save_half(
+    module: nn.Module,
+    spec: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+    run: RunFolder,
+    stage: str,
+    machine: Machine,
+) -> StageResult:
+    """Write a part of a model that another stage has trained, as `save_model`; there is no log."""
+    result = save_model(module, spec, metrics, TrainResult({}, 0.0, 0.0), run, stage, machine)
+    return result._replace(files=(MODEL, "metrics.json"))
