@@ -226,6 +226,10 @@ search:
     assert len(made) == len(set(made)) == len(rows) <= 12
     assert all(0.01 <= float(row["setting"]["vision.objective.beta"]) <= 100 for row in rows)
     assert {row["setting"]["vision.training.restarts"] for row in rows} == {"1", "2"}
+    sweep.write_text(text.replace("[1, 2]", "[2]"))
+    assert run(sweep, "--quiet") == 0
+    kept = [row["setting"] for row in rows if row["setting"]["vision.training.restarts"] == "2"]
+    assert [row["setting"] for row in found(sweep)["rows"]][: len(kept)] == kept
 
 
 def test_a_search_needs_a_measure_and_prints_no_commands(

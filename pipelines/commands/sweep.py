@@ -131,7 +131,7 @@ def _make(options: argparse.Namespace, engine: Engine, sweep: Sweep, plans: list
         results.run([job for plan in plans for job in plan.jobs], engine)
     else:
         here.say(f"{sweep.search.trials} settings in {out}, seeds {_seeds(sweep)}")
-        known = [row["setting"] for row in before if row["setting"].keys() == sweep.search.keys.keys()]
+        known = [row["setting"] for row in before if sweep.search.allows(row["setting"])]
         _search(sweep, known, out, expect, results, engine, rows, max(1, options.jobs or 1))
     shown = sweeps.lines(rows)
     if options.select:
@@ -178,12 +178,17 @@ def _search(
     while tried < search.trials:
         asked = asked or [study.ask() for _ in range(min(at_once, search.trials - tried))]
         fresh = {label_of(setting): setting for setting in asked if label_of(setting) not in labels}
-        plans = [planned(sweep, setting, out) for setting in fresh.values()]
+        plans = []
+        for label, setting in fresh.items():
+            try:
+                plans.append(planned(sweep, setting, out))
+            except UsageError as error:  # two values that do not go together
+                results.here.say(f"{label}: left out: {error}")
         expect(plans)
         results.run([job for plan in plans for job in plan.jobs], engine)
         means = {row["label"]: row["mean"].get(search.measure) for row in rows}
         for setting in asked:
-            study.tell(setting, means[label_of(setting)])
+            study.tell(setting, means.get(label_of(setting)))
         labels |= fresh.keys()
         tried += len(asked)
         asked = []

@@ -37,7 +37,7 @@ class Ray:
     Args:
         address: Of a cluster, as `ray.init` takes it ("auto", "ray://host:10001", "host:6379"); "" for a
             Ray of its own on this machine, or the cluster of RAY_ADDRESS.
-        at_once: Jobs at a time, where Ray is on this machine alone; None for as many as the cores hold.
+        at_once: Jobs at a time; None for as many as the cores hold.
         threads: Cores of each job.
         device: Of `--device`; a job has one GPU where the cluster has any, unless this is "cpu".
 
@@ -106,20 +106,22 @@ class Ray:
             max_calls=1,  # a process for each run, as everywhere
             max_retries=RETRIES,
         )(bring)
-        waiting = {}
-        for job in jobs:
-            donors = tuple(folder.absolute() for folder in judges.donors(job))
-            reference = task.remote(job.absolute(), donors, self.device, self.threads, Path.cwd())
-            waiting[reference] = job
+        todo, waiting = list(jobs), {}
         try:
-            while waiting:
+            while todo or waiting:
+                while todo and len(waiting) < (self.at_once or len(jobs)):
+                    job = todo.pop(0)
+                    donors = tuple(folder.absolute() for folder in judges.donors(job))
+                    asked = task.remote(job.absolute(), donors, self.device, self.threads, Path.cwd())
+                    waiting[asked] = job
                 ended, _ = ray.wait(list(waiting), num_returns=1, timeout=POLL_SECONDS)
                 for reference in ended:
                     done(waiting.pop(reference), self._outcome(reference))
         except BaseException:
             for reference in waiting:
                 ray.cancel(reference)
-            ray.wait(list(waiting), num_returns=len(waiting), timeout=STOP_SECONDS)
+            if waiting:
+                ray.wait(list(waiting), num_returns=len(waiting), timeout=STOP_SECONDS)
             raise
 
     def _outcome(self, reference: Any) -> str:

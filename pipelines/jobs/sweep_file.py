@@ -100,6 +100,19 @@ class Search(Section):
             raise ValueError("expected one of maximise and minimise")
         return self
 
+    def allows(self, setting: Setting) -> bool:
+        """Whether a setting is one that this search could choose."""
+        if setting.keys() != self.keys.keys():
+            return False
+        for key, tried in self.keys.items():
+            if isinstance(tried, Range):
+                number = _number(setting[key])
+                if number is None or not tried.low <= number <= tried.high:
+                    return False
+            elif setting[key] not in map(flow, tried):
+                return False
+        return True
+
     def ends(self) -> list[dict[str, Any]]:
         """Settings that try each value of a list and both ends of a range, the other keys at their first."""
         ends: dict[str, list[Any]] = {}
@@ -263,6 +276,13 @@ def flow(value: object) -> str:
     except YAMLError:
         plain = False
     return text if plain else json.dumps(text)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def label_of(setting: Setting) -> str:
