@@ -96,6 +96,8 @@ def test_a_run_whose_ray_worker_is_killed_ends_with_the_same_bits(tmp_path: Path
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     command = [sys.executable, "-m", "pipelines", "sweep", str(tmp_path / "sweep.yaml"), "--device", "cpu"]
     subprocess.run([*command, "--out", str(whole)], check=True)
+    (row,) = json.loads((whole / "sweep.json").read_text())["rows"]
+    assert all(one["measures"].keys() >= {"loss", "mig", "rmse"} for one in row["cells"])
 
     run = killed / "vision.training.batch=8"
     with subprocess.Popen([*command, "--out", str(killed), "--engine", "ray", "--jobs", "2"]) as sweep:

@@ -106,7 +106,8 @@ class Ray:
             max_calls=1,  # a process for each run, as everywhere
             max_retries=RETRIES,
         )(bring)
-        todo, waiting = list(jobs), {}
+        todo = list(jobs)
+        waiting: dict[Any, Job] = {}
         try:
             while todo or waiting:
                 while todo and len(waiting) < (self.at_once or len(jobs)):
