@@ -167,6 +167,18 @@ def test_a_setting_is_read_back_as_the_same_value(value: object) -> None:
     assert read(sweep_file.flow(value)) == value
 
 
+def test_the_examples_of_the_documentation_are_sweeps(tmp_path: Path) -> None:
+    text = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
+    whole, *others = [block.partition("```")[0] for block in text.split("```yaml")[1:]]
+    (tmp_path / "betas.yaml").write_text(whole)
+    plans = sweep_file.planned_all(sweep_file.load(tmp_path / "betas.yaml"), tmp_path)
+    assert sum(len(plan.jobs) for plan in plans) == 18
+    for block in others:
+        (tmp_path / "other.yaml").write_text(f"base: rooms-paper\n{block}".replace("mask_latents", "latents"))
+        assert sweep_file.planned_all(sweep_file.load(tmp_path / "other.yaml"), tmp_path)
+    assert len(others) == 2
+
+
 def test_labels_of_different_settings_differ() -> None:
     settings = [{"a": "x y"}, {"a": "x_y"}, {"a": "x/y"}, {"a": "z" * 200}, {"a": "z" * 201}, {}]
     labels = [sweep_file.label_of(setting) for setting in settings]

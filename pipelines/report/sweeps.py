@@ -13,6 +13,7 @@ COLUMNS = {
     "loss": "loss",
     "udr": "UDR",
     **{name: HEADS[name] for name in DRAWN},
+    "diversity_test": "diversity",
     "vision_seconds": "vision, s",
 }
 """What the terminal shows of each setting, by measure."""
