@@ -1,6 +1,6 @@
 """The import graph keeps to the picture: symbols and vision know nobody, scan knows both, pipelines all.
 
-Within pipelines: commands -> experiments -> {stages, serve} -> {training, report} -> runs -> config.
+Within pipelines: commands -> experiments -> jobs -> {stages, serve} -> {training, report} -> runs -> config.
 
 Imports inside functions count: they are dependencies that only show themselves later. Imports for type
 checkers alone do not run, and count for the direction between packages but not for cycles.
@@ -27,6 +27,7 @@ LAYERS = (
     {"runs"},
     {"training", "report"},
     {"stages", "serve"},
+    {"jobs"},
     {"experiments"},
     {"commands"},
     {"cli"},

@@ -13,6 +13,8 @@ from conftest import TINY
 
 from pipelines import cli
 from pipelines.commands import cells, measures
+from pipelines.jobs import judges, local
+from pipelines.jobs.job import failure
 from pipelines.report import comparison
 
 NETWORKS = {
@@ -38,7 +40,7 @@ def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
     """The commands of the runs; each makes a copy of a finished run, but one of the study's network fails."""
     commands: list[Sequence[str]] = []
 
-    def call(self: cells.Processes, arguments: Sequence[str], log: Path) -> int:
+    def call(self: local.Processes, arguments: Sequence[str], log: Path) -> int:
         commands.append(arguments)
         if "study" in arguments[1]:
             log.write_text("building\nscan: error: vision: no memory for that\n")
@@ -47,7 +49,7 @@ def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
         shutil.copytree(finished_run, folder, dirs_exist_ok=True)
         return 0
 
-    monkeypatch.setattr(cells.Processes, "call", call)
+    monkeypatch.setattr(local.Processes, "call", call)
     monkeypatch.setattr(measures, "POINTS", 400)
     return commands
 
@@ -92,8 +94,8 @@ def test_members_stand_in_one_table_and_what_is_finished_is_kept(
 
     called.clear()
     settings = ("--set", "symbols.steps=4", "--seeds", "0", "--jobs", "2")
-    assert compare(out, configs["narrow"], *settings, "--json") == 0
-    assert ["judge" in arguments for arguments in called] == [True, False]  # before those that would copy it
+    assert compare(out, configs["narrow"], configs["burgess"], *settings, "--json") == 0
+    assert ["judge" in arguments for arguments in called] == [True, False, False]  # before those that copy it
     assert (
         json.loads(capsys.readouterr().out.partition("{")[2].join(("{", "")))["rows"][0]["label"] == "narrow"
     )
@@ -144,10 +146,11 @@ def test_a_judge_of_the_same_data_and_seed_is_copied_and_suits_other_networks(
     finished_run: Path, configs: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = [str(configs["narrow"]), str(configs["burgess"])]
-    first, second, other = cells.cells_of(names, (0, 1), (), tmp_path)[:3]
+    first, second, other = jobs = [cell.job for cell in cells.cells_of(names, (0, 1), (), tmp_path)[:3]]
     shutil.copytree(finished_run, first.folder)
-    for cell in (second, other):
-        cells.share_judge(cell, (first, second, other))
+    shared = judges.Judges(jobs)
+    for job in (second, other):
+        judges.share(job.folder, shared.donors(job))
     assert not (other.folder / "judge").exists()  # of another seed
     receipt = second.folder / "judge" / "done.json"
     before = receipt.read_bytes()
@@ -175,8 +178,8 @@ def test_a_run_that_is_stopped_or_killed_says_so(tmp_path: Path, monkeypatch: py
     program, log = tmp_path / "program", tmp_path / "log"
     program.write_text("#!/bin/sh\necho begun\nexec sleep 60\n")
     program.chmod(0o755)
-    monkeypatch.setattr(cells.sys, "executable", str(program))
-    processes, codes = cells.Processes("cpu", ()), []
+    monkeypatch.setattr(local.sys, "executable", str(program))
+    processes, codes = local.Processes(), []
     thread = threading.Thread(target=lambda: codes.append(processes.call(["run"], log)))
     thread.start()
     until = time.monotonic() + 30
@@ -185,7 +188,7 @@ def test_a_run_that_is_stopped_or_killed_says_so(tmp_path: Path, monkeypatch: py
     processes.stop()
     thread.join(30)
     assert codes == [-15]
-    assert cells._why(-15, log) == "killed by signal 15"
+    assert failure(-15, log) == "killed by signal 15"
     assert processes.call(["run"], log) == 130  # no other one is started
 
 

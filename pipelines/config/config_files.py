@@ -78,7 +78,7 @@ def other_size(name: str, config: Config, shape: Sequence[int]) -> str:
     )
 
 
-def load(path: Path, assignments: Sequence[str] = ()) -> Config:
+def load(path: Path, assignments: Sequence[str] = (), *, quiet: bool = False) -> Config:
     """Read and check a config file, with `a.b=value` assignments on top.
 
     What these leave out of the file, for another kind of a section, is said on stderr.
@@ -86,15 +86,16 @@ def load(path: Path, assignments: Sequence[str] = ()) -> Config:
     Args:
         path: The file.
         assignments: Texts of the form a.b=value, in any order.
+        quiet: Say nothing.
 
     Raises:
         UsageError: One line that names the file or the assignment, the dotted key, and what was expected.
     """
     where = path.name if path.parent == SHIPPED else str(path)
-    return load_text(_text(path, where), path, assignments)
+    return load_text(_text(path, where), path, assignments, quiet=quiet)
 
 
-def load_text(text: str, path: Path, assignments: Sequence[str] = ()) -> Config:
+def load_text(text: str, path: Path, assignments: Sequence[str] = (), *, quiet: bool = False) -> Config:
     """Read and check the text of a config file that lies, or will lie, at a path; as `load`."""
     where = path.name if path.parent == SHIPPED else str(path)
     given, is_preset = parse(assignments), path.parent == SHIPPED
@@ -104,7 +105,7 @@ def load_text(text: str, path: Path, assignments: Sequence[str] = ()) -> Config:
         config = Config.model_validate(raw)
     except ValidationError as error:
         raise UsageError(_first_line(error, where, given)) from None
-    for note in notes:
+    for note in () if quiet else notes:
         print(printable(f"note: {note}"), file=sys.stderr)
     return config
 
