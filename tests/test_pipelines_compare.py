@@ -112,7 +112,7 @@ def test_members_stand_in_one_table_and_what_is_finished_is_kept(
             "not comparable with narrow: splits.test_images 50 -> 41",
         ),
         ("name: narrow", (), None),
-        ("", ("--jobs", "0"), "--jobs 0: expected 1 or more"),
+        ("", ("--jobs", "-1"), "--jobs -1: expected 1 or more"),
     ],
 )
 def test_what_cannot_be_compared_is_refused_before_anything_is_trained(

@@ -4,9 +4,10 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 from torch.distributions import Normal, kl_divergence
 
-from vision.capacity import ExactChannel, FactorDecoder, PenalisedChannel, capacity_at, onset
+from vision.capacity import ExactChannel, PenalisedChannel, capacity_at, onset
 
 
 @pytest.mark.parametrize("channel", [ExactChannel(4), PenalisedChannel(4)])
@@ -40,7 +41,8 @@ def test_the_signal_and_noise_are_those_that_are_told():
 
 def test_nats_go_to_the_factor_that_the_images_show():
     torch.manual_seed(0)
-    channel, decoder = ExactChannel(2), FactorDecoder(2, (1, 2, 2), hidden=16)
+    channel = ExactChannel(2)
+    decoder = nn.Sequential(nn.Linear(2, 16), nn.ReLU(), nn.Linear(16, 4), nn.Unflatten(1, (1, 2, 2)))
     generator = torch.Generator().manual_seed(0)
     optimiser = torch.optim.Adam(
         [{"params": decoder.parameters(), "lr": 1e-2}, {"params": channel.parameters(), "lr": 5e-2}]

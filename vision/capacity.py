@@ -20,7 +20,6 @@ spread over all factors.
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
@@ -84,31 +83,6 @@ class PenalisedChannel(Channel):
         s = self.log_scale.exp()
         kl = 0.5 * (self.gain.square() + s.square() - 1 - 2 * self.log_scale)
         return self.gain, s, kl
-
-
-class FactorDecoder(nn.Module):
-    """Factors (B, K) to image logits (B, C, H, W), by two hidden layers of rectified linear units.
-
-    Args:
-        factors: K.
-        shape: (C, H, W).
-        hidden: Units of a hidden layer.
-    """
-
-    def __init__(self, factors: int, shape: tuple[int, int, int], *, hidden: int = 256) -> None:
-        super().__init__()
-        self.shape = shape
-        self.layers = nn.Sequential(
-            nn.Linear(factors, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, hidden),
-            nn.ReLU(),
-            nn.Linear(hidden, math.prod(shape)),
-        )
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Logits (B, C, H, W)."""
-        return self.layers(z).unflatten(1, self.shape)
 
 
 def capacity_at(step: int, steps: int, *, start: float = 0.5, end: float = 25.0, warmup: int = 0) -> float:

@@ -6,13 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.commands import Command, add_device, add_settings, place, seeds, whole
-from pipelines.errors import UsageError
+from pipelines.commands import Command, add_device, add_settings, place, seeds
+from pipelines.commands.engines import add_engine, engine_of
 
 if TYPE_CHECKING:
     from pipelines.commands.cells import Cell
 
-MOST_JOBS = 64
 FORMAT = 1
 """Of compare.json."""
 
@@ -29,9 +28,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--seeds", type=seeds, default=(0,), metavar="N,N,...", help="of the runs of each (default: 0)"
     )
     add_settings(parser)
-    parser.add_argument(
-        "--jobs", type=whole(MOST_JOBS), default=1, metavar="N", help="runs at a time (default: 1)"
-    )
+    add_engine(parser)
     parser.add_argument(
         "--out",
         type=place,
@@ -53,13 +50,11 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.commands.results import Results, by_run, earlier
     from pipelines.devices import cpu_name, machine
     from pipelines.errors import printable
-    from pipelines.jobs import Local
     from pipelines.report import comparison
     from pipelines.runs.files import write_bytes, write_json
     from pipelines.runs.folder import versions
 
-    if options.jobs < 1:
-        raise UsageError(f"--jobs {options.jobs}: expected 1 or more")
+    engine = engine_of(options)
     cells = cells_of(options.configs, options.seeds, options.set, options.out)
     before = earlier(options.out / "compare.json", FORMAT, "comparison")
     here = machine(options.device, quiet=options.quiet)
@@ -87,7 +82,7 @@ def main(options: argparse.Namespace) -> None:
     write()
     seeds_told = ", ".join(map(str, options.seeds))
     here.say(f"{len(cells)} runs in {options.out}: {len(rows)} members, seeds {seeds_told}")
-    results.run([cell.job for cell in cells], Local(options.jobs, device=options.device))
+    results.run([cell.job for cell in cells], engine)
     if options.json:
         print(json.dumps(content, indent=1))
         return

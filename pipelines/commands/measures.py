@@ -20,8 +20,8 @@ from pipelines.runs.folder import RunFolder, config_of
 from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_vision
 from vision.data import batches
-from vision.disentanglement import encoded
-from vision.metrics import MetricError, factor_vae_score_of_points, infomec
+from vision.disentanglement import BINS, encoded
+from vision.metrics import MetricError, factor_vae_score_of_points, infomec, mig
 from vision.metrics.correlation import total_correlation_of
 from vision.models import VisionModel
 from vision.randomness import generator
@@ -46,7 +46,7 @@ def measures_of(run: RunFolder, device: torch.device) -> Measures:
     """Everything that a row is made of.
 
     Args:
-        run: A finished run.
+        run: A run whose stage vision is finished; concepts are measured where its stage evaluate is.
         device: Where to compute.
 
     Raises:
@@ -62,9 +62,9 @@ def measures_of(run: RunFolder, device: torch.device) -> Measures:
         "active_latents": test["active_latents"],
         "vision_seconds": sum(read_json(run.stage(name) / "done.json")["seconds"] for name in seeing),
     }
-    if config.has_words:
+    if config.has_words and (run.stage("evaluate") / "done.json").is_file():
         found |= _of_concepts(read_json(run.stage("evaluate") / "metrics.json"))
-    found |= _of_encoder(config, run, device)
+    found = {**_of_encoder(config, run, device), **found}
     return jsonable(found)
 
 
@@ -111,6 +111,7 @@ def _of_encoder(config: Config, run: RunFolder, device: torch.device) -> Measure
         return {name: getattr(scores, name) for name in ("infom", "infoe", "infoc")}
 
     scores: tuple[Callable[[], Measures], ...] = (
+        lambda: {"mig": mig(codes, factors, bins=BINS)},  # that of the evaluation comes before it
         infomec_of,
         lambda: {"factor_vae": factor_vae_score_of_points(codes, factors, rng=rng).eval},
     )

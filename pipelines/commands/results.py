@@ -44,6 +44,7 @@ class Results:
         self._configs: dict[Path, Config] = {}
         self._labels: dict[Path, str] = {}
         self._ended = 0
+        self._done: list[Job] = []
 
     def expect(self, job: Job, label: str, config: Config) -> Entry:
         """The entry of a run that is to be made: an earlier one where there is one."""
@@ -66,7 +67,7 @@ class Results:
             self._end(job, "", kept=True)
         todo = [job for job in jobs if job not in kept]
         if todo:
-            engine.run(todo, self._end, kept)
+            engine.run(todo, self._end, tuple(self._done))
         self.write()
 
     def _end(self, job: Job, why: str, *, kept: bool = False) -> None:
@@ -82,6 +83,8 @@ class Results:
             entry |= {"measures": None, "state": ""}
         entry |= {"status": "failed" if why else "done", "why": why}
         self._ended += 1
+        if not why:
+            self._done.append(job)
         if not kept:
             self.write()
         told = f"failed: {why}" if why else _line(entry["measures"], kept=kept)

@@ -21,15 +21,18 @@ from torch.nn import functional
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.report import plots
-from vision.capacity import Channel, ExactChannel, FactorDecoder, PenalisedChannel, capacity_at, onset
+from vision.capacity import Channel, ExactChannel, PenalisedChannel, capacity_at, onset
 from vision.data import ImageSet, to_bytes, to_unit
 from vision.data.dsprites import dsprites
 from vision.data.selection import Selection
+from vision.networks import ConvDecoder
 from vision.randomness import derive_seed, generator
 
 SIDE = 32
 STEPS, WARMUP, BATCH = 6000, 500, 64
 DECODER_LR = 1e-3
+WIDTHS = (32, 32, 32)
+"""Channels of the transposed convolutions of the decoder, after two layers of 256 units."""
 BLOCK = 64
 """Batches that are rendered at once."""
 EVERY = 20
@@ -105,7 +108,7 @@ def train(form: Form, sprites: ImageSet, seed: int, steps: int, device: torch.de
     torch.manual_seed(derive_seed(seed, "capacity weights"))
     order = [sprites.names.index(name) for name in ORDER]
     channel = form.channel(len(ORDER)).to(device)
-    decoder = FactorDecoder(len(ORDER), sprites.shape).to(device)
+    decoder = ConvDecoder(sprites.shape, len(ORDER), widths=WIDTHS, hidden_layers=2).to(device)
     optimisers = (
         torch.optim.Adam(decoder.parameters(), lr=DECODER_LR),
         torch.optim.Adam(channel.parameters(), lr=form.lr),

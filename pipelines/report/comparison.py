@@ -102,17 +102,18 @@ def tables(rows: Sequence[Mapping[str, Any]]) -> dict[str, Table]:
         there = {name: column for name, column in group.items() if any(name in row["mean"] for row in rows)}
         if not there:
             continue
-        lines = [[row["label"], *(_cell(row, name) for name in there)] for row in rows]
+        digits = {name: 1 if name in FEW_DIGITS else 3 for name in there}
+        lines = [[row["label"], *(cell(row, name, digits[name]) for name in there)] for row in rows]
         caption = "; ".join(f"{column.head}: {column.meaning}" for column in there.values()) + "."
         found[title] = Table(("member", *(column.head for column in there.values())), lines, caption)
     return found
 
 
-def _cell(row: Mapping[str, Any], name: str) -> str:
+def cell(row: Mapping[str, Any], name: str, digits: int) -> str:
+    """Mean and spread of a measure of a row, "failed" where all its runs did, and a dash without a value."""
     mean, spread = row["mean"].get(name), row["spread"].get(name)
     if mean is None:
-        return "failed" if {cell["status"] for cell in row["cells"]} == {"failed"} else "–"
-    digits = 1 if name in FEW_DIGITS else 3
+        return "failed" if {one["status"] for one in row["cells"]} == {"failed"} else "–"
     return f"{mean:.{digits}f}" + ("" if spread is None else f" ± {spread:.{digits}f}")
 
 
@@ -144,15 +145,21 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """The tables for the terminal, and what failed."""
     shown: list[str] = []
     for title, table in tables(rows).items():
-        cells = [list(map(str, table.head)), *([number(cell) for cell in row] for row in table.rows)]
-        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-        shown += ["", title]
-        for row in cells:
-            padded = (cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-            shown.append("  ".join((row[0].ljust(widths[0]), *padded)))
+        shown += ["", title, *aligned(table)]
     shown += ["", "told beside the images", *(f"  {row['label']}: {row['told']}" for row in rows)]
     failed = failures(rows)
     return [*shown[1:], *(["", "failed:"] if failed else []), *(f"  {line}" for line in failed)]
+
+
+def aligned(table: Table) -> list[str]:
+    """A table for the terminal: the first column to the left, the others to the right."""
+    cells = [list(map(str, table.head)), *([number(one) for one in row] for row in table.rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    shown = []
+    for row in cells:
+        padded = (one.rjust(width) for one, width in zip(row[1:], widths[1:], strict=True))
+        shown.append("  ".join((row[0].ljust(widths[0]), *padded)))
+    return shown
 
 
 def drawing(rows: Sequence[Mapping[str, Any]]) -> bytes | None:
