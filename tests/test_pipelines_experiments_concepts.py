@@ -25,6 +25,7 @@ from pipelines.experiments import (
     visual_models,
 )
 from pipelines.experiments.over_seeds import difference
+from pipelines.experiments.variants import Variant
 from pipelines.jobs import Job
 from scan.evaluation import Sizes
 from symbols import Concept
@@ -89,11 +90,11 @@ def test_the_ablation_compares_variants_with_their_references(
 
 def test_images_of_a_concept_are_nested_and_counts_are_those_asked_for(out: Path) -> None:
     codes = ablation._Codes(tiny(out))
-    ten, three = (codes.of(ablation.Variant(images=n)) for n in (10, 3))
+    ten, three = (codes.of(Variant(images=n)) for n in (10, 3))
     rows = [row for row in range(len(ten.concepts)) if row % 10 < 3]
     assert torch.equal(ten.q_x.mean[rows], three.q_x.mean)
     assert [ten.concepts[row] for row in rows] == three.concepts
-    raw = codes.of(ablation.Variant(images=3, standardised=False))
+    raw = codes.of(Variant(images=3, standardised=False))
     vision = codes.model.vision
     assert torch.allclose(raw.q_x.mean, three.q_x.mean * vision.scale + vision.shift, atol=1e-4)  # type: ignore[attr-defined]
 

@@ -29,6 +29,7 @@ from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.concept_scores import SIZES, Named, Scores, named, scores
 from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
 from pipelines.experiments.parts import part
+from pipelines.experiments.variants import VARIANTS, Variant
 from pipelines.experiments.visual_models import VisualModel, visual_models
 from pipelines.report import plots
 from scan.fitting import fit, fit_operators
@@ -43,49 +44,6 @@ FEWEST_SEEDS = 3
 SMALLEST = {"accuracy": 0.01, "strict": 0.01, "diversity": 0.05}
 """Differences below these do not matter."""
 DECIDING = ("test_symbols", "test_operators")
-
-
-class Variant(NamedTuple):
-    """One way to ground symbols; the defaults are those of `rooms`."""
-
-    question: str = ""
-    reference: str = "default"
-    encoder: Literal["experts", "mlp"] = "experts"
-    penalty: bool = True
-    """Whether experts are penalised, as much as the run's config says."""
-    grounding: float = 10.0
-    direction: Literal["forward", "reverse"] = "forward"
-    """Of both KLs, that of the symbols and that of the operators."""
-    images: int = 10
-    """Of each concept."""
-    concepts: int | None = None
-    """How many are taught; None for the run's list."""
-    operators: Literal["learned", "exact"] = "learned"
-    standardised: bool = True
-
-
-VARIANTS = {
-    "default": Variant(),
-    "perceptron": Variant("does a product of experts matter?", encoder="mlp", penalty=False),
-    "no penalty": Variant("does the experts' penalty matter?", penalty=False),
-    "reverse KL": Variant("does the forward KL matter, with experts?", direction="reverse"),
-    "reverse KL, perceptron": Variant(
-        "does the forward KL matter, with perceptrons?",
-        "perceptron",
-        encoder="mlp",
-        penalty=False,
-        direction="reverse",
-    ),
-    "grounding 1": Variant("does a grounding weight of 1 matter?", grounding=1.0),
-    "grounding 30": Variant("does a grounding weight of 30 matter?", grounding=30.0),
-    "1 image": Variant("does it matter to have 1 image a concept?", images=1),
-    "3 images": Variant("does it matter to have 3 images a concept?", images=3),
-    "30 images": Variant("does it matter to have 30 images a concept?", images=30),
-    "33 concepts": Variant("does it matter to have 33 concepts?", concepts=33),
-    "400 concepts": Variant("does it matter to have 400 concepts?", concepts=400),
-    "exact operators": Variant("do learned operators matter?", operators="exact"),
-    "raw codes": Variant("do standardised codes matter?", standardised=False),
-}
 
 
 def run(asked: Asked, machine: Machine) -> Outcome:
