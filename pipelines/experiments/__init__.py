@@ -66,13 +66,13 @@ EXPERIMENTS = {
     ),
     "training-steps": Experiment(
         "whether a FactorVAE that is trained for longer disentangles better",
-        "report of the challenge's winner, table 2",
+        "NeurIPS 2019 disentanglement challenge, winner's report, table 2",
         5,
         (0, 1, 2),
     ),
     "latents": Experiment(
         "whether FactorVAE score and DCI rise with the number of latents, and SAP and MIG fall",
-        "report of the challenge's winner, table 3",
+        "NeurIPS 2019 disentanglement challenge, winner's report, table 3",
         7,
         (0, 1, 2),
     ),
