@@ -202,7 +202,7 @@ def test_the_methods_are_configs_that_share_data_and_judge(tmp_path: Path) -> No
 def test_rivals_of_equal_results_are_level(
     tmp_path: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rivals, "bring", lambda jobs, machine: None)
+    monkeypatch.setattr(rivals, "bring", lambda jobs, asked, machine: None)
     for name in rivals.METHODS:
         folder = tmp_path / "rivals" / "runs" / "short" / name / "seed-0"
         shutil.copytree(finished_run, folder)
@@ -228,7 +228,7 @@ def test_celeba_sweeps_attributes_of_files_in_the_true_format(
         lines.append(f"{file} " + " ".join(f"{2 * value - 1:2d}" for value in row))
     (tmp_path / "set" / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
 
-    def bring(jobs: list[Job], machine: object) -> None:
+    def bring(jobs: list[Job], asked: object, machine: object) -> None:
         for job in jobs:
             assert cli.main([*job.arguments("cpu"), "--quiet"]) == 0
 

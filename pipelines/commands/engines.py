@@ -14,8 +14,14 @@ if TYPE_CHECKING:
 MOST_JOBS = 4096
 
 
-def add_engine(parser: argparse.ArgumentParser) -> None:
-    """Add `--engine`, `--address` and `--jobs`, which `engine_of` reads."""
+def add_engine(parser: argparse.ArgumentParser, jobs: int = 1) -> None:
+    """Add `--engine`, `--address` and `--jobs`, which `engine_of` reads.
+
+    Args:
+        parser: Of the command.
+        jobs: How many run at a time on this machine by default; 0 for as many as the cores hold.
+    """
+    parser.set_defaults(local_jobs=jobs)
     parser.add_argument(
         "--engine",
         choices=("local", "ray"),
@@ -29,7 +35,8 @@ def add_engine(parser: argparse.ArgumentParser) -> None:
         "--jobs",
         type=whole(MOST_JOBS),
         metavar="N",
-        help="runs at a time, 0 for as many as the cores hold (default: 1; with Ray, what its machines hold)",
+        help=f"runs at a time, 0 for as many as the cores hold (default: {jobs}; with Ray, what its machines "
+        "hold)",
     )
 
 
@@ -49,4 +56,5 @@ def engine_of(options: argparse.Namespace) -> Engine:
         return Ray(options.address, options.jobs or None, device=options.device)
     from pipelines.jobs import Local
 
-    return Local(1 if options.jobs is None else options.jobs or None, device=options.device)
+    jobs = options.local_jobs if options.jobs is None else options.jobs
+    return Local(jobs or None, device=options.device)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pipelines.commands import Command, add_device, place, seeds, whole
+from pipelines.commands.engines import add_engine, engine_of
 from pipelines.errors import UsageError
 from pipelines.experiments import EXPERIMENTS
 
@@ -38,6 +39,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", type=place, metavar="DIR", help="a data set that has to be obtained, where one is needed"
     )
     parser.add_argument("--full", action="store_true", help="as large as the source made it, for a GPU")
+    add_engine(parser, jobs=0)
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print NAME.json instead of the verdict")
     parser.add_argument("--quiet", action="store_true", help="no progress, only the verdict")
@@ -69,7 +71,9 @@ def main(options: argparse.Namespace) -> None:
     entry = EXPERIMENTS[name]
     chosen = options.seeds or entry.seeds
     data = options.data and options.data.absolute()
-    asked = experiments.Asked(chosen, options.out / name, options.steps, options.full, data)
+    asked = experiments.Asked(
+        chosen, options.out / name, options.steps, options.full, data, engine_of(options)
+    )
     outcome = experiments.run(name, asked, here)
     content = {
         "experiment": name,

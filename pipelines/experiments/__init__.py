@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from pipelines.devices import Machine
+    from pipelines.jobs import Engine
 
 
 class Experiment(NamedTuple):
@@ -167,6 +168,8 @@ class Asked(NamedTuple):
     """As large as the source made it, for a GPU."""
     data: Path | None = None
     """Where a data set lies that does not come with this project, for the experiments that need one."""
+    engine: Engine | None = None
+    """For its runs; by default this machine, as many at a time as its cores hold."""
 
 
 class Outcome(NamedTuple):

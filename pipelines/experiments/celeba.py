@@ -64,7 +64,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         seed: Job(str(file), (f"seed={seed}",), asked.folder / "runs" / f"seed-{seed}", STAGES)
         for seed in asked.seeds
     }
-    bring(list(jobs.values()), machine)
+    bring(list(jobs.values()), asked, machine)
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Tensor] = {}
     for seed, job in jobs.items():

@@ -80,11 +80,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Bring the runs up to date, and compare their evaluations."""
     methods = FULL_METHODS if asked.full else METHODS
     jobs = {(name, seed): job_of(asked, name, seed) for seed in asked.seeds for name in methods}
-    bring([job for (name, _), job in jobs.items() if name != "SCAN_R"], machine)
+    bring([job for (name, _), job in jobs.items() if name != "SCAN_R"], asked, machine)
     for seed in asked.seeds:
         copy_stage("vision", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
         copy_stage("judge", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
-    bring([job for (name, _), job in jobs.items() if name == "SCAN_R"], machine)
+    bring([job for (name, _), job in jobs.items() if name == "SCAN_R"], asked, machine)
     found: dict[str, dict[str, Measures]] = {name: {} for name in methods}
     for (name, seed), job in jobs.items():
         found[name][str(seed)] = measured(read_json(job.folder / "evaluate" / "metrics.json"))

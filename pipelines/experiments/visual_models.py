@@ -105,7 +105,7 @@ def visual_models(asked: Asked, machine: Machine) -> Iterator[VisualModel]:
         RunError: When a run failed, with its log.
         UsageError: When the config cannot be read.
     """
-    bring([job_of(asked, seed) for seed in asked.seeds], machine)
+    bring([job_of(asked, seed) for seed in asked.seeds], asked, machine)
     for seed in asked.seeds:
         yield loaded(job_of(asked, seed).folder, machine.device)
 
@@ -132,8 +132,8 @@ def trial(config: str, sections: Sequence[str], steps: int) -> list[str]:
     return [*(f"{section}.steps={steps}" for section in sections), *shorter]
 
 
-def bring(jobs: Sequence[Job], machine: Machine) -> None:
-    """Bring runs up to date, as many at a time as the cores hold; what is there already starts no process.
+def bring(jobs: Sequence[Job], asked: Asked, machine: Machine) -> None:
+    """Bring runs up to date by the engine that is asked for; what is there already starts no process.
 
     Raises:
         RunError: When one or more failed; the others were brought to their end.
@@ -149,7 +149,8 @@ def bring(jobs: Sequence[Job], machine: Machine) -> None:
     todo = [job for job in jobs if job not in finished]
     if todo:
         machine.say(f"{len(todo)} of {len(jobs)} runs are to be made")
-        Local(at_once=None, device=machine.device.type).run(todo, done, finished)
+        engine = asked.engine or Local(at_once=None, device=machine.device.type)
+        engine.run(todo, done, finished)
     if failed:
         raise RunError(f"{len(failed)} of {len(jobs)} runs failed: {failed[0]}")
 
