@@ -15,6 +15,7 @@ from pipelines.config import Config
 from pipelines.runs.plan import plan
 from pipelines.stages import joint as stage
 from pipelines.training import budget
+from scan import models
 from scan.loading import load_model
 from scan.multimodal import MultimodalVAE
 from symbols import Concept
@@ -170,6 +171,29 @@ def test_it_takes_the_place_of_two_trainings() -> None:
     assert together.training("vision") is together.training("symbols") is None
     assert together.training("joint") is together.joint
     assert without.training("joint") is None
+
+
+def test_experts_have_a_learning_rate_of_their_own() -> None:
+    """The first step of Adam is as long as the learning rate, whatever the gradient."""
+    settings = config(joint={"kind": "trelbo", "lr": 1e-3, "expert_lr": 0.02}).joint
+    assert settings is not None
+    model = models.build(
+        {
+            "kind": "multimodal",
+            "vision": {"shape": [3, 8, 8], "kind": "convolutional", "latents": 4, "hidden": 8, "widths": [4]},
+            "symbols": {"symbols": 5, "encoder": "experts"},
+        }
+    )
+    assert isinstance(model, MultimodalVAE)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+
+    def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+        return torch.stack([weight.sum() for weight in model.parameters()]).sum(), {}
+
+    stage.method_of(settings, model, loss).update(0)
+    for name, weight in model.named_parameters():
+        length = 0.02 if "experts" in name else 1e-3
+        assert torch.allclose(before[name] - weight, torch.tensor(length), rtol=1e-3), name
 
 
 def test_a_budget_scales_its_steps() -> None:

@@ -30,6 +30,7 @@ from scan.evaluation import Sizes, reader, score
 from scan.jmvae import jmvae
 from scan.judge import Judge, judge_loss
 from scan.multimodal import MultimodalVAE
+from scan.symbol_networks import Experts
 from scan.trelbo import trelbo
 from vision import objectives
 from vision.data import batches
@@ -72,9 +73,13 @@ def k_hot(targets: Tensor) -> Tensor:
 
 
 def fit(module: torch.nn.Module, steps: int, lr: float, loss: Callable[[int], Tensor]) -> None:
-    adam = torch.optim.Adam(module.parameters(), fused=True)
+    experts = [part for part in module.modules() if isinstance(part, Experts)]
+    fast = {weight for part in experts for weight in part.parameters()}
+    slow = [weight for weight in module.parameters() if weight not in fast]
+    adam = torch.optim.Adam([{"params": slow}, {"params": list(fast)}])
     for step in range(steps):
-        adam.param_groups[0]["lr"] = lr * (1 + np.cos(np.pi * step / steps)) / 2
+        for group, factor in zip(adam.param_groups, (1, 10), strict=True):
+            group["lr"] = factor * lr * (1 + np.cos(np.pi * step / steps)) / 2
         adam.zero_grad()
         loss(step).backward()
         adam.step()

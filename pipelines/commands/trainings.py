@@ -139,7 +139,8 @@ def _joint(config: Config, data: Data, model: MultimodalVAE, device: torch.devic
     likelihood = likelihood_of(config.vision, _frozen_dae(config, data, device))
     loss = joint.loss_of(config, model, data, symbols.examples_of(data, config), likelihood, device)
     precision = _resolved(config.vision.training.precision)
-    return Training("joint", by_descent(model, loss, settings), settings, settings.steps, precision)
+    method = joint.method_of(settings, model, loss)
+    return Training("joint", method, settings, settings.steps, precision)
 
 
 def _vision(config: Config, data: Data, vae: VAE, device: torch.device) -> Training:

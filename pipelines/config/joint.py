@@ -19,6 +19,8 @@ class JointTraining(Training):
     batch: BatchSize = 64
     """Pairs of each step, and as many unlabelled images where these are used."""
     lr: PositiveFloat = 1e-3
+    expert_lr: PositiveFloat = 1e-2
+    """The learning rate of experts, whose precisions are on a logarithmic scale, with the decay of `lr`."""
     decay: Literal["constant", "linear", "cosine"] = "cosine"
     hidden: LayerWidths = (256,)
     """Units of the hidden layers by which the joint encoder corrects its image encoder."""

@@ -17,14 +17,16 @@ from pipelines.runs.files import write_json
 from pipelines.runs.folder import RunFolder, StageResult
 from pipelines.stages import symbols, vision
 from pipelines.stages.objectives import likelihood_of
-from pipelines.training.fitting import by_descent, fit, save_model
-from pipelines.training.updates import StepLoss
+from pipelines.training import schedules
+from pipelines.training.fitting import NETWORK, Method, fit, save_model
+from pipelines.training.updates import StepLoss, descend
 from scan import models
 from scan.data import Data
 from scan.examples import Examples, listing
 from scan.grounding import attribute_blocks, k_hot
 from scan.jmvae import jmvae
 from scan.multimodal import MultimodalVAE
+from scan.symbol_networks import Experts
 from scan.trelbo import trelbo
 from vision import objectives
 from vision.data import batches
@@ -43,7 +45,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     place(model, device)
     likelihood = likelihood_of(config.vision, vision.dae_of(config.vision, run, device))
     pairs = symbols.examples_of(data, config)
-    method = by_descent(model, loss_of(config, model, data, pairs, likelihood, device), settings)
+    method = method_of(settings, model, loss_of(config, model, data, pairs, likelihood, device))
     trained = fit(method, settings, run.stage("joint"), "joint", machine)
     write_json(run.stage("joint") / "examples.json", listing(data, pairs))
     metrics = {
@@ -77,6 +79,26 @@ def specification(config: Config, shape: tuple[int, int, int], words: int) -> di
         "symbols": {"symbols": words, "encoder": naming.encoder, "hidden": list(naming.hidden)},
         "hidden": list(settings_of(config).hidden),
     }
+
+
+def method_of(settings: Joint, model: MultimodalVAE, loss: StepLoss) -> Method:
+    """The method that minimises a loss of the model by Adam, experts by a learning rate of their own.
+
+    Args:
+        settings: Both learning rates and their schedule.
+        model: On its device.
+        loss: Step -> (scalar to minimise, named scalars for the log).
+    """
+    experts = [
+        weight for part in model.modules() if isinstance(part, Experts) for weight in part.parameters()
+    ]
+    of_experts = {id(weight) for weight in experts}
+    others = [weight for weight in model.parameters() if id(weight) not in of_experts]
+    groups: list[dict[str, Any]] = [{"params": others}]
+    if experts:
+        groups.append({"params": experts, "relative_lr": settings.expert_lr / settings.lr})
+    adam = torch.optim.Adam(groups, fused=True)
+    return Method({NETWORK: model}, {NETWORK: adam}, descend(adam, loss, schedules.learning_rate(settings)))
 
 
 def loss_of(

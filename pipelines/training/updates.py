@@ -23,7 +23,8 @@ StepLoss = Callable[[int], tuple[Tensor, dict[str, Tensor]]]
 def descend(
     optimiser: torch.optim.Optimizer, loss: StepLoss, learning_rate: Callable[[int], float]
 ) -> Update:
-    """Minimise `loss` by `optimiser`, whose every parameter group gets the rate of the step.
+    """Minimise `loss` by `optimiser`, whose every parameter group gets the rate of the step, times its own
+    `relative_lr` where it has one.
 
     A loss may pass gradients to weights of other optimisers: each clears its own before its gradient.
 
@@ -35,7 +36,7 @@ def descend(
 
     def update(step: int) -> dict[str, Tensor]:
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(step)
+            group["lr"] = learning_rate(step) * group.get("relative_lr", 1.0)
         value, terms = loss(step)
         optimiser.zero_grad(set_to_none=True)
         value.backward()
