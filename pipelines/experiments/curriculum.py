@@ -30,8 +30,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome
 from pipelines.experiments.concept_scores import imagined
 from pipelines.experiments.mode_coverage import gaussian, verdict_of
-from pipelines.experiments.parts import part
-from pipelines.experiments.visual_models import VisualModel, visual_models
+from pipelines.experiments.visual_models import VisualModel, measured
 from pipelines.report import plots
 from pipelines.runs.files import read_lines
 from pipelines.training.fitting import by_descent, fit
@@ -58,13 +57,8 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Teach the symbol for each seed."""
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Tensor] = {}
-    for model in visual_models(asked, machine):
-        settings = {"concept": CONCEPT, "steps": asked.steps, "vision": model.digest}
-        one = part(
-            asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps, machine)
-        )
+    for model, one in measured(asked, machine, {"concept": CONCEPT}, partial(measure, machine), told):
         found[str(model.seed)] = one
-        machine.say(told(str(model.seed), one))
         if not rows:
             taught = images_of(model)
             for number, stored in enumerate(one["after"]):
@@ -104,13 +98,13 @@ def images_of(model: VisualModel) -> Tensor:
     return torch.cat(found)
 
 
-def measure(model: VisualModel, steps: int | None, machine: Machine) -> dict[str, Any]:
+def measure(machine: Machine, model: VisualModel, steps: int | None) -> dict[str, Any]:
     """Train on one set after the other.
 
     Args:
+        machine: Where to compute.
         model: Of a seed.
         steps: On each set for a trial; None for `STEPS`.
-        machine: Where to compute.
 
     Returns:
         "latents" of each group of attributes, "steps" and "curves" (mean specificity of each group, and of

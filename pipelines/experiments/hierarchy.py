@@ -17,7 +17,6 @@ least 0.95 of the edges. Refuted where no seed has these; undecided otherwise an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -29,8 +28,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome
 from pipelines.experiments.concept_scores import ground, imagined, named, reader_of
 from pipelines.experiments.mode_coverage import gaussian, verdict_of
-from pipelines.experiments.parts import part
-from pipelines.experiments.visual_models import VisualModel, visual_models
+from pipelines.experiments.visual_models import VisualModel, measured
 from pipelines.report import plots
 from scan.evaluation import readings, target_values
 from scan.grounding import k_hot
@@ -47,11 +45,9 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Measure the edges for each seed; draw the first lattice of the first seed."""
     found: dict[str, dict[str, Any]] = {}
     figures: dict[str, bytes] = {}
-    for model in visual_models(asked, machine):
-        settings = {"steps": asked.steps, "vision": model.digest, "lattices": LATTICES, "drawn": DRAWN}
-        one = part(asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps))
+    settings = {"lattices": LATTICES, "drawn": DRAWN}
+    for model, one in measured(asked, machine, settings, measure, told):
         found[str(model.seed)] = one
-        machine.say(told(str(model.seed), one))
         if not figures:
             concepts = above(full_combinations(model)[0])
             pictures = {

@@ -14,7 +14,6 @@ otherwise and in a trial of fewer steps.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -23,8 +22,7 @@ from torch import Tensor
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.concept_scores import imagined, named, of_split, reader_of
-from pipelines.experiments.parts import part
-from pipelines.experiments.visual_models import VisualModel, visual_models
+from pipelines.experiments.visual_models import VisualModel, measured
 from pipelines.report import plots
 from scan.evaluation import Sizes
 from scan.fitting import fit
@@ -44,11 +42,8 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Fit one symbol in both directions for each seed."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     rows: dict[str, Tensor] = {}
-    for model in visual_models(asked, machine):
-        settings = {"concept": CONCEPT, "images": IMAGES, "steps": asked.steps, "vision": model.digest}
-        one = part(asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps))
+    for model, one in measured(asked, machine, {"concept": CONCEPT, "images": IMAGES}, measure, told):
         found[str(model.seed)] = one
-        machine.say(told(str(model.seed), one))
         if not rows:
             rng = generator(model.seed, "experiment shown")
             shown = model.pictures([model.vocabulary.concept(CONCEPT)], SHOWN, rng).images

@@ -18,7 +18,6 @@ Refuted where no seed has these; undecided otherwise and in a trial of fewer ste
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -37,8 +36,7 @@ from pipelines.experiments.concept_scores import (
     reader_of,
 )
 from pipelines.experiments.mode_coverage import gaussian, verdict_of
-from pipelines.experiments.parts import part
-from pipelines.experiments.visual_models import VisualModel, visual_models
+from pipelines.experiments.visual_models import VisualModel, measured
 from pipelines.report import plots
 from scan.evaluation import Sizes
 from scan.grounding import k_hot
@@ -60,11 +58,8 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Teach the word for each seed."""
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Tensor] = {}
-    for model in visual_models(asked, machine):
-        settings = {"word": WORD, "steps": asked.steps, "vision": model.digest, "each": EACH}
-        one = part(asked.folder, f"seed-{model.seed}", settings, partial(measure, model, asked.steps))
+    for model, one in measured(asked, machine, {"word": WORD, "each": EACH}, measure, told):
         found[str(model.seed)] = one
-        machine.say(told(str(model.seed), one))
         for name in () if rows else (WORD, "white wall, ice lolly"):
             stored = one["word"] if name == WORD else one["meant"]
             rows[f"{name}, seed {model.seed}"] = imagined(

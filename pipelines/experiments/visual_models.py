@@ -7,9 +7,10 @@ for: a run's own tens of thousands are not needed to name what is seen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from pipelines.config import Config, RoomsData, config_files
 from pipelines.devices import Machine
 from pipelines.errors import RunError
 from pipelines.experiments import Asked
+from pipelines.experiments.parts import part
 from pipelines.jobs import Job, Local
 from pipelines.runs import datasets, precision
 from pipelines.runs.files import fingerprint, read_json, sha256
@@ -108,6 +110,29 @@ def visual_models(asked: Asked, machine: Machine) -> Iterator[VisualModel]:
     bring([job_of(asked, seed) for seed in asked.seeds], asked, machine)
     for seed in asked.seeds:
         yield loaded(job_of(asked, seed).folder, machine.device)
+
+
+def measured(
+    asked: Asked,
+    machine: Machine,
+    settings: Mapping[str, Any],
+    measure: Callable[[VisualModel, int | None], Mapping[str, Any]],
+    told: Callable[[str, Any], str],
+) -> Iterator[tuple[VisualModel, dict[str, Any]]]:
+    """Each seed's visual model, and what is measured of it: once, kept as a part, and said as it comes.
+
+    Args:
+        asked: Seeds, folder, and steps for a trial.
+        machine: Where to compute.
+        settings: JSON-able; what the result depends on beside the model and the steps.
+        measure: (model, steps for a trial or None) -> JSON-able.
+        told: (seed, result) -> a line.
+    """
+    for model in visual_models(asked, machine):
+        wanted = {**settings, "steps": asked.steps, "vision": model.digest}
+        one = part(asked.folder, f"seed-{model.seed}", wanted, partial(measure, model, asked.steps))
+        machine.say(told(str(model.seed), one))
+        yield model, one
 
 
 def job_of(asked: Asked, seed: int) -> Job:
