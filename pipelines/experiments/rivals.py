@@ -18,9 +18,7 @@ where one is ahead, else undecided; so with fewer than five seeds, and in a tria
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.devices import Machine
@@ -28,6 +26,7 @@ from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
 from pipelines.experiments.visual_models import bring, trial
 from pipelines.jobs import Job
+from pipelines.jobs.judges import share
 from pipelines.report import plots
 from pipelines.runs.files import read_json
 
@@ -82,8 +81,8 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     jobs = {(name, seed): job_of(asked, name, seed) for seed in asked.seeds for name in methods}
     bring([job for (name, _), job in jobs.items() if name != "SCAN_R"], asked, machine)
     for seed in asked.seeds:
-        copy_stage("vision", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
-        copy_stage("judge", jobs["SCAN", seed].folder, jobs["SCAN_R", seed].folder)
+        for stage in ("vision", "judge"):
+            share(jobs["SCAN_R", seed].folder, [jobs["SCAN", seed].folder], stage)
     bring([job for (name, _), job in jobs.items() if name == "SCAN_R"], asked, machine)
     found: dict[str, dict[str, Measures]] = {name: {} for name in methods}
     for (name, seed), job in jobs.items():
@@ -126,16 +125,6 @@ def job_of(asked: Asked, name: str, seed: int) -> Job:
         tuple(last.values()),
         asked.folder / "runs" / ("full" if asked.full else "short") / folder / f"seed-{seed}",
     )
-
-
-def copy_stage(stage: str, source: Path, target: Path) -> None:
-    """Copy a finished stage into a run that has none; its receipt tells whether it suits that run."""
-    if (target / stage).exists() or not (source / stage / "done.json").is_file():
-        return
-    draft = target / f".{stage}.discarded"  # a name that is cleared away, should this process be killed
-    shutil.rmtree(draft, ignore_errors=True)
-    shutil.copytree(source / stage, draft)
-    draft.rename(target / stage)
 
 
 def measured(metrics: Mapping[str, Any]) -> Measures:

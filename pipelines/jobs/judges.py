@@ -54,14 +54,17 @@ def _key(job: Job, config: Config) -> str:
     return fingerprint({name: content[name] for name in ("seed", "data", "splits", "judge")})
 
 
-def share(folder: Path, donors: Sequence[Path]) -> None:
-    """Copy the first finished judge among those of some runs into a run that has none."""
-    target = folder / "judge"
-    judges = (donor / "judge" for donor in donors)
-    finished = next((judge for judge in judges if (judge / "done.json").is_file()), None)
+def share(folder: Path, donors: Sequence[Path], stage: str = "judge") -> None:
+    """Copy the first finished judge, or other stage, of some runs into a run that has none.
+
+    The receipt that is copied with it tells the run whether it suits.
+    """
+    target = folder / stage
+    stages = (donor / stage for donor in donors)
+    finished = next((one for one in stages if (one / "done.json").is_file()), None)
     if target.exists() or finished is None:
         return
-    draft = folder / ".judge.discarded"  # a name that is cleared away, should this process be killed
+    draft = folder / f".{stage}.discarded"  # a name that is cleared away, should this process be killed
     shutil.rmtree(draft, ignore_errors=True)
     shutil.copytree(finished, draft)
     draft.rename(target)
