@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 
 from torch import Tensor
 
+from vision.broadcast import broadcast_vae
 from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.gaussian import Gaussian
@@ -43,7 +44,7 @@ class VisionModel(Protocol):
         ...
 
 
-SIZES = ("latents", "mask_latents", "components", "hidden", "code", "values")
+SIZES = ("latents", "mask_latents", "components", "hidden", "code", "values", "channels", "layers")
 LISTS = ("shape", "widths", "categories")
 """Arguments that are a positive integer, and those that are a list of them."""
 
@@ -198,6 +199,7 @@ KINDS: dict[str, Callable[..., VAE | DAE]] = {
     "study": study_vae,
     "burgess": burgess_vae,
     "mlp": mlp_vae,
+    "broadcast": broadcast_vae,
     "info_gan": info_gan,
     "quantised": quantised,
 }

@@ -4,6 +4,7 @@ from pipelines.config.concepts import Evaluate, Judge, Operators, Symbols
 from pipelines.config.data import Data, FolderData, NpzData, RoomsData, Splits
 from pipelines.config.joint import JMVAE, Joint, TrELBO
 from pipelines.config.networks import (
+    BroadcastNetwork,
     BurgessNetwork,
     ConvolutionalNetwork,
     JointNetwork,
@@ -56,6 +57,7 @@ __all__ = [
     "BetaTCVAE",
     "BetaVAE",
     "BottleneckVAE",
+    "BroadcastNetwork",
     "BurgessNetwork",
     "Config",
     "Constant",

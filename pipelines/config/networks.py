@@ -94,6 +94,18 @@ class MLPNetwork(NetworkBase):
     """Units of a hidden layer."""
 
 
+class BroadcastNetwork(ConvolutionalBase):
+    """An encoder of convolutions, and a spatial broadcast decoder (`vision.broadcast`)."""
+
+    kind: Literal["broadcast"]
+    latents: Latents = 10
+    """How many latents it has."""
+    channels: LayerWidth = 64
+    """Of each hidden layer of the decoder, which works on all pixels."""
+    layers: Annotated[Integer, Field(ge=1, le=16)] = 4
+    """Hidden layers of the decoder."""
+
+
 class JointNetwork(ConvolutionalBase):
     """Categories beside continuous latents, for JointVAE (`vision.joint`).
 
@@ -108,6 +120,12 @@ class JointNetwork(ConvolutionalBase):
 
 
 Network = Annotated[
-    ConvolutionalNetwork | LayeredNetwork | StudyNetwork | BurgessNetwork | MLPNetwork | JointNetwork,
+    ConvolutionalNetwork
+    | LayeredNetwork
+    | StudyNetwork
+    | BurgessNetwork
+    | MLPNetwork
+    | BroadcastNetwork
+    | JointNetwork,
     Field(discriminator="kind"),
 ]

@@ -16,6 +16,7 @@ import vision.models
 from pipelines.config import (
     DCIGN,
     TRAININGS,
+    BroadcastNetwork,
     BurgessNetwork,
     Config,
     ConvolutionalNetwork,
@@ -98,7 +99,7 @@ def _check_images(stage: str, config: Config, shape: Shape) -> None:
     key, widths = "dae.widths", None
     if stage == "dae":
         widths = None if config.dae is None else config.dae.widths
-    elif isinstance(network, ConvolutionalNetwork | LayeredNetwork | JointNetwork):
+    elif isinstance(network, ConvolutionalNetwork | LayeredNetwork | BroadcastNetwork | JointNetwork):
         key, widths = "vision.network.widths", network.widths
     most = min(height, width).bit_length() - 1
     if widths is not None and not 1 <= len(widths) <= most:
@@ -147,6 +148,10 @@ def _vision(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Ne
             outputs = 2 * _outputs(shape, STUDY_WIDTHS)
         case BurgessNetwork():
             outputs = 2 * _outputs(shape, burgess_widths(shape))
+        case BroadcastNetwork():
+            decoded = network.channels * network.layers * shape[1] * shape[2]
+            outputs = _outputs(shape, network.widths) + decoded
+            sizes = "vision.network.channels, layers, widths or latents"
         case MLPNetwork():
             outputs = 2 * _outputs(shape, ())
             sizes = "vision.network.hidden or latents"
