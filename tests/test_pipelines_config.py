@@ -113,8 +113,8 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
         ),
         (
             "vision.network.kind=layred",
-            "vision.network: kind 'layred' is none of convolutional, layered, study, burgess, mlp, broadcast, "
-            "joint; ",
+            "vision.network: kind 'layred' is none of convolutional, layered, study, burgess, mlp, "
+            "broadcast, joint; ",
         ),
         (
             "vision.network.latents=3",
