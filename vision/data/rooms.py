@@ -206,14 +206,14 @@ def _pool(rays: Tensor) -> Tensor:
     return rays.unflatten(-1, (width, SAMPLES)).mean(-1).unflatten(-2, (height, SAMPLES)).mean(-2)
 
 
-def render(factors: np.ndarray, nuisances: Nuisances, size: int = 64, chunk: int = 32) -> Tensor:
+def render(factors: np.ndarray, nuisances: Nuisances, size: int = 64, chunk: int = 256) -> Tensor:
     """Render rooms.
 
     Args:
         factors: Indices (N, 4) of wall, floor, object colour and shape.
         nuisances: N of each.
         size: Height and width in pixels.
-        chunk: Images rendered at a time, few enough to stay in cache.
+        chunk: Images rendered at a time; few make each operation too short to be shared by two threads.
 
     Returns:
         Images (N, 3, size, size) uint8.
