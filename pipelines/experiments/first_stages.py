@@ -48,7 +48,7 @@ NETWORK: Mapping[str, Any] = {"kind": "convolutional", "widths": [16, 32], "hidd
 LIKELIHOOD: Mapping[str, Any] = {"kind": "gaussian", "scale": 0.1}
 """Narrow: by cross-entropy, 256 pixels and beta 1 leave one latent active."""
 TRAINING: Mapping[str, Any] = {"batch": 64, "lr": 2e-3, "warmup": 200, "precision": "fp32"}
-"""Without the warm-up one in several models reconstructs the mean image for a thousand steps."""
+"""Without the warm-up many models reconstruct the mean image alone for hundreds of steps."""
 STEPS = 1000
 """Of a training, where an experiment does not say otherwise."""
 DISCRIMINATOR: Mapping[str, Any] = {"hidden": 128, "layers": 3, "lr": 1e-3}
