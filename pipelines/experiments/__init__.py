@@ -86,7 +86,7 @@ EXPERIMENTS = {
     "reconstruction": Experiment(
         "whether FactorVAE scores higher than beta-VAE at the same reconstruction",
         "Kim and Mnih 2018, 5",
-        8,
+        3,
         (0, 1, 2),
     ),
     "correlated-factors": Experiment(
