@@ -92,7 +92,7 @@ EXPERIMENTS = {
     "correlated-factors": Experiment(
         "whether beta-TCVAE keeps its advantage over beta-VAE when two factors are correlated",
         "Chen et al. 2018, 5",
-        5,
+        2,
         (0, 1, 2),
     ),
     "transfer": Experiment(
