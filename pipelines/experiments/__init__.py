@@ -80,7 +80,7 @@ EXPERIMENTS = {
     "beta-map": Experiment(
         "whether the BetaVAE score is best at an intermediate beta",
         "Higgins et al. 2017 (beta-VAE)",
-        6,
+        3,
         (0, 1),
     ),
     "reconstruction": Experiment(
@@ -92,7 +92,7 @@ EXPERIMENTS = {
     "correlated-factors": Experiment(
         "whether beta-TCVAE keeps its advantage over beta-VAE when two factors are correlated",
         "Chen et al. 2018, 5",
-        2,
+        3,
         (0, 1, 2),
     ),
     "transfer": Experiment(

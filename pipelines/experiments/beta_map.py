@@ -11,6 +11,7 @@ refuted where the maximum is at an end for every M; else undecided, as is a tria
 
 from __future__ import annotations
 
+import math
 import statistics
 from itertools import pairwise
 from typing import Any
@@ -54,12 +55,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     ]
     panels = {
         title: plots.Lines(
-            range(len(BETAS)),
+            [math.log2(beta) for beta in BETAS],
             {f"{m} latents": [mean(ones, name) for ones in betas.values()] for m, betas in found.items()},
         )
         for title, name in {"BetaVAE score": "beta_vae", "reconstruction, nats": "reconstruction"}.items()
     }
-    label = f"beta: {', '.join(f'{beta:g}' for beta in BETAS)}"
     return Outcome(
         (
             *over_seeds.table(("", "beta_norm", *shown), rows),
@@ -67,7 +67,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         ),
         verdict,
         {"scores": {str(m): {str(beta): ones for beta, ones in b.items()} for m, b in found.items()}},
-        {"scores": plots.against(panels, label)},
+        {"scores": plots.against(panels, "log2 beta")},
     )
 
 

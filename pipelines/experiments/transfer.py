@@ -27,7 +27,7 @@ from vision.metrics.linear import classifier
 from vision.models import VisionModel
 from vision.randomness import generator
 
-STEPS = 2000
+STEPS = first_stages.STEPS
 DATA = {
     "variant": "color",
     "palette": ["red", "green", "blue"],
