@@ -74,7 +74,7 @@ EXPERIMENTS = {
     "latents": Experiment(
         "whether FactorVAE score and DCI rise with the number of latents, and SAP and MIG fall",
         "NeurIPS 2019 disentanglement challenge, winner's report, table 3",
-        7,
+        3,
         (0, 1, 2),
     ),
     "beta-map": Experiment(
