@@ -5,10 +5,8 @@ import math
 import shutil
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from scipy import stats
 
 from pipelines import cli
@@ -29,6 +27,7 @@ from pipelines.experiments.variants import Variant
 from pipelines.jobs import Job
 from scan.evaluation import Sizes
 from symbols import Concept
+from tests import drawn_faces
 from vision.randomness import generator
 
 
@@ -216,17 +215,7 @@ def test_rivals_of_equal_results_are_level(
 def test_celeba_sweeps_attributes_of_files_in_the_true_format(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names, rng = ("Bright", "Red", "Male"), np.random.default_rng(0)
-    table = rng.integers(0, 2, (40, 3))
-    (tmp_path / "set" / "img_align_celeba").mkdir(parents=True)
-    lines = [str(len(table)), " ".join(names)]
-    for number, row in enumerate(table, start=1):
-        pixels = np.full((218, 178, 3), 60 + 120 * row[0], np.uint8) + rng.integers(0, 20, (218, 178, 3))
-        pixels[..., 0] += 50 * row[1]
-        file = f"{number:06}.jpg"
-        Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "set" / "img_align_celeba" / file)
-        lines.append(f"{file} " + " ".join(f"{2 * value - 1:2d}" for value in row))
-    (tmp_path / "set" / "list_attr_celeba.txt").write_text("\n".join(lines) + "\n")
+    drawn_faces.write(tmp_path / "set", 40)
 
     def bring(jobs: list[Job], asked: object, machine: object) -> None:
         for job in jobs:
@@ -238,7 +227,7 @@ def test_celeba_sweeps_attributes_of_files_in_the_true_format(
     assert cli.main([*words, "--data", str(tmp_path / "set")]) == 0
     found = json.loads((tmp_path / "celeba.json").read_text())
     assert found["verdict"] == "undecided"
-    assert set(found["by_seed"]["0"]["attributes"]) == set(names)
+    assert set(found["by_seed"]["0"]["attributes"]) == set(drawn_faces.ATTRIBUTES)
     known = {
         "a": {"auc": 0.9, "present": {"-6.0": 0.1, "-3.0": 0.2, "0.0": 0.4, "1.0": 0.5, "2.0": 0.8}},
         "b": {"auc": 0.9, "present": {"-6.0": 0.5, "-3.0": 0.2, "0.0": 0.4, "1.0": 0.5, "2.0": 0.5}},

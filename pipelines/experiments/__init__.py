@@ -74,25 +74,25 @@ EXPERIMENTS = {
     "latents": Experiment(
         "whether FactorVAE score and DCI rise with the number of latents, and SAP and MIG fall",
         "NeurIPS 2019 disentanglement challenge, winner's report, table 3",
-        7,
+        3,
         (0, 1, 2),
     ),
     "beta-map": Experiment(
         "whether the BetaVAE score is best at an intermediate beta",
         "Higgins et al. 2017 (beta-VAE)",
-        6,
+        3,
         (0, 1),
     ),
     "reconstruction": Experiment(
         "whether FactorVAE scores higher than beta-VAE at the same reconstruction",
         "Kim and Mnih 2018, 5",
-        8,
+        3,
         (0, 1, 2),
     ),
     "correlated-factors": Experiment(
         "whether beta-TCVAE keeps its advantage over beta-VAE when two factors are correlated",
         "Chen et al. 2018, 5",
-        5,
+        3,
         (0, 1, 2),
     ),
     "transfer": Experiment(

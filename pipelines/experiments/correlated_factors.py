@@ -2,8 +2,8 @@
 
 The paper samples two factors jointly so that the most likely combination is four times as likely as the least
 likely (`vision.data.joint`), and finds that beta-TCVAE has higher MIG than beta-VAE still. Here: x and y of
-dSprites at 16x16, beta-TCVAE and beta-VAE with beta 4 both, trained on independent and on correlated factors,
-measured on independent ones.
+the upright ellipses of dSprites at 16x16, beta-TCVAE and beta-VAE with beta 4 both, trained on independent
+and on correlated factors, measured on independent ones.
 
 Reproduced where, on correlated factors, beta-TCVAE's MIG is higher than beta-VAE's at 95 % over the seeds
 (paired, Student's t); refuted where it is lower at 95 %; else undecided, as is a trial with fewer steps. What
@@ -18,7 +18,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.report import plots
 
-STEPS = 2000
+STEPS = first_stages.STEPS
 OBJECTIVES: dict[str, dict[str, Any]] = {
     "beta-VAE": {"kind": "beta_vae", "beta": 4.0},
     "beta-TCVAE": {"kind": "beta_tcvae", "beta": 4.0},

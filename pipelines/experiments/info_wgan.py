@@ -2,8 +2,9 @@
 
 There four continuous codes and a categorical one, over a grid of lambda with ten seeds each, stay far below
 FactorVAE; the best model (lambda 0.2) learns the scale alone and hides position in the categorical code.
-Here: dSprites at 16x16, the same codes, lambda 0.2 and 1, small convolutional networks, against a FactorVAE
-with gamma 10 that is trained for about as long. The score is that of the mean codes Q(c|x) of images.
+Here: upright ellipses of dSprites at 16x16, the same codes, lambda 0.2 and 1, small convolutional networks,
+against a FactorVAE with gamma 10 that is trained for no longer. The score is that of the mean codes Q(c|x) of
+images.
 
 Reproduced where, for every lambda, the FactorVAE score of InfoWGAN-GP is below that of FactorVAE in every
 seed, while its information L_I shows that the codes are used (above 0.5 nats); refuted where its mean over

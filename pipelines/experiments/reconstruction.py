@@ -1,9 +1,9 @@
 """Kim and Mnih (2018), section 5: FactorVAE disentangles better than beta-VAE at the same reconstruction.
 
 On 2D shapes the paper plots the FactorVAE score against the reconstruction error, for several beta and gamma.
-Here: dSprites at 16x16, beta-VAE with beta 1, 4 and 16, FactorVAE with gamma 10 and 40, fully connected
-networks. For each FactorVAE model the score that beta-VAE has at its reconstruction is read from the line
-through the beta-VAE means in order of their reconstruction, held constant beyond its ends.
+Here: upright ellipses of dSprites at 16x16, beta-VAE with beta 1, 4 and 16, FactorVAE with gamma 10 and 40.
+For each FactorVAE model the score that beta-VAE has at its reconstruction is read from the line through the
+beta-VAE means in order of their reconstruction, held constant beyond its ends.
 
 Reproduced where FactorVAE's mean advantage in score over that line, over gammas, is above 0 at 95 % over the
 seeds (Student's t); refuted where it is below 0 at 95 %; else undecided, as is a trial with fewer steps. That
@@ -24,7 +24,7 @@ from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_se
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.report import plots
 
-STEPS = 2000
+STEPS = first_stages.STEPS
 MODELS: dict[str, dict[str, Any]] = {
     **{f"beta-VAE, beta {beta:g}": {"kind": "beta_vae", "beta": beta} for beta in (1.0, 4.0, 16.0)},
     **{

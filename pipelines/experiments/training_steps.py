@@ -1,8 +1,8 @@
 """The report of the winner of the NeurIPS 2019 disentanglement challenge, table 2: longer training helps.
 
 There FactorVAE was trained for 30,000, 500,000 and 1,000,000 steps, and SAP, DCI and MIG rose. Here it is a
-small FactorVAE of dSprites at 16x16, gamma 10, measured along one training at a quarter, half and all of its
-steps; a trend, not the report's figures.
+small FactorVAE of the upright ellipses of dSprites at 16x16, gamma 10, measured along one training at a
+quarter, half and all of its steps; a trend, not the report's figures.
 
 Reproduced where DCI and MIG, as means over the seeds, are both higher after all steps than after a quarter,
 and in every seed; refuted where both means are lower; else undecided, as is a trial with fewer steps.
