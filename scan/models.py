@@ -5,7 +5,7 @@ weights:
 
     {"kind": "scan", "symbols": 51, "latents": 32, "encoder": "mlp", "hidden": [100]}
     {"kind": "operators", "hidden": [30, 15]}
-    {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3]}
+    {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3], "network": "strided"}
     {"kind": "multimodal", "vision": {...}, "symbols": {"symbols": 51, ...}, "hidden": [256]}
 """
 
@@ -125,7 +125,7 @@ def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
 def _check_sizes(key: str, value: Any, kind: str) -> None:
     """Raise ValueError where a size is not a positive integer, or a list not one of these."""
     sizes = value if isinstance(value, list | tuple) else [value]
-    if key in ("encoder", "decoder") or isinstance(value, Mapping):
+    if key in ("encoder", "decoder", "network") or isinstance(value, Mapping):
         return
     if not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(f"{key} of a {kind} model is made of positive integers, got {reprlib.repr(value)}")

@@ -4,7 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from scan.judge import BRIGHTNESS, CONTRAST, LEAST_WEIGHT, NOISE, Judge, _resampling, augment, judge_loss
+from scan.judge import (
+    BRIGHTNESS,
+    CONTRAST,
+    LEAST_WEIGHT,
+    NOISE,
+    Judge,
+    PooledConvolutions,
+    _resampling,
+    augment,
+    judge_loss,
+)
 
 COLOURS = torch.tensor([[0.9, 0.1, 0.1], [0.1, 0.8, 0.2], [0.2, 0.2, 0.9], [0.9, 0.9, 0.1]])
 
@@ -63,16 +73,18 @@ def test_augmentation_leaves_plain_colours_where_they_are() -> None:
     assert moved.max() < BRIGHTNESS + 0.6 * CONTRAST + 4 * NOISE / (20 * 24) ** 0.5
 
 
-def test_the_judge_learns_real_images_and_sees_through_blur() -> None:
+@pytest.mark.parametrize("network", ["strided", "pooled"])
+def test_the_judge_learns_real_images_and_sees_through_blur(network: str) -> None:
     torch.manual_seed(0)
     generator = torch.Generator().manual_seed(0)
-    judge = Judge((3, 16, 16), (4, 2), widths=(16, 32), hidden=32)
+    judge = Judge((3, 16, 16), (4, 2), network=network, widths=(16, 32), hidden=32)
     optimiser = torch.optim.Adam(judge.parameters(), lr=5e-3)
     for _ in range(60):
         x, factors = scenes(64, generator)
         optimiser.zero_grad()
         judge_loss(judge(augment(x, generator)), factors).backward()
         optimiser.step()
+    judge.eval()
     x, factors = scenes(256, generator)
     blurred = torch.einsum("ij,bcjk,lk->bcil", sides(1.0, 1.0, 16), x, sides(-1.0, 1.0, 16))
     for images in (x, blurred):
@@ -91,12 +103,31 @@ def test_loss_is_the_cross_entropy_summed_over_attributes() -> None:
     assert judge_loss(sure, factors) < 1e-6
 
 
+@pytest.mark.parametrize("network", ["strided", "pooled"])
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 30, 40), (4, 65, 33)])
-def test_any_image_size_and_every_parameter_learns(shape: tuple[int, int, int]) -> None:
+def test_any_image_size_and_every_parameter_learns(shape: tuple[int, int, int], network: str) -> None:
     torch.manual_seed(0)
-    judge = Judge(shape, (2, 5), hidden=16)
+    judge = Judge(shape, (2, 5), network=network, hidden=16)
     logits = judge(torch.rand(4, *shape))
     judge_loss(logits, torch.tensor([[0, 4], [1, 0], [1, 2], [0, 3]])).backward()
     for name, parameter in judge.named_parameters():
         assert parameter.grad is not None, name
         assert parameter.grad.abs().sum() > 0, name
+
+
+def test_pooled_features_have_each_maximum_wherever_an_object_stands() -> None:
+    torch.manual_seed(0)
+    network = PooledConvolutions((1, 32, 32), (4, 8)).eval()
+    x = torch.zeros(2, 1, 32, 32)
+    x[0, 0, 8:12, 8:11] = x[1, 0, 16:20, 20:23] = torch.rand(4, 3)
+    maps, maxima = network(x).split([8 * 8 * 8, 8], dim=1)
+    torch.testing.assert_close(maxima[0], maxima[1])
+    assert not torch.allclose(maps[0], maps[1])
+    assert len(maxima[0].unique()) > 1
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"unknown judge network 'deep': expected one of strided, pooled"):
+        Judge((1, 32, 32), (2,), network="deep")
+    with pytest.raises(ValueError, match=r"4x32 pixels cannot be halved 3 times"):
+        Judge((1, 4, 32), (2,), network="pooled")

@@ -81,6 +81,9 @@ class Judge(Training):
     """Fresh images to learn from, where the set can be rendered; else it learns from the training images."""
     precision: Precision = "auto"
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
+    network: Literal["strided", "pooled"] = "strided"
+    """Its convolutions; pooled ones read small things in different places better, at six times the
+    operations (`scan.judge`)."""
 
 
 class Evaluate(Section):

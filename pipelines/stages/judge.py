@@ -33,7 +33,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     settings, device = config.judge, machine.device
     data = datasets.load(config, run)
     seen = training_images(data, settings.images, generator(config.seed, "judge images"))
-    spec = specification(data)
+    spec = specification(data, settings.network)
     torch.manual_seed(derive_seed(config.seed, "judge weights"))
     judge = models.build(spec)
     assert isinstance(judge, Judge)
@@ -50,10 +50,16 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     return save_model(judge, spec, metrics, trained, run, "judge", machine)
 
 
-def specification(data: Data) -> dict[str, Any]:
-    """What rebuilds the model, written beside its weights."""
+def specification(data: Data, network: str) -> dict[str, Any]:
+    """What rebuilds the model, written beside its weights.
+
+    Args:
+        data: The images and their attributes.
+        network: Its convolutions, a name of `scan.judge.NETWORKS`.
+    """
     sizes = data.vocabulary.factor_sizes
-    return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes)}
+    chosen = {} if network == "strided" else {"network": network}
+    return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes), **chosen}
 
 
 def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
