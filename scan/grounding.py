@@ -105,7 +105,6 @@ def grounding_loss(
     grounding: float = 10.0,
     direction: Direction = "forward",
     generator: torch.Generator | None = None,
-    target: Tensor | None = None,
 ) -> Terms:
     """Return -L_y (equation 4) for pairs of symbols and image codes.
 
@@ -119,15 +118,13 @@ def grounding_loss(
         grounding: Weight of the grounding KL, the paper's lambda.
         direction: "forward" is the method, KL(q_x || q_y); "reverse" is SCAN_R, KL(q_y || q_x).
         generator: Source of the noise in z_y.
-        target: What p(y|z_y) is to read, (B, K) in 0..1; y by default.
 
     Raises:
         ValueError: For q_x of another number of rows than y, or of latents than the model.
     """
     q_y = scan.encode_symbol(y)
     logits = scan.decode_symbol(q_y.sample(generator))
-    target = y if target is None else target
-    reconstruction = F.binary_cross_entropy_with_logits(logits, target, reduction="none").sum(-1).mean()
+    reconstruction = F.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(-1).mean()
     prior = kl_from_prior(q_y).sum(-1).mean()
     per_latent = directed_kl(q_x, q_y, direction).mean(0)
     grounded = per_latent.sum()
@@ -180,20 +177,19 @@ def training_loss(
         penalty: Weight of `Experts.penalty` at this step (`expert_penalty`); above 0 it needs an encoder of
             experts, and attributes.
         pair_penalty: The same of the experts of pairs of values.
-        completion: Encode y as `completed` returns it with this threshold, which needs attributes; None for
-            y as it is. What p(y|z_y) is to read is y in either case.
+        completion: Take y as `completed` returns it with this threshold, which needs attributes; None for y
+            as it is.
         attributes: The attribute of each symbol, over (A, K) (`attribute_blocks`).
         beta: As in `grounding_loss`, like the following.
         grounding: Weight of the grounding KL.
         direction: Direction of the grounding KL.
         generator: Source of the noise in z_y.
     """
-    shown = y
     if completion is not None:
         assert attributes is not None, "what is completed are attributes"
-        shown = completed(scan, y, q_x, attributes, completion, generator)
+        y = completed(scan, y, q_x, attributes, completion, generator)
     terms = grounding_loss(
-        scan, shown, q_x, beta=beta, grounding=grounding, direction=direction, generator=generator, target=y
+        scan, y, q_x, beta=beta, grounding=grounding, direction=direction, generator=generator
     )
     loss = terms.loss
     if penalty:
@@ -229,9 +225,8 @@ def completed(
 
     so that experts of pairs of values are learned from more images, and from more varied ones, than those of
     the concepts that name both. Self-training, with the confidence threshold of Sohn et al., "FixMatch:
-    Simplifying Semi-Supervised Learning with Consistency and Confidence", 2020; here the labels that are
-    added reach the symbol encoder alone, and p(y|z) learns from y. Attributes of one symbol stay as they are:
-    no symbol says that one of them is absent.
+    Simplifying Semi-Supervised Learning with Consistency and Confidence", 2020. Attributes of one symbol stay
+    as they are: no symbol says that one of them is absent.
 
     Args:
         scan: The model in training; no gradient flows.
