@@ -183,8 +183,7 @@ class ExpertSymbolEncoder(nn.Module):
 
     def pair_penalty(self) -> Tensor:
         """Return `Experts.penalty` of the experts of pairs, a scalar; two attributes are a group."""
-        assert self.pairs is not None, "the encoder has experts of single values alone"
-        return self.pairs.penalty(self.pair_blocks)
+        return self.pair_blocks.new_zeros(()) if self.pairs is None else self.pairs.penalty(self.pair_blocks)
 
 
 def value_pairs(attributes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:

@@ -90,6 +90,7 @@ def test_two_attributes_pay_for_the_latents_that_their_pairs_specify() -> None:
         encoder.pairs.growth.fill_(-200.0)
         encoder.pairs.growth[:4, 1] = 200.0  # all pairs of the first two attributes, on one latent
     assert encoder.pair_penalty().item() == pytest.approx(4 * 4 / 6, abs=1e-2)
+    assert ExpertSymbolEncoder(3, 2, attributes=[1, 2]).pair_penalty().item() == 0
 
 
 def test_attributes_are_those_of_all_symbols() -> None:
