@@ -152,7 +152,7 @@ def test_pairs_are_learned_from_images_that_name_one_of_two_values() -> None:
     q_x = Gaussian(torch.tensor(codes).float(), torch.full(codes.shape, -4.6))
     both = k_hot(words, [words.describe(row) for row in ([0, 0], [0, 1], [1, 0], [1, 1])])
     plain, paired = (
-        scan.fit(q_x, named, words, steps=600, lr=0.05, expert_penalty=1.0, **options).encode_symbol(both)
+        scan.fit(q_x, named, words, steps=600, lr=0.1, expert_penalty=1.0, **options).encode_symbol(both)
         for options in ({}, {"pair_penalty": 0.1, "completion": 0.9})
     )
     assert plain.std[:, 2].min() > 0.8
