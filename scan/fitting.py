@@ -65,6 +65,8 @@ def fit(
     grounding: float = 10.0,
     direction: Direction = "forward",
     expert_penalty: float = 0.0,
+    pair_penalty: float | None = None,
+    completion: float | None = None,
     seed: int = 0,
 ) -> SCAN:
     """Return SCAN, grounded in the codes of named images, frozen and on their device.
@@ -86,14 +88,20 @@ def fit(
         expert_penalty: Weight of the expert penalty, in nats over all images
             (`scan.grounding.expert_penalty`). A few nats help where a concept has few images, which agree in
             other latents by chance.
+        pair_penalty: The same of experts of pairs of values, which there are where it is given; without
+            `completion` they learn mostly what the few images of a concept share by chance.
+        completion: The probability above which a value of an open attribute that p(y|z) reads is added to a
+            symbol (`scan.grounding.completed`), from 0.5 to below 1; None for symbols as they are.
         seed: The same seed gives the same model.
 
     Raises:
         ValueError: For codes and symbols of different numbers, symbols that the vocabulary does not have,
-            codes that are not finite, an unknown encoder, a penalty without experts, and steps or a batch
-            below 1.
+            codes that are not finite, an unknown encoder, a penalty without experts, a completion out of
+            range, and steps or a batch below 1.
     """
-    if expert_penalty and encoder != "experts":
+    if completion is not None and not 0.5 <= completion < 1:
+        raise ValueError(f"completion is a probability from 0.5 to below 1, got {completion}")
+    if (expert_penalty or pair_penalty is not None) and encoder != "experts":
         raise ValueError(f"a penalty of experts needs the encoder 'experts', not {encoder!r}")
     models.check_encoder(encoder)
     training = _training(encoder, steps, batch, lr)
@@ -101,9 +109,13 @@ def fit(
     concepts, named = _concepts(symbols, vocabulary, len(codes))
     device, latents = codes.mean.device, codes.mean.shape[1]
     y = k_hot(vocabulary, concepts, device)[torch.from_numpy(named)]
-    model = _built(lambda: models.scan(vocabulary.size, latents, encoder=encoder, hidden=hidden), seed)
+    sizes = () if pair_penalty is None else vocabulary.sizes
+    model = _built(
+        lambda: models.scan(vocabulary.size, latents, encoder=encoder, hidden=hidden, attributes=sizes), seed
+    )
     model.to(device)
     penalty = penalty_schedule(expert_penalty, grounding, len(y), training.steps)
+    pairs = penalty_schedule(pair_penalty or 0.0, grounding, len(y), training.steps)
     attributes = attribute_blocks(vocabulary, device)
     generator = torch.Generator(device).manual_seed(seed)
 
@@ -114,6 +126,8 @@ def fit(
             y[rows],
             codes[rows],
             penalty=penalty(step),
+            pair_penalty=pairs(step),
+            completion=completion,
             attributes=attributes,
             beta=beta,
             grounding=grounding,

@@ -160,13 +160,15 @@ def training_loss(
     q_x: Gaussian,
     *,
     penalty: float = 0.0,
+    pair_penalty: float = 0.0,
+    completion: float | None = None,
     attributes: Tensor | None = None,
     beta: float = 1.0,
     grounding: float = 10.0,
     direction: Direction = "forward",
     generator: torch.Generator | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Return `grounding_loss` plus the expert penalty, a scalar in nats, and its named terms.
+    """Return `grounding_loss` plus the expert penalties, a scalar in nats, and its named terms.
 
     Args:
         scan: The model in training.
@@ -174,12 +176,18 @@ def training_loss(
         q_x: Posteriors q(z_x|x) of one image for each symbol, over (B, D).
         penalty: Weight of `Experts.penalty` at this step (`expert_penalty`); above 0 it needs an encoder of
             experts, and attributes.
+        pair_penalty: The same of the experts of pairs of values.
+        completion: Take y as `completed` returns it with this threshold, which needs attributes; None for y
+            as it is.
         attributes: The attribute of each symbol, over (A, K) (`attribute_blocks`).
         beta: As in `grounding_loss`, like the following.
         grounding: Weight of the grounding KL.
         direction: Direction of the grounding KL.
         generator: Source of the noise in z_y.
     """
+    if completion is not None:
+        assert attributes is not None, "what is completed are attributes"
+        y = completed(scan, y, q_x, attributes, completion, generator)
     terms = grounding_loss(
         scan, y, q_x, beta=beta, grounding=grounding, direction=direction, generator=generator
     )
@@ -188,12 +196,53 @@ def training_loss(
         assert isinstance(scan.encoder, ExpertSymbolEncoder), "only experts can be penalised"
         assert attributes is not None, "the expert penalty is one for each attribute"
         loss = loss + penalty * scan.encoder.experts.penalty(attributes)
+    if pair_penalty:
+        assert isinstance(scan.encoder, ExpertSymbolEncoder), "only experts can be penalised"
+        loss = loss + pair_penalty * scan.encoder.pair_penalty()
     return loss, {
         "loss": loss,
         "reconstruction": terms.reconstruction,
         "kl": terms.kl,
         "grounding": terms.grounding,
     }
+
+
+@torch.no_grad()
+def completed(
+    scan: SCAN,
+    y: Tensor,
+    q_x: Gaussian,
+    attributes: Tensor,
+    threshold: float,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Return y with some of the values of open attributes that p(y|z_x) reads from the images, (B, K).
+
+    A concept is shown with images that have a value of each attribute, whether it is named or not. A value v
+    of an open attribute a is added with probability 1/2 where sigma_v > threshold,
+
+        sigma = softmax over the values of a of the logits of p(y|z = E[z_x]) ,
+
+    so that experts of pairs of values are learned from more images, and from more varied ones, than those of
+    the concepts that name both. Self-training, with the confidence threshold of Sohn et al., "FixMatch:
+    Simplifying Semi-Supervised Learning with Consistency and Confidence", 2020. Attributes of one symbol stay
+    as they are: no symbol says that one of them is absent.
+
+    Args:
+        scan: The model in training; no gradient flows.
+        y: k-hot symbols (B, K), float.
+        q_x: Posteriors of an image of each, over (B, D).
+        attributes: The attribute of each symbol, over (A, K).
+        threshold: Of the probability, at least 1/2 and below 1; at most one value is above it.
+        generator: Source of the choice of attributes, on the device of y.
+    """
+    logits = scan.decode_symbol(q_x.mean)
+    odds = (logits - logits.amax(1, keepdim=True)).exp()
+    total = (odds @ attributes.T).clamp(min=torch.finfo(odds.dtype).tiny)
+    sigma = odds / (total @ attributes)
+    chosen = torch.rand(total.shape, generator=generator, device=y.device) < 0.5
+    is_open = (y @ attributes.T == 0) & (attributes.sum(1) > 1) & chosen  # (B, A)
+    return y + (sigma > threshold) * (is_open.to(y.dtype) @ attributes)
 
 
 def optimal_posterior(

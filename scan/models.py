@@ -4,6 +4,7 @@ The counterpart of `vision.models` for what this package trains. A specification
 weights:
 
     {"kind": "scan", "symbols": 51, "latents": 32, "encoder": "mlp", "hidden": [100]}
+    {"kind": "scan", "symbols": 51, "latents": 32, "encoder": "experts", "attributes": [16, 16, 16, 3]}
     {"kind": "operators", "hidden": [30, 15]}
     {"kind": "judge", "shape": [3, 64, 64], "sizes": [16, 16, 16, 3], "network": "strided"}
     {"kind": "multimodal", "vision": {...}, "symbols": {"symbols": 51, ...}, "hidden": [256]}
@@ -33,15 +34,18 @@ def scan(
     encoder: str = "mlp",
     decoder: str | None = None,
     hidden: Sequence[int] = (100,),
+    attributes: Sequence[int] = (),
 ) -> SCAN:
     """Return SCAN with an encoder of `ENCODERS` and a decoder of `DECODERS`.
 
-    The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons.
+    The decoder is of the encoder's kind where it is not given. `hidden` are the widths of the perceptrons,
+    `attributes` those of `ExpertSymbolEncoder`; perceptrons have no use for them.
     """
     decoder = encoder if decoder is None else decoder
     check_encoder(encoder)
     _check_known(decoder, DECODERS, "symbol decoder")
-    return SCAN(ENCODERS[encoder](symbols, latents, hidden), DECODERS[decoder](latents, symbols, hidden))
+    chosen = ENCODERS[encoder](symbols, latents, hidden, attributes)
+    return SCAN(chosen, DECODERS[decoder](latents, symbols, hidden))
 
 
 def multimodal(
@@ -66,9 +70,9 @@ def multimodal(
     return MultimodalVAE(visual, symbolic, JointEncoder(tower.encoder, symbols["symbols"], hidden))
 
 
-ENCODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
-    "mlp": MLPSymbolEncoder,
-    "experts": lambda symbols, latents, hidden: ExpertSymbolEncoder(symbols, latents),
+ENCODERS: Mapping[str, Callable[[int, int, Sequence[int], Sequence[int]], nn.Module]] = {
+    "mlp": lambda symbols, latents, hidden, attributes: MLPSymbolEncoder(symbols, latents, hidden),
+    "experts": lambda symbols, latents, hidden, attributes: ExpertSymbolEncoder(symbols, latents, attributes),
 }
 DECODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
     "mlp": SymbolDecoder,

@@ -11,7 +11,8 @@ latents that the symbol does not specify:
   The natural parameters are linear in y, so a combination never seen in training is the sum of parts that
   were. The expert penalty (`Experts.penalty`) removes the precision on latents in which the few images of a
   concept agree by chance. It is one for each attribute and latent, since the values of an attribute differ in
-  the same latents.
+  the same latents. With `attributes` there is an expert for each pair of values of two attributes as well,
+  y_vw = min(y_v, y_w) in the sums above: what a value looks like may then depend on the other.
 - `ExpertSymbolDecoder` is Bayes' rule for Gaussian experts, with a bias b_v:
 
       logit p(y_v = 1|z) = b_v - 1/2 sum_k tau_vk (z_k - m_vk)^2 .
@@ -36,6 +37,8 @@ from vision.gaussian import Gaussian, bounded
 
 LOGVAR_LIMIT = 10.0
 """Of the log-variances of symbols and of recombined concepts."""
+PAIR_PRECISION = 0.005
+"""Precision with which experts of pairs start; of the 15 pairs in a concept of six values some may be new."""
 HALF_ACTIVE = 0.5
 """Precision tau, relative to the prior's of 1, at which an expert counts as half active."""
 HALF_COST = 2.0
@@ -135,26 +138,78 @@ class Experts(nn.Module):
 
 
 class ExpertSymbolEncoder(nn.Module):
-    """q(z_y|y) as a product of the prior with one Gaussian expert per mentioned symbol.
+    """q(z_y|y) as a product of the prior with one Gaussian expert per mentioned symbol, or pair of symbols.
 
     An empty y gives the prior exactly. A symbol of negative weight (the paper's traversals feed {-6, -3, 1,
     2}) pulls towards the mirror image of its mean: y_v enters the mean, |y_v| the precision, which stays
-    positive.
+    positive. It takes no part in pairs.
 
     Args:
         symbols: K, the width of y.
         latents: D, the number of latents of the visual model.
+        attributes: The number of values of each attribute, in the order of the symbols; where it is given,
+            P pairs of values of two attributes that have several have an expert each.
+
+    Raises:
+        ValueError: For attributes whose values are not K in number.
     """
 
-    def __init__(self, symbols: int, latents: int) -> None:
+    left: Tensor
+    right: Tensor
+    pair_blocks: Tensor
+
+    def __init__(self, symbols: int, latents: int, attributes: Sequence[int] = ()) -> None:
         super().__init__()
+        if attributes and sum(attributes) != symbols:
+            raise ValueError(f"attributes {list(attributes)} have not {symbols} symbols in all")
         self.experts = Experts(symbols, latents)
+        left, right, blocks = value_pairs(attributes)
+        self.pairs = Experts(len(left), latents, PAIR_PRECISION) if len(left) else None
+        self.register_buffer("left", left, persistent=False)
+        self.register_buffer("right", right, persistent=False)
+        self.register_buffer("pair_blocks", blocks, persistent=False)
 
     def forward(self, y: Tensor) -> Gaussian:
         """Return q(z_y|y) over (B, D) for symbols y (B, K)."""
         precision = self.experts.precision
         added = y.abs() @ precision
-        return Gaussian((y @ (precision * self.experts.mean)) / (1 + added), -added.log1p())
+        weighted_mean = y @ (precision * self.experts.mean)
+        if self.pairs is not None:
+            both = torch.minimum(y[:, self.left], y[:, self.right]).clamp(min=0)  # (B, P)
+            precision = self.pairs.precision
+            added = added + both @ precision
+            weighted_mean = weighted_mean + both @ (precision * self.pairs.mean)
+        return Gaussian(weighted_mean / (1 + added), -added.log1p())
+
+    def pair_penalty(self) -> Tensor:
+        """Return `Experts.penalty` of the experts of pairs, a scalar; two attributes are a group."""
+        return self.pair_blocks.new_zeros(()) if self.pairs is None else self.pairs.penalty(self.pair_blocks)
+
+
+def value_pairs(attributes: Sequence[int]) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the P pairs of values of two attributes that have at least two values each.
+
+    Args:
+        attributes: The number of values of each attribute, in the order of the symbols.
+
+    Returns:
+        The symbol of lower and that of higher number of each pair, (P,) int64, and which pairs are of which
+        two attributes, 0 or 1 over (G, P), float32.
+
+    >>> left, right, blocks = value_pairs([2, 1, 2])
+    >>> left.tolist(), right.tolist(), blocks.tolist()
+    ([0, 0, 1, 1], [3, 4, 3, 4], [[1.0, 1.0, 1.0, 1.0]])
+    """
+    ends = list(itertools.accumulate(attributes))
+    several = [range(end - size, end) for size, end in zip(attributes, ends, strict=True) if size > 1]
+    groups = [list(itertools.product(*two)) for two in itertools.combinations(several, 2)]
+    pairs = torch.tensor([pair for group in groups for pair in group], dtype=torch.long).reshape(-1, 2)
+    blocks = torch.zeros(len(groups), len(pairs))
+    first = 0
+    for number, group in enumerate(groups):
+        blocks[number, first : first + len(group)] = 1
+        first += len(group)
+    return pairs[:, 0], pairs[:, 1], blocks
 
 
 class ExpertSymbolDecoder(nn.Module):

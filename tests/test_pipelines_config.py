@@ -155,6 +155,8 @@ def test_another_kind_drops_the_keys_of_the_old_one(base: Path) -> None:
             "vision.training: restart_steps 50 are more than steps 40",
         ),
         ("symbols={encoder: mlp, expert_penalty: 3}", "symbols.expert_penalty is of experts"),
+        ("symbols={encoder: mlp, pair_penalty: 0}", "symbols.pair_penalty is of experts"),
+        ("symbols.completion=1", "symbols.completion"),
         ("vision", "expected key=value"),
         ("vision..lr=1", "expected key=value"),
         ("vision.training.lr=[", "is not a YAML value"),

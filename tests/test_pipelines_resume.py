@@ -23,7 +23,8 @@ vision:
   network: {kind: convolutional, latents: 4, hidden: 16, widths: [8, 8]}
   likelihood: {kind: perceptual, features: bottleneck}
   training: {steps: 150, batch: 8, checkpoint_seconds: 0.03, restarts: 3, restart_steps: 40}
-symbols: {steps: 400, batch: 16, expert_penalty: 2, examples: 3, checkpoint_seconds: 0.03}
+symbols: {steps: 400, batch: 16, expert_penalty: 2, pair_penalty: 1, completion: 0.5, examples: 3,
+          checkpoint_seconds: 0.03}
 operators: {steps: 400, batch: 16, hidden: [8], triples: 100, checkpoint_seconds: 0.03}
 judge: {steps: 150, batch: 8, warmup: 5, checkpoint_seconds: 0.03}
 """

@@ -140,6 +140,26 @@ def test_a_value_named_in_one_combination_alone_keeps_to_the_latents_of_its_attr
     assert paid.encoder.experts.precision[8, 1] > 10
 
 
+def test_pairs_are_learned_from_images_that_name_one_of_two_values() -> None:
+    """The third latent is the product of the signs of two attributes, of which nearly all images name one."""
+    values = ("low", "high")
+    words = Vocabulary((Attribute("left", values), Attribute("right", values)))
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(2, size=(400, 2))
+    signs = 2.0 * drawn - 1
+    codes = np.column_stack((signs, signs.prod(axis=1))) + 0.1 * rng.normal(size=(400, 3))
+    named = [words.concept({words.names[n % 2]: values[row[n % 2]]}) for n, row in enumerate(drawn)]
+    q_x = Gaussian(torch.tensor(codes).float(), torch.full(codes.shape, -4.6))
+    both = k_hot(words, [words.describe(row) for row in ([0, 0], [0, 1], [1, 0], [1, 1])])
+    plain, paired = (
+        scan.fit(q_x, named, words, steps=600, lr=0.1, expert_penalty=1.0, **options).encode_symbol(both)
+        for options in ({}, {"pair_penalty": 0.1, "completion": 0.9})
+    )
+    assert plain.std[:, 2].min() > 0.8
+    assert paired.std[:, 2].max() < 0.3
+    assert paired.mean[:, 2].tolist() == pytest.approx([1, -1, -1, 1], abs=0.2)
+
+
 def test_a_penalty_of_zero_is_no_part_of_the_loss(named: SCAN) -> None:
     y, blocks = k_hot(WORDS, NAMES), attribute_blocks(WORDS)
     losses = [
@@ -206,6 +226,10 @@ def test_what_does_not_fit_together_is_refused(fit: Callable[..., object]) -> No
 def test_a_penalty_needs_experts_and_operators_need_results(named: SCAN) -> None:
     with pytest.raises(ValueError, match="needs the encoder 'experts', not 'mlp'"):
         scan.fit(CODES, NAMES, WORDS, encoder="mlp", expert_penalty=1.0)
+    with pytest.raises(ValueError, match="needs the encoder 'experts', not 'mlp'"):
+        scan.fit(CODES, NAMES, WORDS, encoder="mlp", pair_penalty=0.0)
+    with pytest.raises(ValueError, match=r"from 0.5 to below 1, got 1.0"):
+        scan.fit(CODES, NAMES, WORDS, completion=1.0)
     with pytest.raises(ShortageError):
         scan.fit_operators(named, CODES, np.zeros((400, 6)), WORDS)
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scan.grounding import SCAN, Direction, grounding_loss, optimal_posterior
+from scan.grounding import SCAN, Direction, completed, grounding_loss, optimal_posterior, training_loss
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 from vision.gaussian import Gaussian, kl, kl_from_prior
 
@@ -157,3 +157,49 @@ def test_codes_of_other_rows_or_latents_are_refused_rather_than_broadcast(shape:
     q_x = Gaussian(torch.zeros(shape), torch.zeros(shape))
     with pytest.raises(ValueError, match=r"over the same \(B, D\)"):
         grounding_loss(make_scan(2, 3), torch.zeros(4, 2), q_x)
+
+
+BLOCKS = torch.tensor([[1.0, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 0], [0, 0, 0, 0, 0, 1]])
+"""Attributes of three and of two values, and a binary one."""
+
+
+class Reading(SCAN):
+    """Reads logits off the latents, of which there are as many as symbols."""
+
+    def __init__(self) -> None:
+        super().__init__(torch.nn.Identity(), torch.nn.Identity())
+
+
+def test_open_attributes_are_completed_where_the_image_is_read_with_confidence() -> None:
+    y = torch.tensor([[0.0, 1, 0, 0, 0, 0]]).repeat(4000, 1)
+    sure, unsure = torch.tensor([9.0, 0, 0, 0, 3, 9]), torch.tensor([9.0, 0, 0, 0, 2, 9])
+    for logits, probability in ((sure, 0.953), (unsure, 0.881)):
+        q_x = Gaussian(logits.repeat(4000, 1), torch.zeros(4000, 6))
+        full = completed(Reading(), y, q_x, BLOCKS, 0.9, torch.Generator().manual_seed(0))
+        assert torch.equal(full[:, [0, 1, 2, 3, 5]], y[:, [0, 1, 2, 3, 5]]), "named and binary ones stay"
+        share = full[:, 4].mean().item()
+        assert share == pytest.approx(0.5 if probability > 0.9 else 0, abs=0.03)
+    nothing = completed(Reading(), y, Gaussian(-1e4 * torch.ones(4000, 6), y * 0), BLOCKS, 0.9)
+    assert torch.equal(nothing, y)
+
+
+def test_the_loss_takes_the_completed_symbols() -> None:
+    torch.manual_seed(0)
+    encoder = ExpertSymbolEncoder(6, 6, attributes=[3, 2, 1])
+    with torch.no_grad():
+        encoder.experts.growth.fill_(3.0)
+        encoder.experts.mean.copy_(torch.eye(6))
+    scan = SCAN(encoder, torch.nn.Identity())
+    y, full = torch.tensor([[0.0, 1, 0, 0, 0, 0]]), torch.tensor([[0.0, 1, 0, 0, 1, 0]])
+    q_x = Gaussian(torch.tensor([[0.0, 9, 0, 0, 9, 0]]), torch.zeros(1, 6))
+    seed = next(n for n in range(20) if completed(scan, y, q_x, BLOCKS, 0.9, seeded(n)).sum() == 2)
+    found = training_loss(scan, y, q_x, attributes=BLOCKS, completion=0.9, generator=seeded(seed))[0]
+    noise = seeded(seed)
+    torch.rand(1, 3, generator=noise)
+    torch.testing.assert_close(found, grounding_loss(scan, full, q_x, generator=noise).loss)
+    alone = training_loss(scan, y, q_x, attributes=BLOCKS, generator=seeded(seed))[0]
+    torch.testing.assert_close(alone, grounding_loss(scan, y, q_x, generator=seeded(seed)).loss)
+
+
+def seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)

@@ -20,6 +20,7 @@ def shapes(module: Any) -> dict[str, tuple[int, ...]]:
         {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts"},
         {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts", "decoder": "mlp", "hidden": [20]},
         {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "mlp", "hidden": [20, 10]},
+        {"kind": "scan", "symbols": 7, "latents": 3, "encoder": "experts", "attributes": [3, 4]},
         {"kind": "operators", "hidden": [30, 15]},
         {"kind": "judge", "shape": [3, 16, 16], "sizes": [4, 2], "widths": [8, 8], "hidden": 12},
     ],
@@ -27,7 +28,11 @@ def shapes(module: Any) -> dict[str, tuple[int, ...]]:
 def test_a_specification_survives_json_and_fixes_every_shape(spec: dict[str, Any]) -> None:
     built, again = models.build(spec), models.build(json.loads(json.dumps(spec)))
     assert shapes(built) == shapes(again)
-    for key in set(spec) - {"kind", "encoder", "decoder"}:
+    for key in set(spec) - {"kind", "encoder", "decoder"} - ({"symbols"} if "attributes" in spec else set()):
+        if key == "attributes":
+            changed = {**spec, key: [2, 5]}
+            assert shapes(models.build(changed)) != shapes(built)
+            continue
         changed = {**spec, key: [9] if isinstance(spec[key], list) and key == "hidden" else _more(spec[key])}
         assert shapes(models.build(changed)) != shapes(built), key
 

@@ -62,6 +62,42 @@ def test_natural_parameters_are_linear_in_the_symbols() -> None:
     torch.testing.assert_close(q_ab.mean / q_ab.variance, q_a.mean / q_a.variance + q_b.mean / q_b.variance)
 
 
+def test_experts_of_pairs_multiply_with_those_of_the_values() -> None:
+    """Attributes of three and of two values; the fourth symbol is a binary attribute, without pairs."""
+    encoder = ExpertSymbolEncoder(6, 3, attributes=[3, 1, 2])
+    plain = ExpertSymbolEncoder(6, 3)
+    assert plain.pairs is None
+    assert [tuple(parameter.shape) for parameter in encoder.parameters()][2:] == [(6, 3), (6, 3)]
+    randomise(encoder.experts)
+    assert encoder.pairs is not None
+    randomise(encoder.pairs)
+    plain.experts.load_state_dict(encoder.experts.state_dict())
+    alone = torch.tensor([[0.0, 1, 0, 1, 0, 0]])
+    assert torch.equal(encoder(alone).mean, plain(alone).mean)
+    y, pair = torch.tensor([[0.0, 1, 0, 1, 0, 1]]), 3  # (0, 4), (0, 5), (1, 4), (1, 5), ...
+    q, base = encoder(y), plain(y)
+    precision, mean = encoder.pairs.precision[pair], encoder.pairs.mean[pair]
+    torch.testing.assert_close(1 / q.variance[0], 1 / base.variance[0] + precision)
+    torch.testing.assert_close(
+        q.mean[0] / q.variance[0], base.mean[0] / base.variance[0] + precision * mean, atol=1e-4, rtol=1e-4
+    )
+
+
+def test_two_attributes_pay_for_the_latents_that_their_pairs_specify() -> None:
+    encoder = ExpertSymbolEncoder(6, 2, attributes=[2, 2, 2])
+    assert encoder.pairs is not None
+    with torch.no_grad():
+        encoder.pairs.growth.fill_(-200.0)
+        encoder.pairs.growth[:4, 1] = 200.0  # all pairs of the first two attributes, on one latent
+    assert encoder.pair_penalty().item() == pytest.approx(4 * 4 / 6, abs=1e-2)
+    assert ExpertSymbolEncoder(3, 2, attributes=[1, 2]).pair_penalty().item() == 0
+
+
+def test_attributes_are_those_of_all_symbols() -> None:
+    with pytest.raises(ValueError, match=r"attributes \[3, 2\] have not 6 symbols"):
+        ExpertSymbolEncoder(6, 2, attributes=[3, 2])
+
+
 def test_negative_symbols_mirror_the_mean_and_keep_the_variance() -> None:
     encoder = random_experts()
     y = torch.tensor([[0.0, 6.0, 0, 0, 0]])

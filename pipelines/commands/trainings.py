@@ -84,7 +84,7 @@ def of_data(config: Config, data: Data, device: torch.device) -> Bench:
     together = None if config.joint is None else _multimodal(config, data, device)
     if together is None:
         vae = _vae(config, images.shape, device)
-        spec = symbols.specification(config.symbols, words.size, vae.latents)
+        spec = symbols.specification(config.symbols, words, vae.latents)
         naming = _built("symbols", scan.models.build, spec, SCAN, device)
     else:
         vae, naming = together.vision, together.symbols

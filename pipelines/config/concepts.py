@@ -1,12 +1,13 @@
 """What learns concepts, and what measures them: SCAN, the operators, the judge, the evaluation."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from pipelines.config.sections import Precision, Section, Training
 from pipelines.config.values import (
     BatchSize,
+    FiniteFloat,
     LargeCount,
     LayerWidths,
     NonNegativeFloat,
@@ -35,6 +36,12 @@ class Symbols(Training):
     expert_penalty: NonNegativeFloat = 0.0
     """Of experts: the cost of each latent that an attribute specifies, in nats per value over all training
     pairs (`scan.symbol_networks.Experts.penalty`); it rises from 0 over the first half of the steps."""
+    pair_penalty: NonNegativeFloat | None = None
+    """Of experts for pairs of values, by which what a value looks like may depend on another: their cost, in
+    nats per pair, like `expert_penalty`; null for no such experts."""
+    completion: Annotated[FiniteFloat, Field(ge=0.5, lt=1)] | None = None
+    """The probability above which a value that p(y|z) reads from an image, of an attribute that its concept
+    leaves open, is added to the concept in half of the cases (`scan.grounding.completed`); null for none."""
     hidden: LayerWidths = (100,)
     """Units of the hidden layers, of mlp and of the decoder."""
     examples: SmallCount = 10

@@ -108,4 +108,6 @@ class Config(Section):
             )
         if self.symbols.encoder != "experts" and self.symbols.expert_penalty:
             raise ValueError("symbols.expert_penalty is of experts: it needs symbols.encoder experts")
+        if self.symbols.encoder != "experts" and self.symbols.pair_penalty is not None:
+            raise ValueError("symbols.pair_penalty is of experts: it needs symbols.encoder experts")
         return self

@@ -167,6 +167,8 @@ def ground(
         grounding=settings.grounding,
         direction=settings.direction,
         expert_penalty=settings.expert_penalty,
+        pair_penalty=settings.pair_penalty,
+        completion=settings.completion,
         seed=model.seed,
     )
 

@@ -165,7 +165,7 @@ def _joint(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Net
 
 
 def _symbols(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
-    spec = scan_specification(config.symbols, words.size, latents)
+    spec = scan_specification(config.symbols, words, latents)
     return Network(lambda: scan.models.build(spec), words.size * latents, "symbols.hidden")
 
 

@@ -43,7 +43,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     pairs = examples_of(data, config)
     q_x = encode(vae, pairs.pixels, device)
     y = k_hot(data.vocabulary, data.splits.train_symbols, device)[pairs.concept]
-    spec = specification(settings, data.vocabulary.size, vae.latents)
+    spec = specification(settings, data.vocabulary, vae.latents)
     torch.manual_seed(derive_seed(config.seed, "symbols weights"))
     scan = models.build(spec)
     assert isinstance(scan, SCAN)
@@ -71,21 +71,22 @@ def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     return save_half(joint.symbols, spec, metrics, run, "symbols", machine)
 
 
-def specification(settings: Settings, symbols: int, latents: int) -> dict[str, Any]:
+def specification(settings: Settings, vocabulary: Vocabulary, latents: int) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights.
 
     Args:
         settings: The section `symbols`.
-        symbols: K, the number of symbols.
+        vocabulary: Of K symbols.
         latents: D, of the visual model.
     """
-    return {
+    spec = {
         "kind": "scan",
-        "symbols": symbols,
+        "symbols": vocabulary.size,
         "latents": latents,
         "encoder": settings.encoder,
         "hidden": list(settings.hidden),
     }
+    return spec if settings.pair_penalty is None else {**spec, "attributes": list(vocabulary.sizes)}
 
 
 def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: Gaussian) -> StepLoss:
@@ -102,6 +103,7 @@ def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: 
     batch_seed = derive_seed(config.seed, "symbols batches")
     noise_seed = derive_seed(config.seed, "symbols noise")
     penalty = expert_penalty(settings.expert_penalty, settings.grounding, len(y), settings.steps)
+    pairs = expert_penalty(settings.pair_penalty or 0.0, settings.grounding, len(y), settings.steps)
     attributes = attribute_blocks(vocabulary, device)
 
     def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
@@ -111,6 +113,8 @@ def loss_of(config: Config, scan: SCAN, vocabulary: Vocabulary, y: Tensor, q_x: 
             y[pair],
             q_x[pair],
             penalty=penalty(step),
+            pair_penalty=pairs(step),
+            completion=settings.completion,
             attributes=attributes,
             beta=settings.beta,
             grounding=settings.grounding,
