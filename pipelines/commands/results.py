@@ -67,8 +67,9 @@ class Results:
             self._end(job, "", kept=True)
         todo = [job for job in jobs if job not in kept]
         if todo:
-            engine.run(todo, self._end, tuple(self._done))
-        self.write()
+            engine.run(todo, self._end, tuple(self._done))  # writes after each
+        else:
+            self.write()
 
     def _end(self, job: Job, why: str, *, kept: bool = False) -> None:
         """Measure a run that ended, unless it failed or is current; write everything, and say a line."""
