@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY
 
 from pipelines import cli
-from pipelines.commands import cells, measures
+from pipelines.commands import cells
 from pipelines.jobs import judges, local
 from pipelines.jobs.job import failure
 from pipelines.report import comparison
@@ -36,7 +36,7 @@ def configs(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+def called(finished_run: Path, measured_once: None, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands of the runs; each makes a copy of a finished run, but one of the study's network fails."""
     commands: list[Sequence[str]] = []
 
@@ -50,7 +50,6 @@ def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
         return 0
 
     monkeypatch.setattr(local.Processes, "call", call)
-    monkeypatch.setattr(measures, "POINTS", 400)
     return commands
 
 
