@@ -173,6 +173,34 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert [entry.name for entry in tmp_path.iterdir()] == ["precious.txt"]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        3,
+        [3],
+        [{"cells": 3}],
+        [{"cells": [{"measures": None}]}],
+        [{"cells": [{"run": "tiny/seed-0", "measures": 3}]}],
+        [{"cells": [], "setting": 3}],
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_a_damaged_table_is_named_and_kept(
+    command: str, rows: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, sweep, table = (tmp_path / name for name in ("tiny.yaml", "sweep.yaml", f"{command}.json"))
+    config.write_text(TINY)
+    sweep.write_text("base: tiny.yaml\nlist: [{}]")
+    table.write_text(json.dumps({"format": 1, "rows": rows}))
+    before = table.read_bytes()
+    asked = config if command == "compare" else sweep
+    assert cli.main([command, str(asked), "--out", str(tmp_path), "--device", "cpu", "--quiet"]) == 1
+    stderr = capsys.readouterr().err
+    assert f"{table} is damaged (rows" in stderr
+    assert stderr.count("\n") == 1
+    assert table.read_bytes() == before
+
+
 def test_a_run_that_is_stopped_or_killed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program, log = tmp_path / "program", tmp_path / "log"
     program.write_text("#!/bin/sh\necho begun\nexec sleep 60\n")
