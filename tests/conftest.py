@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from typing import Any
 
 # Tiny tensors gain nothing from threads, and compared results must be summed in one order. Before torch.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -20,7 +21,7 @@ splits: {held_out: 100, test_images: 50, train_symbols: 30, test_symbols: 12, te
 vision:
   network: {kind: convolutional, latents: 5, hidden: 16, widths: [8, 8]}
   objective: {kind: beta_vae, beta: 0.1}
-  training: {steps: 20, batch: 32, lr: 1.0e-2, precision: fp32}
+  training: {steps: 20, restart_steps: 20, batch: 32, lr: 1.0e-2, precision: fp32}
 symbols: {steps: 20, expert_penalty: 2}
 operators: {steps: 20, triples: 60, hidden: [8]}
 judge: {steps: 20, batch: 32, warmup: 2, images: 300, precision: fp32}
@@ -36,6 +37,23 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config.write_text(TINY)
     assert cli.main(["run", str(config), "--run-dir", str(run), "--device", "cpu", "--quiet"]) == 0
     return run
+
+
+@pytest.fixture
+def measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In tables of runs that are all copies of one, its measures are computed once, on few points."""
+    from pipelines.commands import measures  # takes torch, which not every test needs
+
+    found: list[dict[str, Any]] = []
+    compute: Any = measures.measures_of
+
+    def measures_of(run: object, device: object) -> dict[str, Any]:
+        if not found:
+            found.append(compute(run, device))
+        return dict(found[0])
+
+    monkeypatch.setattr(measures, "POINTS", 400)
+    monkeypatch.setattr("pipelines.commands.results.measures_of", measures_of)
 
 
 @pytest.fixture

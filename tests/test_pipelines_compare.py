@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY
 
 from pipelines import cli
-from pipelines.commands import cells, measures
+from pipelines.commands import cells
 from pipelines.jobs import judges, local
 from pipelines.jobs.job import failure
 from pipelines.report import comparison
@@ -36,7 +36,7 @@ def configs(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+def called(finished_run: Path, measured_once: None, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands of the runs; each makes a copy of a finished run, but one of the study's network fails."""
     commands: list[Sequence[str]] = []
 
@@ -50,7 +50,6 @@ def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
         return 0
 
     monkeypatch.setattr(local.Processes, "call", call)
-    monkeypatch.setattr(measures, "POINTS", 400)
     return commands
 
 
@@ -172,6 +171,34 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert compare(tmp_path, "rooms-mini") == 2
     assert "expected a new folder, an empty one, or that of a comparison" in capsys.readouterr().err
     assert [entry.name for entry in tmp_path.iterdir()] == ["precious.txt"]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        3,
+        [3],
+        [{"cells": 3}],
+        [{"cells": [{"measures": None}]}],
+        [{"cells": [{"run": "tiny/seed-0", "measures": 3}]}],
+        [{"cells": [], "setting": 3}],
+    ],
+)
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_a_damaged_table_is_named_and_kept(
+    command: str, rows: object, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, sweep, table = (tmp_path / name for name in ("tiny.yaml", "sweep.yaml", f"{command}.json"))
+    config.write_text(TINY)
+    sweep.write_text("base: tiny.yaml\nlist: [{}]")
+    table.write_text(json.dumps({"format": 1, "rows": rows}))
+    before = table.read_bytes()
+    asked = config if command == "compare" else sweep
+    assert cli.main([command, str(asked), "--out", str(tmp_path), "--device", "cpu", "--quiet"]) == 1
+    stderr = capsys.readouterr().err
+    assert f"{table} is damaged (rows" in stderr
+    assert stderr.count("\n") == 1
+    assert table.read_bytes() == before
 
 
 def test_a_run_that_is_stopped_or_killed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,8 @@ def test_a_wrong_request_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_capacity_writes_curves_and_a_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(capacity, "BLOCK", 2)
+    for constant, few in {"BLOCK": 2, "BATCH": 16, "WIDTHS": (4, 4, 4)}.items():
+        monkeypatch.setattr(capacity, constant, few)
     words = ["experiment", "capacity", "--steps", "24", "--out", str(tmp_path), "--device", "cpu", "--quiet"]
     assert cli.main(words) == 0
     found = json.loads((tmp_path / "capacity.json").read_text())

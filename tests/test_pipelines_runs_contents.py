@@ -133,7 +133,9 @@ def test_a_finished_run_in_the_default_folder_is_kept_when_settings_differ(
     stderr = capsys.readouterr().err
     assert all(part in stderr for part in ("symbols.steps 20 -> 21", "--run-dir", "--fresh"))
     assert everything(tmp_path) == before
-    assert cli.main(["run", config, "--quiet", "--run-dir", "runs/tiny", "--set", "symbols.steps=21"]) == 0
+    named = ["symbols", "--run-dir", "runs/tiny", "--set", "symbols.steps=21"]
+    assert cli.main(["run", config, "--quiet", *named]) == 0
+    assert everything(tmp_path) != before
 
 
 def test_a_request_that_cannot_be_met_removes_nothing(

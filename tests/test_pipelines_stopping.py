@@ -98,7 +98,7 @@ def test_a_terminal_that_goes_away_ends_a_training_after_a_checkpoint(tmp_path: 
         "         validation_symbols: 5, test_operators: 5}\n"
         "vision:\n"
         "  network: {kind: convolutional, latents: 2, hidden: 4, widths: [4]}\n"
-        "  training: {steps: 1000000, batch: 4, precision: fp32, checkpoint_seconds: 1000}\n"
+        "  training: {steps: 2900, batch: 4, precision: fp32, checkpoint_seconds: 1000}\n"
     )
     script = (
         "import os, runpy\n"

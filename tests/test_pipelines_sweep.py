@@ -12,7 +12,7 @@ import pytest
 from conftest import TINY
 
 from pipelines import cli
-from pipelines.commands import measures, selection
+from pipelines.commands import selection
 from pipelines.config import config_files
 from pipelines.config.yaml_reader import read
 from pipelines.errors import UsageError
@@ -37,7 +37,7 @@ def sweep(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
+def called(finished_run: Path, measured_once: None, monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
     """The commands of the runs; each makes a copy of a finished run, but those of beta 2, seed 1 fail."""
     commands: list[Sequence[str]] = []
 
@@ -50,18 +50,7 @@ def called(finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> list[Sequence
         shutil.copytree(finished_run, folder, dirs_exist_ok=True)
         return 0
 
-    measured: list[dict[str, Any]] = []
-
-    def measures_of(run: object, device: object) -> dict[str, Any]:
-        """Those of the finished run, which are computed once."""
-        if not measured:
-            measured.append(once(run, device))
-        return dict(measured[0])
-
-    once: Any = measures.measures_of
     monkeypatch.setattr(local.Processes, "call", call)
-    monkeypatch.setattr(measures, "POINTS", 400)
-    monkeypatch.setattr("pipelines.commands.results.measures_of", measures_of)
     return commands
 
 

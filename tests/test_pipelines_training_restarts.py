@@ -92,15 +92,25 @@ def test_it_ends_as_if_it_had_been_the_only_restart(tmp_path: Path) -> None:
     assert log(tmp_path / "all") == log(tmp_path / "alone")
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[nn.Module, list[dict[str, float]]]:
+    """The best of restarts that nothing happened to, and its log."""
+    folder = tmp_path_factory.mktemp("whole")
+    module, _ = best(folder, Losses())
+    return module, log(folder)
+
+
 @pytest.mark.parametrize("at", [0, 5, 10, 35, 40, 44, 55, 60, 61, 65])
-def test_killed_anywhere_it_goes_on_to_the_same_weights(tmp_path: Path, at: int) -> None:
-    whole, _ = best(tmp_path / "whole", Losses())
+def test_killed_anywhere_it_goes_on_to_the_same_weights(
+    tmp_path: Path, at: int, whole: tuple[nn.Linear, list[dict[str, float]]]
+) -> None:
+    expected, expected_log = whole
     with pytest.raises(Killed):
         best(tmp_path / "killed", Losses(kill_at=at))
     make = Losses()
     module, trained = best(tmp_path / "killed", make)
-    assert torch.equal(module.weight, whole.weight)
-    assert log(tmp_path / "killed") == log(tmp_path / "whole")
+    assert torch.equal(module.weight, expected.weight)
+    assert log(tmp_path / "killed") == expected_log
     assert sum(make.steps.values()) == 70 - at, "no step that was safe is done again"
     assert 0 <= trained.earlier_seconds <= trained.seconds
 

@@ -17,6 +17,7 @@ from pipelines.config import Config
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
 from pipelines.jobs import Engine, Job
+from pipelines.runs import records
 from pipelines.runs.files import read_json
 from pipelines.runs.folder import RunFolder
 
@@ -67,8 +68,9 @@ class Results:
             self._end(job, "", kept=True)
         todo = [job for job in jobs if job not in kept]
         if todo:
-            engine.run(todo, self._end, tuple(self._done))
-        self.write()
+            engine.run(todo, self._end, tuple(self._done))  # writes after each
+        else:
+            self.write()
 
     def _end(self, job: Job, why: str, *, kept: bool = False) -> None:
         """Measure a run that ended, unless it failed or is current; write everything, and say a line."""
@@ -101,6 +103,7 @@ def earlier(file: Path, version: int, what: str) -> dict[str, Any]:
 
     Raises:
         UsageError: When the folder holds anything else.
+        RunError: When the table is damaged.
     """
     out = file.parent
     if not file.is_file():
@@ -110,6 +113,8 @@ def earlier(file: Path, version: int, what: str) -> dict[str, Any]:
     content = read_json(file)
     if content.get("format") != version:
         raise UsageError(f"--out {out}: its {file.name} is of another version; name another folder")
+    if found := records.damage_of_table(content):
+        raise RunError(f"{file} is damaged ({found})")
     return content
 
 

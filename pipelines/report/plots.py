@@ -1,7 +1,6 @@
 """Drawings with axes, as PNG files: training curves, confusion tables, matrices, a piece of the
 hierarchy."""
 
-import io
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -203,6 +202,4 @@ def lattice(graph: nx.DiGraph, pictures: Mapping[Concept, Tensor]) -> bytes:
 
 
 def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    lettering.save(figure, buffer, format="png", dpi=130)
-    return buffer.getvalue()
+    return lettering.png(figure, dpi=130)

@@ -77,6 +77,23 @@ class _Restarts(_Record):
     rungs: list[dict[str, Any]]
 
 
+class _Entry(_Record):
+    run: str
+    measures: dict[str, Any] | None
+    state: str = ""
+
+
+class _Row(_Record):
+    cells: list[_Entry]
+    setting: dict[str, str] = {}
+
+
+class _Table(_Record):
+    """`compare.json`, `sweep.json`."""
+
+    rows: list[_Row] = []
+
+
 RECORDS: dict[str, type[_Record]] = {"data.json": _Data, "done.json": _Receipt, "restarts.json": _Restarts}
 
 
@@ -91,6 +108,19 @@ def damage(name: str, content: dict[str, Any]) -> str:
     record = RECORDS.get(name)
     if record is None or content.get("format", FORMAT) != FORMAT:
         return ""
+    return _wrong(record, content)
+
+
+def damage_of_table(content: dict[str, Any]) -> str:
+    """What is wrong with the table of a comparison or a sweep; "" where nothing is.
+
+    >>> damage_of_table({"rows": [{"cells": [{"measures": None}]}]})
+    'rows.0.cells.0.run: field required'
+    """
+    return _wrong(_Table, content)
+
+
+def _wrong(record: type[_Record], content: dict[str, Any]) -> str:
     try:
         record.model_validate(content)
     except ValidationError as error:

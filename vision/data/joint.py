@@ -46,8 +46,9 @@ def joint_probabilities(factors: np.ndarray, columns: Sequence[int], ratio: floa
             f"factor {columns[int(np.argmin(largest))]} has a single value: nothing depends on it"
         )
     place = chosen / largest
-    _, combination, counts = np.unique(chosen, axis=0, return_inverse=True, return_counts=True)
-    weights = ratio ** (place.min(1) - place.max(1)) / counts[combination.reshape(-1)]
+    numbered = np.ravel_multi_index(tuple(chosen.T), tuple(largest + 1))
+    _, combination, counts = np.unique(numbered, return_inverse=True, return_counts=True)
+    weights = ratio ** (place.min(1) - place.max(1)) / counts[combination]
     return weights / weights.sum()
 
 
