@@ -35,8 +35,7 @@ from pipelines.commands import (
     teach,
     traverse,
 )
-from pipelines.errors import InterruptedRun, RunError, UsageError, printable, shortened
-from pipelines.runs.files import explain
+from pipelines.errors import InterruptedRun, RunError, UsageError, explain, printable, shortened
 
 LONGEST_LINE = 600
 LONGEST_WORD = 150

@@ -4,6 +4,7 @@
 checkpoint.
 """
 
+import errno
 import re
 from collections.abc import Iterable
 
@@ -17,6 +18,15 @@ class UsageError(Exception):
 
 class InterruptedRun(Exception):
     """Stopped by SIGINT, SIGTERM or SIGHUP after a checkpoint; the same command goes on: exit code 130."""
+
+
+def explain(error: OSError) -> str:
+    """The reason of an `OSError` in words for a user."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "no space left on the disk"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "the folder is not writable"
+    return (error.strerror or str(error)).lower()
 
 
 def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:

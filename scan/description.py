@@ -97,16 +97,12 @@ class Description:
         aliases = self.vocabulary.aliases
         if concepts is None:
             named = self._unigrams + list(aliases.items())
+            probabilities = torch.cat((self.symbol_probabilities, self._smallest(aliases.values())), -1)
         else:
             names = {concept: name for name, concept in aliases.items()}
             named = [(names.get(concept, str(concept)), concept) for concept in concepts]
-        if not named:
-            return ((),) * len(self)
-        columns = []
-        for _, concept in named:
-            y = torch.from_numpy(self.vocabulary.encode(concept)).to(self.logits.device)
-            columns.append(self.symbol_probabilities.masked_fill(y == 0, 1.0).amin(-1))
-        return _reaching(named, torch.stack(columns, -1), threshold)
+            probabilities = self._smallest(concept for _, concept in named)
+        return _reaching(named, probabilities, threshold)
 
     def samples(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Return n draws of y for each image, bool (N, n, K), every symbol an independent Bernoulli variable.
@@ -144,13 +140,22 @@ class Description:
             lines.append(", ".join(f"{self.vocabulary.symbols[k]} ({p[k]:.2f})" for k in chosen))
         return "\n".join(lines)
 
-    @property
+    @cached_property
     def _unigrams(self) -> list[tuple[str, Concept]]:
         items = [(a.name, value) for a in self.vocabulary.attributes for value in a.values]
         return [
-            (name, self.vocabulary.concept([item]))
+            (name, Concept.unchecked([item], self.vocabulary.names))
             for name, item in zip(self.vocabulary.symbols, items, strict=True)
         ]
+
+    def _smallest(self, concepts: Iterable[Concept]) -> Tensor:
+        """The smallest probability of the values of each of M concepts, (N, M); 1 of the empty concept."""
+        smallest = torch.ones(len(self), 0, device=self.logits.device)
+        for concept in concepts:
+            y = torch.from_numpy(self.vocabulary.encode(concept)).to(self.logits.device)
+            column = self.symbol_probabilities.masked_fill(y == 0, 1.0).amin(-1, keepdim=True)
+            smallest = torch.cat((smallest, column), -1)
+        return smallest
 
     def _by_value(self, image: int) -> dict[str, dict[str, float]]:
         rounded = [round(p, 4) for p in self.symbol_probabilities[image].tolist()]

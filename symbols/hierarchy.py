@@ -4,18 +4,22 @@ An edge leads from a concept to each concept directly below it: C1 -> C2 when C1
 no third concept lies between. In the whole hierarchy of a vocabulary this means one attribute more; the
 root is the empty concept ("SCAN", Higgins et al., 2018, section 3). The whole hierarchy grows as prod(1 +
 size), so that it is walked lazily (`children`, `parents`, `concepts_at`) and counted by formula.
+
+networkx is imported where a graph is made: most commands make none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations, product
-
-import networkx as nx
+from typing import TYPE_CHECKING
 
 from symbols.concepts import Concept, Item
 from symbols.enumeration import level_counts
 from symbols.vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def counts(vocabulary: Vocabulary) -> tuple[int, ...]:
@@ -56,6 +60,8 @@ def hierarchy(concepts: Iterable[Concept]) -> nx.DiGraph:
     >>> list(hierarchy([red_hat, hat]).edges)
     [(Concept('anything'), Concept('shape: hat')), (Concept('shape: hat'), Concept('shape: hat, wall: red'))]
     """
+    import networkx as nx
+
     ordered = sorted({Concept(): None, **dict.fromkeys(concepts)}, key=lambda concept: concept.level)
     graph = nx.DiGraph()
     for concept in ordered:
@@ -102,6 +108,8 @@ def to_node_link(graph: nx.DiGraph) -> dict[str, object]:
     Raises:
         ValueError: When two concepts have the same text.
     """
+    import networkx as nx
+
     named = nx.relabel_nodes(graph, str)
     if len(named) != len(graph):
         raise ValueError("two concepts of the hierarchy read the same")

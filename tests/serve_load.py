@@ -4,6 +4,10 @@ It starts the server on a free port of this machine. Each user asks, waits for t
 (exponentially distributed, one second on average), and asks again: mostly for 16 images, sometimes for what
 else the page offers. Printed are, for each kind of request, how many there were and the milliseconds that
 half of them and 95 % of them took at most, as one line of JSON; the exit code is 1 where a request failed.
+`--users 1 --think 0` sends one request after another.
+
+Each user writes HTTP to a connection of their own, in 0.6 ms of processor time for a request rather than the
+3.8 ms of httpx, since the server shares the processor with all of them here.
 """
 
 import argparse
@@ -19,12 +23,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import httpx
+from urllib.parse import urlsplit
 
 KINDS = {"sym2img": 12, "parse": 3, "img2sym": 1, "edit": 1, "decode": 2, "hierarchy": 1}
 """How often each endpoint is asked, relative to the others."""
 SAMPLES = 16
+LONGEST = 30.0
+"""Seconds that a user waits for an answer."""
 
 
 @contextmanager
@@ -62,35 +67,78 @@ def question(kind: str, model: dict[str, Any], picture: str, rng: random.Random)
     raise AssertionError(kind)
 
 
+class User:
+    """Asks one thing at a time over a connection that is kept open.
+
+    Args:
+        url: The server's address.
+    """
+
+    def __init__(self, url: str) -> None:
+        place = urlsplit(url)
+        assert place.hostname, url
+        assert place.port, url
+        self.host, self.port = place.hostname, place.port
+        self.streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def ask(self, method: str, path: str, body: object = None) -> tuple[int, bytes]:
+        """Send a request, on a new connection where the server closed the last; returns status and answer."""
+        if self.streams is None or self.streams[0].at_eof():
+            self.close()
+            self.streams = await asyncio.open_connection(self.host, self.port)
+        reader, writer = self.streams
+        content = b"" if body is None else json.dumps(body).encode()
+        head = [
+            f"{method} {path} HTTP/1.1",
+            f"host: {self.host}:{self.port}",
+            "content-type: application/json",
+            f"content-length: {len(content)}",
+        ]
+        writer.write("\r\n".join([*head, "", ""]).encode() + content)
+        answered = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
+        length = re.search(r"content-length: (\d+)", answered)
+        assert length, answered
+        return int(answered.split()[1]), await reader.readexactly(int(length[1]))
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self.streams is not None:
+            self.streams[1].close()
+            self.streams = None
+
+
 async def load(url: str, *, users: int, seconds: float, think: float) -> dict[str, Any]:
     """Let users ask for some seconds; returns what is printed."""
     times: dict[str, list[float]] = defaultdict(list)
     errors: list[str] = []
-    limits = httpx.Limits(max_connections=users, max_keepalive_connections=users)
-    async with httpx.AsyncClient(base_url=url, limits=limits, timeout=30) as client:
-        model = (await client.get("api/model")).json()
-        first = await client.post("api/sym2img", json={"expression": "", "n": 1})
-        picture = first.json()["images"][0]
-        end = time.monotonic() + seconds
+    first = User(url)
+    model = json.loads((await first.ask("GET", "/api/model"))[1])
+    _, answer = await first.ask("POST", "/api/sym2img", {"expression": "", "n": 1})
+    picture = json.loads(answer)["images"][0]
+    first.close()
+    end = time.monotonic() + seconds
 
-        async def use(number: int) -> None:
-            rng = random.Random(number)
-            while True:
-                await asyncio.sleep(rng.expovariate(1 / think))
-                if time.monotonic() > end:
-                    return
-                (kind,) = rng.choices(list(KINDS), list(KINDS.values()))
-                body = question(kind, model, picture, rng)
-                began = time.perf_counter()
-                try:
-                    answer = await client.post(f"api/{kind}", json=body)
-                    if answer.status_code != 200:
-                        errors.append(f"{kind}: {answer.status_code} {answer.text[:200]}")
-                except httpx.HTTPError as error:
-                    errors.append(f"{kind}: {type(error).__name__}: {error}")
-                times[kind].append(1000 * (time.perf_counter() - began))
+    async def use(number: int) -> None:
+        rng, user = random.Random(number), User(url)
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / think) if think else 0)
+            if time.monotonic() > end:
+                user.close()
+                return
+            (kind,) = rng.choices(list(KINDS), list(KINDS.values()))
+            body = question(kind, model, picture, rng)
+            began = time.perf_counter()
+            try:
+                async with asyncio.timeout(LONGEST):
+                    status, answer = await user.ask("POST", f"/api/{kind}", body)
+                if status != 200:
+                    errors.append(f"{kind}: {status} {answer[:200]!r}")
+            except (OSError, EOFError) as error:  # TimeoutError is an OSError
+                errors.append(f"{kind}: {type(error).__name__}: {error}")
+                user.close()
+            times[kind].append(1000 * (time.perf_counter() - began))
 
-        await asyncio.gather(*(use(number) for number in range(users)))
+    await asyncio.gather(*(use(number) for number in range(users)))
     measured = {kind: summary(sorted(times[kind])) for kind in KINDS if times[kind]}
     total = sum(map(len, times.values()))
     return {

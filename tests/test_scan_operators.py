@@ -59,8 +59,8 @@ def seen(result: Tensor) -> Gaussian:
 def trained() -> Operators:
     torch.manual_seed(0)
     operators = Operators(hidden=(30, 15))
-    steps = 3000
-    optimiser = torch.optim.Adam(operators.parameters(), lr=5e-3)
+    steps = 1500
+    optimiser = torch.optim.Adam(operators.parameters(), lr=1e-2)
     decay = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for _ in range(steps):
         left, right, result, op = triples(128)

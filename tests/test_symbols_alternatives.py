@@ -1,5 +1,6 @@
 """What expressions denote, against brute force over all full combinations of small vocabularies."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -31,17 +32,19 @@ thoroughly = settings(deadline=None, max_examples=300)
 Rows = frozenset[int]
 
 
+@functools.cache
+def full_combinations(vocabulary: Vocabulary) -> tuple[frozenset[tuple[str, str | None]], ...]:
+    """The (attribute, value) pairs of every full combination."""
+    return tuple(
+        frozenset((a.name, a.value_of(value)) for a, value in zip(vocabulary.attributes, row, strict=True))
+        for row in every_row(vocabulary).tolist()
+    )
+
+
 def shown(vocabulary: Vocabulary, concept: Concept) -> Rows:
     """The numbers of the full combinations that have every pair of a concept, one by one."""
-    found = set()
-    for number, row in enumerate(every_row(vocabulary).tolist()):
-        pairs = {
-            (attribute.name, attribute.value_of(value))
-            for attribute, value in zip(vocabulary.attributes, row, strict=True)
-        }
-        if set(concept.items()) <= pairs:
-            found.add(number)
-    return frozenset(found)
+    pairs = set(concept.items())
+    return frozenset(i for i, full in enumerate(full_combinations(vocabulary)) if pairs <= full)
 
 
 def cases(expression: Expression) -> list[Concept]:
@@ -77,6 +80,7 @@ def denoted(vocabulary: Vocabulary, expression: Expression) -> Rows:
     return frozenset().union(*(shown(vocabulary, one) for one in cases(expression)))
 
 
+@functools.cache  # to build and check a strategy takes longer than to draw from it
 def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
     values = {a.name: st.none() | st.sampled_from(a.values) for a in vocabulary.attributes}
     return st.fixed_dictionaries(values).map(
@@ -84,6 +88,7 @@ def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
     )
 
 
+@functools.cache
 def positive(vocabulary: Vocabulary) -> st.SearchStrategy[Expression]:
     return st.recursive(
         concepts(vocabulary),
@@ -96,6 +101,7 @@ def positive(vocabulary: Vocabulary) -> st.SearchStrategy[Expression]:
     )
 
 
+@functools.cache
 def expressions(vocabulary: Vocabulary) -> st.SearchStrategy[Expression]:
     return st.recursive(
         positive(vocabulary),

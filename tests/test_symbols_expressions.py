@@ -1,5 +1,7 @@
 """Expressions: what can be written, what it means, and where an error points."""
 
+import functools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -114,6 +116,7 @@ def test_sprites_are_named_as_one_would(text: str, means: str) -> None:
     assert str(evaluate(parse(text, SPRITES))) == means
 
 
+@functools.cache  # to build and check a strategy takes longer than to draw from it
 def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
     values = {a.name: st.none() | st.sampled_from(a.values) for a in vocabulary.attributes}
     return st.fixed_dictionaries(values).map(
@@ -123,6 +126,7 @@ def concepts(vocabulary: Vocabulary) -> st.SearchStrategy[Concept]:
     )
 
 
+@functools.cache
 def expressions(vocabulary: Vocabulary) -> st.SearchStrategy[Expression]:
     return st.recursive(
         concepts(vocabulary),

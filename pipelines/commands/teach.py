@@ -125,8 +125,7 @@ def _change(options: argparse.Namespace) -> None:
 
 
 def _save(model: "ConceptModel", run: Path) -> None:
-    from pipelines.errors import RunError
-    from pipelines.runs.files import explain
+    from pipelines.errors import RunError, explain
     from scan.taught_file import NAME, save_taught
 
     try:

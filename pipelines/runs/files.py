@@ -1,6 +1,5 @@
 """Files that are whole or absent: atomic writes (`vision.files`) with errors for a user, JSON, hashes."""
 
-import errno
 import hashlib
 import json
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import vision.files
-from pipelines.errors import RunError
+from pipelines.errors import RunError, explain
 from pipelines.runs import records
 
 
@@ -26,15 +25,6 @@ def atomic(path: Path) -> Iterator[Path]:
             yield draft
     except OSError as error:
         raise RunError(f"cannot write {path}: {explain(error)}; what was finished before is kept") from error
-
-
-def explain(error: OSError) -> str:
-    """The reason of an `OSError` in words for a user."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return "no space left on the disk"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "the folder is not writable"
-    return (error.strerror or str(error)).lower()
 
 
 def write_bytes(path: Path, content: bytes) -> None:

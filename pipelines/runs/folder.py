@@ -17,9 +17,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
-from pipelines.errors import RunError, UsageError
+from pipelines.errors import RunError, UsageError, explain
 from pipelines.runs.contents import check_run_folder, leftovers
-from pipelines.runs.files import explain, read_json, sha256, write_json
+from pipelines.runs.files import read_json, sha256, write_json
 from pipelines.runs.locks import Lock
 from scan.run_format import FORMAT, MODEL
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout, UnixFileLock
 
-from pipelines.errors import RunError
-from pipelines.runs.files import explain
+from pipelines.errors import RunError, explain
 
 LOCK_SECONDS = 0.5
 """How long to wait for another process: one that was killed needs a moment to be reaped."""

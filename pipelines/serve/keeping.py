@@ -7,8 +7,7 @@ taught or removed since the server began stay as that process left them.
 from collections.abc import Callable
 from pathlib import Path
 
-from pipelines.errors import RunError, UsageError
-from pipelines.runs.files import explain
+from pipelines.errors import RunError, UsageError, explain
 from pipelines.runs.folder import RunFolder
 from scan.taught_file import NAME, load_taught, save_taught
 from scan.teaching import TaughtConcept

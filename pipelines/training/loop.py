@@ -19,8 +19,8 @@ from torch import Tensor
 from pipelines import stopping
 from pipelines.config import TRAININGS
 from pipelines.devices import keep_threads
-from pipelines.errors import InterruptedRun, RunError
-from pipelines.runs.files import explain, read_lines, write_bytes
+from pipelines.errors import InterruptedRun, RunError, explain
+from pipelines.runs.files import read_lines, write_bytes
 from pipelines.training import checkpoint
 from pipelines.training.checkpoint import Modules, Optimisers, Progress
 from pipelines.training.progress import ProgressDisplay
