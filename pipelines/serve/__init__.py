@@ -4,7 +4,6 @@
     keeping    taught words in the run folder
     schemas    what a request and an answer look like
     uploads    a picture in a request, as the model takes it
-    png_files  images of an answer
     guard      limits of a request: its host, its size, how many wait; headers of every answer
     app        the endpoints, the page and its two files
 
