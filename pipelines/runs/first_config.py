@@ -155,9 +155,11 @@ def _text(
     if batch < BATCH:
         rest.append(f"vision: {{training: {{batch: {batch}}}}} # few pictures; all else follows from them")
     if found.used:
-        rest.append(
-            "symbols: {steps: 4000, weight_decay: 0.01, expert_penalty: 10, pair_penalty: 1, completion: 0.9}"
-        )
+        rest += [
+            "symbols: {steps: 4000, weight_decay: 0.01, expert_penalty: 10, pair_penalty: 1,"
+            " completion: 0.9}",
+            "operators: {hidden: [128, 128], steps: 6000}",
+        ]
     notes = _notes(found, MOST_LINES - len(top) - len(rest))
     return "\n".join((*top, *notes, *rest)) + "\n"
 
