@@ -3,12 +3,13 @@
 import signal
 import sys
 
-from pipelines import stopping
+from pipelines import openmp, stopping
 
 
 def main() -> int:
     """Run the command line; returns the exit code."""
     stopping.end_imports_at_once()
+    openmp.sleep_soon()
     try:
         from pipelines import cli
 

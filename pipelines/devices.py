@@ -29,6 +29,23 @@ LOAD = "/proc/loadavg"
 
 BF16_FEATURES = ("avx512_bf16", "amx_bf16", "arm_bf16")
 
+ISA_LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")
+"""By which a user keeps oneDNN from newer instructions of an x86 processor; the first that is set counts."""
+
+ISAS_WITHOUT_BF16 = (
+    "SSE41",
+    "AVX",
+    "AVX2",
+    "AVX2_VNNI",
+    "AVX2_VNNI_2",
+    "AVX512_MIC",
+    "AVX512_MIC_4OPS",
+    "AVX512_CORE",
+    "AVX512_CORE_VNNI",
+)
+"""Values of `ISA_LIMITS` below AVX512_CORE_BF16; oneDNN reads them in any case, and ignores what it does not
+know."""
+
 
 class Machine(NamedTuple):
     """Where a stage computes, and whether it may speak."""
@@ -79,14 +96,25 @@ def computes_bf16(device: torch.device) -> bool:
     """Whether bfloat16 is arithmetic of the device.
 
     Where it is not, it is emulated: on a CPU about ten times slower than float32 (pytorch issues 118499 and
-    183815).
+    183815). On a CPU, oneDNN computes products and convolutions, so that its own limit (`bf16_limit`) counts
+    like that of the processor: held to AVX2, it makes bfloat16 products at an eightieth, and convolutions at
+    an eighth, of the rate of float32. ATEN_CPU_CAPABILITY, which it does not read, does not matter.
     """
     if device.type == "cuda":
         supported = torch.cuda.is_bf16_supported
         if "including_emulation" in inspect.signature(supported).parameters:
             return bool(supported(including_emulation=False))
         return bool(supported())
-    return torch.backends.mkldnn.is_available() and any(cpu_features()[name] for name in BF16_FEATURES)
+    has = torch.backends.mkldnn.is_available() and any(cpu_features()[name] for name in BF16_FEATURES)
+    return has and not bf16_limit()
+
+
+def bf16_limit() -> str:
+    """The setting of the environment that keeps oneDNN from bfloat16 arithmetic, NAME=VALUE; "" for none."""
+    for name in ISA_LIMITS:
+        if value := os.environ.get(name):
+            return f"{name}={value}" if value.upper() in ISAS_WITHOUT_BF16 else ""
+    return ""
 
 
 def cpu_features() -> dict[str, bool]:

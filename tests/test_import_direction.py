@@ -34,7 +34,7 @@ LAYERS = (
     {"__main__"},
 )
 """The parts of pipelines, the lowest first; those of one layer know nothing of each other."""
-LEAVES = {"errors", "devices", "stopping"}
+LEAVES = {"errors", "devices", "openmp", "stopping"}
 """Modules of pipelines that every layer may import, and that import nothing of pipelines but each other."""
 ONLY_PIPELINES = {"yaml", "tqdm", "argparse", "pydantic", "fastapi", "uvicorn"}
 

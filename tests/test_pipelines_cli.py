@@ -125,6 +125,36 @@ def test_a_changed_setting_makes_its_stage_and_the_later_ones_again(shell: Shell
     assert {stage: shell.digest(stage) for stage in before} == before
 
 
+def test_settings_that_were_added_since_leave_what_was_made_before(shell: Shell) -> None:
+    """The folder as an earlier version would have left it: some keys are in none of its records."""
+    shell("--quiet")
+    for path in (shell.run_dir / "symbols" / "done.json", shell.run_dir / "vision" / "done.json"):
+        done = json.loads(path.read_text())
+        for key in ("symbols.pair_penalty", "symbols.completion", "vision.penalties.hessian"):
+            done["inputs"].pop(key, None)
+        path.write_text(json.dumps(done))
+    data = json.loads((shell.run_dir / "data.json").read_text())
+    del data["asked"]["splits"]["held_out_pairs"], data["asked"]["data"]["bins"]
+    data["splits"]["validation_symbols"].reverse()  # lists that no version would draw again
+    (shell.run_dir / "data.json").write_text(json.dumps(data))
+    up_to_date = ["vision: up to date", "symbols: up to date", "operators: up to date"]
+    assert shell() == (0, up_to_date)
+    assert json.loads((shell.run_dir / "data.json").read_text()) == data
+    assert shell("symbols") == (0, ["symbols: up to date"])
+    code, lines = shell("--set", "symbols.pair_penalty=0.5")
+    assert code == 0
+    assert lines[0] == "vision: up to date"
+    assert "symbols: made again, since symbols.pair_penalty None -> 0.5" in lines
+
+
+def test_a_setting_that_was_removed_since_makes_its_stage_again(shell: Shell) -> None:
+    shell("--quiet")
+    path = shell.run_dir / "symbols" / "done.json"
+    done = json.loads(path.read_text())
+    path.write_text(json.dumps({**done, "inputs": {**done["inputs"], "symbols.old": 1}}))
+    assert "symbols: made again, since symbols.old 1 -> unset" in shell()[1]
+
+
 def test_a_longer_test_list_leaves_what_was_trained(shell: Shell) -> None:
     shell("--quiet")
     lines = shell("--set", "splits.test_symbols=6", "--set", "splits.test_operators=6")[1]

@@ -23,27 +23,37 @@ def test_doctor_reports_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "capabilities", "extensions", "precision"),
+    ("architecture", "capabilities", "limit", "extensions", "precision"),
     [
         (
             "x86_64",
             {"avx2": True},
+            "",
             "avx2; not avx512, avx512_bf16, amx_bf16",
             "fp32 (no bf16 arithmetic on this CPU)",
         ),
         (
             "x86_64",
             {"avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": True},
+            "",
             "avx2, avx512, avx512_bf16, amx_bf16",
             "bf16 (bf16 arithmetic on this CPU)",
         ),
-        ("aarch64", {"bf16": True}, "arm_bf16", "bf16 (bf16 arithmetic on this CPU)"),
-        ("arm64", {}, "none; not arm_bf16", "fp32 (no bf16 arithmetic on this CPU)"),
+        (
+            "x86_64",
+            {"avx2": True, "avx512_f": True, "avx512_bf16": True, "amx_bf16": True},
+            "AVX2",
+            "avx2, avx512, avx512_bf16, amx_bf16",
+            "fp32 (no bf16 arithmetic on this CPU with ONEDNN_MAX_CPU_ISA=AVX2)",
+        ),
+        ("aarch64", {"bf16": True}, "", "arm_bf16", "bf16 (bf16 arithmetic on this CPU)"),
+        ("arm64", {}, "", "none; not arm_bf16", "fp32 (no bf16 arithmetic on this CPU)"),
     ],
 )
 def test_doctor_says_what_auto_means_here(
     architecture: str,
     capabilities: dict[str, bool],
+    limit: str,
     extensions: str,
     precision: str,
     monkeypatch: pytest.MonkeyPatch,
@@ -53,6 +63,8 @@ def test_doctor_says_what_auto_means_here(
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(platform, "machine", lambda: architecture)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    monkeypatch.delenv("DNNL_MAX_CPU_ISA", raising=False)
     found = findings(capsys)
     assert found["vector extensions"]["value"] == extensions
     assert found["precision auto"]["value"] == precision

@@ -29,6 +29,45 @@ def test_a_wrong_request_is_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert message in capsys.readouterr().err
 
 
+def test_an_option_without_effect_is_refused_before_anything_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    with_runs = "ablation, rivals, mode-coverage, curriculum, hierarchy, synonyms, celeba"
+    for words, message in {
+        (
+            "capacity",
+            "--data",
+            str(tmp_path),
+        ): "--data: has no effect on capacity; these take it: celeba, mnist-a",
+        (
+            "rivals",
+            "--data",
+            str(tmp_path),
+        ): "--data: has no effect on rivals; these take it: celeba, mnist-a",
+        ("synonyms", "--full"): "--full: has no effect on synonyms; these take it: rivals, celeba, mnist-a",
+        ("mnist-a", "--jobs", "2"): f"--jobs: has no effect on mnist-a; these take it: {with_runs}",
+        ("latents", "--engine", "ray"): f"--engine: has no effect on latents; these take it: {with_runs}",
+        ("latents", "--address", "a:1"): f"--address: has no effect on latents; these take it: {with_runs}",
+    }.items():
+        assert cli.main(["experiment", *words, "--steps", "1", "--out", str(out)]) == 2
+        assert capsys.readouterr().err == f"scan: error: {message}\n"
+    assert not out.exists()
+    taken = ["experiment", "mnist-a", "--full", "--data", str(tmp_path / "none"), "--out", str(out)]
+    assert cli.main(taken) == 2
+    assert capsys.readouterr().err.startswith(f"scan: error: {tmp_path / 'none'}: has no train-images")
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_an_experiment_takes_is_what_its_module_reads(name: str) -> None:
+    """Runs of the pipeline, and so engines, come from `pipelines.experiments.visual_models`."""
+    module = Path(capacity.__file__).parent / f"{name.replace('-', '_')}.py"
+    text = module.read_text("utf-8")
+    runs = "from pipelines.experiments.visual_models import"
+    reads = {"data": "asked.data", "full": "asked.full", "engine": runs}
+    assert {option for option, words in reads.items() if words in text} == set(EXPERIMENTS[name].takes)
+
+
 def test_capacity_writes_curves_and_a_verdict(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

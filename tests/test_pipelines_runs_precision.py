@@ -10,7 +10,7 @@ from tiny_set import write_npz
 
 from pipelines import cli, devices
 from pipelines.config import Config, config_files
-from pipelines.devices import Machine, autocast, computes_bf16, cpu_features
+from pipelines.devices import ISA_LIMITS, Machine, autocast, bf16_limit, computes_bf16, cpu_features
 from pipelines.errors import RunError
 from pipelines.runs import plan, precision
 
@@ -56,6 +56,13 @@ class Shell:
         return json.loads((self.run_dir / stage / "metrics.json").read_text())["precision"]
 
 
+@pytest.fixture(autouse=True)
+def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No limit of oneDNN from outside."""
+    for name in ISA_LIMITS:
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def shell(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shell:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -84,6 +91,34 @@ def test_a_cpu_computes_in_bf16_where_it_has_the_instructions(
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: found, raising=False)
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: mkldnn)
     assert computes_bf16(CPU) is expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ""),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX2"}, "ONEDNN_MAX_CPU_ISA=AVX2"),
+        ({"ONEDNN_MAX_CPU_ISA": "avx512_core_vnni"}, "ONEDNN_MAX_CPU_ISA=avx512_core_vnni"),
+        ({"ONEDNN_MAX_CPU_ISA": "", "DNNL_MAX_CPU_ISA": "SSE41"}, "DNNL_MAX_CPU_ISA=SSE41"),
+        ({"ONEDNN_MAX_CPU_ISA": "ALL", "DNNL_MAX_CPU_ISA": "AVX2"}, ""),
+        ({"DNNL_MAX_CPU_ISA": "AVX512_CORE_BF16"}, ""),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX512_CORE_AMX"}, ""),
+        ({"ONEDNN_MAX_CPU_ISA": "AVX10_2_512"}, ""),
+        ({"ONEDNN_MAX_CPU_ISA": "default"}, ""),
+        ({"ATEN_CPU_CAPABILITY": "avx2"}, ""),
+    ],
+)
+def test_onednn_held_to_instructions_without_bf16_has_no_bf16(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert bf16_limit() == expected
+    assert computes_bf16(CPU) is (expected == "")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: True)
+    assert computes_bf16(torch.device("cuda"))
 
 
 @pytest.mark.parametrize("has", [True, False, None])

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines.config import Config, config_files
+from pipelines.config.recorded import flat
 from pipelines.errors import UsageError
 from pipelines.jobs import Job
 from pipelines.runs.folder import differences
-from pipelines.stages.graph import flat
 
 SAME = ("data", "splits", "judge", "evaluate")
 """Sections in which members must agree, so that their rows can be compared."""

@@ -94,12 +94,15 @@ def _gpu() -> Finding:
 
 
 def _precision() -> Finding:
-    from pipelines.devices import machine
+    from pipelines.devices import bf16_limit, machine
     from pipelines.runs import precision
 
     here = machine("auto")
-    what = f"bf16 arithmetic on this {'GPU' if here.device.type == 'cuda' else 'CPU'}"
-    return Finding("precision auto", f"{precision.of_machine(here)} ({what if here.bf16 else f'no {what}'})")
+    on_gpu = here.device.type == "cuda"
+    what = f"bf16 arithmetic on this {'GPU' if on_gpu else 'CPU'}"
+    limit = "" if on_gpu else bf16_limit()
+    why = what if here.bf16 else f"no {what}{f' with {limit}' if limit else ''}"
+    return Finding("precision auto", f"{precision.of_machine(here)} ({why})")
 
 
 def _names() -> list[Finding]:

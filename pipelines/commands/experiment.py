@@ -8,7 +8,7 @@ from pathlib import Path
 from pipelines.commands import Command, add_device, place, seeds, whole
 from pipelines.commands.engines import add_engine, engine_of
 from pipelines.errors import UsageError
-from pipelines.experiments import EXPERIMENTS
+from pipelines.experiments import EXPERIMENTS, Option
 
 MOST_STEPS = 10**9
 
@@ -36,9 +36,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "(default: runs/experiments)",
     )
     parser.add_argument(
-        "--data", type=place, metavar="DIR", help="a data set that has to be obtained, where one is needed"
+        "--data",
+        type=place,
+        metavar="DIR",
+        help="a data set that has to be obtained, for those that need one",
     )
-    parser.add_argument("--full", action="store_true", help="as large as the source made it, for a GPU")
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="as large as the source made it, for a GPU, where there are two sizes",
+    )
     add_engine(parser, jobs=0)
     add_device(parser)
     parser.add_argument("--json", action="store_true", help="print NAME.json instead of the verdict")
@@ -63,6 +70,7 @@ def main(options: argparse.Namespace) -> None:
     if name not in EXPERIMENTS:
         hint = nearest(name, EXPERIMENTS, otherwise="; there are {}")
         raise UsageError(f"no experiment named '{name}'{hint}")
+    _check_taken(name, options)
     if options.steps is not None and options.steps < 1:
         raise UsageError(f"--steps {options.steps}: expected 1 or more")
     if options.out.exists() and not options.out.is_dir():
@@ -95,6 +103,25 @@ def main(options: argparse.Namespace) -> None:
         write_bytes(files[-1], png)
     lines = [*outcome.lines, f"{content['seconds']:.0f} s; {', '.join(map(str, files))}"]
     print(json.dumps(content, indent=1) if options.json else printable("\n".join(lines), lines=True))
+
+
+def _check_taken(name: str, options: argparse.Namespace) -> None:
+    """Refuse an option that would have no effect.
+
+    Raises:
+        UsageError: With the experiments that take it.
+    """
+    given: dict[str, tuple[Option, bool]] = {
+        "--data": ("data", options.data is not None),
+        "--full": ("full", options.full),
+        "--engine": ("engine", options.engine != "local"),
+        "--address": ("engine", bool(options.address)),
+        "--jobs": ("engine", options.jobs is not None),
+    }
+    for option, (field, is_given) in given.items():
+        if is_given and field not in EXPERIMENTS[name].takes:
+            takers = [other for other, entry in EXPERIMENTS.items() if field in entry.takes]
+            raise UsageError(f"{option}: has no effect on {name}; these take it: {', '.join(takers)}")
 
 
 def _line(name: str) -> str:

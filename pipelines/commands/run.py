@@ -224,7 +224,7 @@ def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> boo
     except UsageError:  # one is not finished
         return False
     for name in names:
-        if run.status(name, graph.inputs(name, config, record, run)).kind not in ("done", "own"):
+        if graph.status(name, config, record, run).kind not in ("done", "own"):
             return False
     for name in names:
         here.say(f"{name}: up to date")

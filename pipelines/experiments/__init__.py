@@ -11,9 +11,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from pipelines.errors import UsageError
+
 if TYPE_CHECKING:
     from pipelines.devices import Machine
     from pipelines.jobs import Engine
+
+
+Option = Literal["data", "full", "engine"]
+"""Fields of `Asked` that few experiments read."""
 
 
 class Experiment(NamedTuple):
@@ -27,6 +33,8 @@ class Experiment(NamedTuple):
     """On two CPU cores, with the seeds that are made by default."""
     seeds: tuple[int, ...] = (0,)
     """Made by default."""
+    takes: tuple[Option, ...] = ()
+    """What it reads of `Asked` beside the seeds, the folder and the steps."""
 
 
 EXPERIMENTS = {
@@ -112,48 +120,56 @@ EXPERIMENTS = {
         "Higgins et al. 2018 (SCAN), 5",
         55,
         (0, 1, 2, 3, 4),
+        takes=("engine",),
     ),
     "rivals": Experiment(
         "SCAN against SCAN_R, SCAN_U, JMVAE and TrELBO, in accuracy and diversity",
         "Higgins et al. 2018 (SCAN), 5",
         55,
         (0, 1, 2, 3, 4),
+        takes=("full", "engine"),
     ),
     "mode-coverage": Experiment(
         "whether the forward KL makes a symbol cover its images, and the reverse one does not",
         "Higgins et al. 2018 (SCAN), 4 and 5 (SCAN_R)",
         25,
         (0, 1, 2),
+        takes=("engine",),
     ),
     "curriculum": Experiment(
         "how {cyan wall} becomes abstract over 15 images in 3 sets of 5",
         "Higgins et al. 2018 (SCAN), 5 (concept evolution)",
         25,
         (0, 1, 2),
+        takes=("engine",),
     ),
     "hierarchy": Experiment(
         "whether the images of a concept contain those of the concepts below it",
         "Higgins et al. 2018 (SCAN), 3",
         25,
         (0, 1, 2),
+        takes=("engine",),
     ),
     "synonyms": Experiment(
         "whether a word taught by images alone becomes a synonym: dub = {ice lolly, white wall}",
         "Higgins et al. 2018 (SCAN), 5",
         25,
         (0, 1, 2),
+        takes=("engine",),
     ),
     "celeba": Experiment(
         "whether faces follow the weight of an attribute, from -6 to 2 (needs --data)",
         "Higgins et al. 2018 (SCAN), 5",
         55,
         (0,),
+        takes=("data", "full", "engine"),
     ),
     "mnist-a": Experiment(
         "whether JMVAE and TrELBO reach their authors' three C's on MNIST-A (needs --data)",
         "Vedantam et al. 2018, 5",
         15,
         (0,),
+        takes=("data", "full"),
     ),
 }
 """All of them by name, in the order in which they are listed."""
@@ -191,7 +207,16 @@ class Outcome(NamedTuple):
 
 
 def run(name: str, asked: Asked, machine: Machine) -> Outcome:
-    """Make an experiment of `EXPERIMENTS`."""
+    """Make an experiment of `EXPERIMENTS`.
+
+    Raises:
+        UsageError: Where a data set is missing or not usable.
+    """
+    from vision.data import DataError  # not for the list
+
     module = import_module(f"pipelines.experiments.{name.replace('-', '_')}")
-    outcome: Outcome = module.run(asked, machine)
+    try:
+        outcome: Outcome = module.run(asked, machine)
+    except DataError as error:
+        raise UsageError(str(error)) from error
     return outcome

@@ -17,7 +17,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from pipelines import stopping
+from pipelines import openmp, stopping
 from pipelines.errors import InterruptedRun, RunError, UsageError, shortened
 from pipelines.jobs.job import Done, Job, failure
 from pipelines.jobs.judges import Judges, share
@@ -147,6 +147,7 @@ def bring(job: Job, donors: Sequence[Path], device: str, threads: int, folder: P
     Raises:
         FileNotFoundError: When the machine of the worker has no such folder.
     """
+    openmp.sleep_soon()
     import torch
 
     os.environ["OMP_NUM_THREADS"] = str(threads)

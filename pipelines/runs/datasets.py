@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from pipelines.config import Config, FolderData, NpzData, PublishedData, RoomsData
+from pipelines.config.recorded import completed, flat
 from pipelines.config.values import SIDES
 from pipelines.devices import Machine
 from pipelines.errors import RunError, UsageError, shortened
@@ -152,7 +153,8 @@ def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = Fa
         found = read_json(path)
         check_format(found, path)
         rendered = isinstance(config.data, RoomsData)
-        if found["asked"] == asked and (rendered or images(config).sha256() == found["sha256"]):
+        same = completed(flat(found["asked"]), flat(asked), config) == flat(asked)
+        if same and (rendered or images(config).sha256() == found["sha256"]):
             return found
     if isinstance(config.data, RoomsData):
         machine.say(f"data: rendering {config.data.images:,} images")

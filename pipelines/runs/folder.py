@@ -5,8 +5,9 @@
     RUN/<stage>/inputs.json, state  while the stage is under way: what it is made from, and where it stands
     RUN/<stage>/done.json           when it is finished: what it was made from, the sha256 of what it made
 
-A stage that finished with the same inputs is not done again; one whose inputs changed is. A stage folder that
-holds a `model.safetensors` and none of our notes is the user's own model, and is taken as it is.
+A stage that finished with the same inputs is not done again; one whose inputs changed is. Settings that
+were added since count as `pipelines.config.recorded` says. A stage folder that holds a `model.safetensors`
+and none of our notes is the user's own model, and is taken as it is.
 """
 
 import platform
@@ -17,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, NamedTuple, Self
 
+from pipelines.config import Config
+from pipelines.config.recorded import completed
 from pipelines.errors import RunError, UsageError, explain
 from pipelines.runs.contents import check_run_folder, leftovers
 from pipelines.runs.files import read_json, sha256, write_json
@@ -101,6 +104,10 @@ def differences(before: Inputs, now: Inputs, *, most: int = 3) -> str:
     return ", ".join(words) + (f" and {len(changed) - most} more" if len(changed) > most else "")
 
 
+def _completed(before: Inputs, now: Inputs, config: Config | None) -> Inputs:
+    return before if config is None else completed(before, now, config)
+
+
 def _remove(path: Path) -> None:
     """Remove a file, a link (not what it leads to), or a folder with all that is in it."""
     try:
@@ -171,23 +178,29 @@ class RunFolder:
                 raise RunError(f"cannot remove {folder}: {explain(error)}") from error
         _remove(folder)
 
-    def status(self, stage: str, inputs: Inputs) -> Status:
+    def status(self, stage: str, inputs: Inputs, config: Config | None = None) -> Status:
         """Where `stage` stands with regard to `inputs`.
+
+        Args:
+            stage: Its name.
+            inputs: What it would be made from.
+            config: Of the run, for the defaults of settings that were not there yet when it was made; without
+                it such a setting is a change.
 
         Raises:
             RunError: When its notes are of another format version or damaged.
         """
         folder = self.stage(stage)
         if (folder / "done.json").exists():
-            return self._status_of_finished(stage, inputs)
+            return self._status_of_finished(stage, inputs, config)
         if (folder / "inputs.json").exists():
-            before = read_json(folder / "inputs.json")
+            before = _completed(read_json(folder / "inputs.json"), inputs, config)
             if before != dict(inputs):
                 return Status("changed", differences(before, inputs))
             return Status("partial")
         return Status("absent")
 
-    def _status_of_finished(self, stage: str, inputs: Inputs) -> Status:
+    def _status_of_finished(self, stage: str, inputs: Inputs, config: Config | None) -> Status:
         folder = self.stage(stage)
         done = read_json(folder / "done.json")
         check_format(done, folder / "done.json")
@@ -201,18 +214,20 @@ class RunFolder:
                 return Status("altered", f"{path} is not the file that this run wrote (truncated or altered)")
         if done["own"]:
             return Status("own")
-        if done["inputs"] != dict(inputs):
-            return Status("changed", differences(done["inputs"], inputs))
+        before = _completed(done["inputs"], inputs, config)
+        if before != dict(inputs):
+            return Status("changed", differences(before, inputs))
         return Status("done")
 
-    def begin(self, stage: str, inputs: Inputs) -> None:
+    def begin(self, stage: str, inputs: Inputs, config: Config | None = None) -> None:
         """Note what a stage is about to be made from, and throw away what was made from anything else.
 
         Args:
             stage: Its name.
             inputs: What it will be made from.
+            config: As for `status`.
         """
-        if self.status(stage, inputs).kind != "partial" or self.stage(stage).is_symlink():
+        if self.status(stage, inputs, config).kind != "partial" or self.stage(stage).is_symlink():
             self.discard(stage)
             write_json(self.stage(stage) / "inputs.json", dict(inputs))
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pipelines.config import Config
+from pipelines.config.recorded import flat
 from pipelines.errors import RunError, UsageError, nearest
 from pipelines.report import health
 from pipelines.runs import precision
@@ -63,15 +64,9 @@ def inputs(name: str, config: Config, record: Mapping[str, Any], run: RunFolder)
     return found
 
 
-def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The leaves of nested mappings by their dotted keys."""
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
+def status(name: str, config: Config, record: Mapping[str, Any], run: RunFolder) -> Status:
+    """Where a stage stands; arguments and errors as of `inputs`."""
+    return run.status(name, inputs(name, config, record, run), config)
 
 
 def discard(run: RunFolder, names: Sequence[str], *, also_own: bool) -> None:
@@ -143,10 +138,10 @@ def check_same(config: Config, record: Mapping[str, Any], run: RunFolder) -> Non
     if not all((run.stage(name) / "done.json").exists() for name in there):
         return
     for name in there:
-        status = run.status(name, inputs(name, config, record, run))
-        if status.kind == "changed" and name != "report":
+        found = status(name, config, record, run)
+        if found.kind == "changed" and name != "report":
             raise UsageError(
-                f"{run.path} holds a finished run with other settings ({status.why}): name another folder "
+                f"{run.path} holds a finished run with other settings ({found.why}): name another folder "
                 f"by --run-dir; or --run-dir {run.path} makes again what differs, --fresh all of it"
             )
 
@@ -170,17 +165,17 @@ def check_predecessors(
     """
     needed = predecessors(names, config)
     for name in (stage for stage in plan(config) if stage in needed and stage not in names):
-        status = (
-            run.status(name, inputs(name, config, record, run))
+        found = (
+            status(name, config, record, run)
             if _ready(name, config, run, names if fresh else ())
             else Status("absent")
         )
-        if status.kind == "altered":
-            raise RunError(_altered(name, status))
-        if status.kind not in ("done", "own"):
+        if found.kind == "altered":
+            raise RunError(_altered(name, found))
+        if found.kind not in ("done", "own"):
             why = (
-                f"was made with other settings ({status.why})"
-                if status.kind == "changed"
+                f"was made with other settings ({found.why})"
+                if found.kind == "changed"
                 else "is not finished"
             )
             raise UsageError(
@@ -239,24 +234,24 @@ def execute(
     warning = precision.slow(config, machine)
     for name in (stage for stage in plan(config) if not names or stage in names):
         made_from = inputs(name, config, record, run)
-        status = run.status(name, made_from)
-        if status.kind == "altered" and name not in names:
-            raise RunError(_altered(name, status))
-        if status.kind == "done":
+        found = run.status(name, made_from, config)
+        if found.kind == "altered" and name not in names:
+            raise RunError(_altered(name, found))
+        if found.kind == "done":
             machine.say(f"{name}: up to date")
             continue
-        if status.kind == "own":
+        if found.kind == "own":
             machine.say(f"{name}: your own {name}/{MODEL}")
             continue
-        if status.kind == "changed":
-            machine.say(f"{name}: made again, since {status.why}")
-        if status.kind == "partial":
+        if found.kind == "changed":
+            machine.say(f"{name}: made again, since {found.why}")
+        if found.kind == "partial":
             machine.say(f"{name}: goes on from where it stopped")
         if warning and name in precision.USERS:
             machine.say(warning)
             warning = ""
         began = time.monotonic()
-        run.begin(name, made_from)
+        run.begin(name, made_from, config)
         result = _make(name, config, run, machine)
         seconds = result.earlier_seconds + time.monotonic() - began
         run.finish(name, made_from, result.files, seconds)
