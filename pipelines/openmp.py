@@ -10,7 +10,8 @@ import os
 SPINS = 1000
 """Reads before a thread sleeps. A step of the visual model of rooms (fp32, two threads on two cores) took
 0.19 to 0.24 s with them, beside two other trainings, and 0.33 to 1.06 s with the default; beside a third
-busy process 0.23 to 0.28 s, and 2.6 s with the default."""
+busy process 0.23 to 0.28 s, and 2.6 s with the default. On a quiet machine steps of 2 to 5 ms (of symbols and
+operators) take a tenth longer, and longer ones as long."""
 
 SAYS = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 """Variables by which a user decides it."""
