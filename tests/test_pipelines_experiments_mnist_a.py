@@ -2,28 +2,20 @@
 
 import gzip
 import json
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from digit_files import bars, idx
 
 from pipelines import cli
 from pipelines.experiments import mnist_a, mnist_a_models
 
 
-def idx(array: np.ndarray) -> bytes:
-    return b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
-
-
 @pytest.fixture
 def digits(tmp_path: Path) -> Path:
-    """Twenty bars whose thickness is one more than their digit."""
-    labels = np.arange(20, dtype=np.uint8) % 10
-    images = np.zeros((20, 28, 28), dtype=np.uint8)
-    for image, digit in zip(images, labels, strict=True):
-        image[4:24, 14 - digit // 2 - 1 : 14 + (digit + 1) // 2] = 255
+    images, labels = bars(20)
     for part in ("train", "t10k"):
         (tmp_path / f"{part}-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
         (tmp_path / f"{part}-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(labels)))

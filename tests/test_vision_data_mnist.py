@@ -1,11 +1,11 @@
 """MNIST and MNIST-A from small idx files in the true format."""
 
 import gzip
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from digit_files import bars, idx
 
 from vision.data.images import DataError
 from vision.data.mnist import mnist, mnist_a, read_idx
@@ -16,18 +16,10 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-def idx(array: np.ndarray) -> bytes:
-    header = b"\0\0\x08" + bytes([array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape)
-    return header + array.tobytes()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Forty bars whose thickness is one more than their digit; training files are compressed, others not."""
-    digits = np.arange(40, dtype=np.uint8) % 10
-    images = np.zeros((40, 28, 28), dtype=np.uint8)
-    for image, digit in zip(images, digits, strict=True):
-        image[4:24, 14 - digit // 2 - 1 : 14 + (digit + 1) // 2] = 255
+    """Forty bars; training files are compressed, others not."""
+    images, digits = bars(40)
     (tmp_path / "train-images-idx3-ubyte.gz").write_bytes(gzip.compress(idx(images)))
     (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(idx(digits)))
     (tmp_path / "t10k-images-idx3-ubyte").write_bytes(idx(255 - images[:20]))
