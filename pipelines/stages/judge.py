@@ -57,9 +57,8 @@ def specification(data: Data, network: str) -> dict[str, Any]:
         data: The images and their attributes.
         network: Its convolutions, a name of `scan.judge.NETWORKS`.
     """
-    sizes = data.vocabulary.factor_sizes
-    chosen = {} if network == "strided" else {"network": network}
-    return {"kind": "judge", "shape": list(data.images.shape), "sizes": list(sizes), **chosen}
+    sizes = list(data.vocabulary.factor_sizes)
+    return {"kind": "judge", "shape": list(data.images.shape), "sizes": sizes, "network": network}
 
 
 def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:
