@@ -40,7 +40,7 @@ FIGURES = {
     "beta-map": "scores",
     "reconstruction": "scores",
     "correlated-factors": "scores",
-    "transfer": "accuracies",
+    "transfer": "scores",
 }
 
 
@@ -119,11 +119,11 @@ def test_h_is_zero_of_graphs_without_cycles_alone() -> None:
     assert causal_graph.acyclicity(causal_graph.EDGES + causal_graph.EDGES.T).item() > 0.1
 
 
-def test_the_domains_share_no_combination_of_shape_and_colour() -> None:
+def test_the_domains_share_no_combination_of_place_and_colour() -> None:
     config = first_stages.config_of({"kind": "beta_vae"}, 0, 1, data={**transfer.DATA, "images": 400})
     images = first_stages.independent(config).sample(500, np.random.default_rng(0))
     source = transfer.in_source(images)
-    pairs = images.factors[:, [images.names.index("shape"), images.names.index("colour")]]
+    pairs = images.factors[:, [images.names.index("x"), images.names.index("colour")]]
     inside, outside = ({tuple(pair) for pair in pairs[rows].tolist()} for rows in (source, ~source))
     assert (len(inside), len(outside), len(inside & outside)) == (6, 3, 0)
 
@@ -148,10 +148,20 @@ def test_verdicts_of_trends_follow_the_scores() -> None:
     assert beta_map.verdict_of({5: peaked}, 10**6) == "reproduced"
     assert beta_map.verdict_of({5: falling}, 10**6) == "refuted"
     better, worse = over_seeds.Difference(0.1, 0.05, 0.15, 3), over_seeds.Difference(-0.1, -0.2, -0.05, 3)
-    for module in (reconstruction, correlated_factors, transfer):
+    for module in (reconstruction, correlated_factors):
         assert module.verdict_of(better, 10**6) == "reproduced"
         assert module.verdict_of(worse, 10**6) == "refuted"
         assert module.verdict_of(better._replace(low=-0.1), 10**6) == "undecided"
+
+
+def test_transfer_is_judged_by_the_rank_correlation_over_models() -> None:
+    rising = {f"model {i}": _ones(dci=0.1 * i, ratio=0.5 + 0.05 * i) for i in range(6)}
+    falling = {f"model {i}": _ones(dci=0.1 * i, ratio=0.9 - 0.05 * i) for i in range(6)}
+    few = {name: rising[name] for name in list(rising)[:2]}
+    verdicts = [transfer.verdict_of(transfer.correlation_of(some), 10**6) for some in (rising, falling, few)]
+    assert verdicts == ["reproduced", "refuted", "undecided"]
+    mixed = {**rising, "model 0": _ones(dci=0.0, ratio=0.9), "model 5": _ones(dci=0.5, ratio=0.4)}
+    assert transfer.verdict_of(transfer.correlation_of(mixed), 10**6) == "undecided"
 
 
 def test_factor_vae_is_compared_at_the_same_reconstruction() -> None:

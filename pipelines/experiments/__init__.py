@@ -106,8 +106,8 @@ EXPERIMENTS = {
     "transfer": Experiment(
         "whether a classifier on disentangled codes works in a domain that was never seen",
         "Higgins et al. 2017 (DARLA)",
-        4,
-        (0, 1, 2),
+        15,
+        (0, 1, 2, 3, 4),
     ),
     "causal-graph": Experiment(
         "whether CausalVAE finds the graph of two causes and an effect without being told",
