@@ -177,11 +177,15 @@ def test_a_rival_is_behind_only_where_it_is_in_both() -> None:
 
     def against(accuracy: float, diversity: float, name: str = "JMVAE") -> str:
         exact = {str(seed): measures(0.9, 0.1) for seed in range(5)}
-        return rivals.standing({"SCAN": exact, name: seeds(accuracy, diversity)}, name)
+        plain = {str(seed): measures(0.6, 0.6) for seed in range(5)}
+        found = {"SCAN": exact, "SCAN, plain VAE": plain, name: seeds(accuracy, diversity)}
+        return rivals.standing(found, name)
 
     assert against(0.7, 0.5) == "behind"
     assert against(0.9, 0.5) == "between"
     assert against(0.9, 0.5, "SCAN_R") == "behind"  # which may be as accurate
+    assert against(0.5, 0.9, "SCAN_U") == "behind"
+    assert against(0.7, 0.5, "SCAN_U") == "ahead"  # of SCAN on the same networks
     assert against(0.95, 0.5) == "ahead"
     assert against(0.5, 0.02) == "between"  # diverse, and wrong
     assert against(0.91, 0.02) == "ahead"
@@ -201,6 +205,8 @@ def test_the_methods_are_configs_that_share_data_and_judge(tmp_path: Path) -> No
                 shared.judge,
             )
         assert configs["SCAN_R"].vision == shared.vision
+        assert configs["SCAN_U"].vision.network == configs["SCAN, plain VAE"].vision.network
+        assert configs["SCAN_U"].vision.training == configs["SCAN, plain VAE"].vision.training
         assert configs["SCAN_R"].symbols.direction == configs["SCAN_R"].operators.direction == "reverse"
 
 
@@ -209,7 +215,7 @@ def test_rivals_of_equal_results_are_level(
 ) -> None:
     monkeypatch.setattr(rivals, "bring", lambda jobs, asked, machine: None)
     for name in rivals.METHODS:
-        folder = tmp_path / "rivals" / "runs" / "short" / name / "seed-0"
+        folder = tmp_path / "rivals" / "runs" / "short" / name.replace(", ", "-") / "seed-0"
         shutil.copytree(finished_run, folder)
     found = made("rivals", tmp_path)
     assert set(found["standings"].values()) == {"between"}  # type: ignore[attr-defined]
