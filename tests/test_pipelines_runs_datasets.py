@@ -1,6 +1,7 @@
 """The lists of data.json: what they promise about what is seen, and that they depend on the seed alone."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -92,6 +93,28 @@ def test_data_json_stands_for_the_same_data_and_is_drawn_anew_for_other(tmp_path
         with pytest.raises(RunError, match="the images are not those"):
             datasets.load(config(path), run)
     datasets._kept.clear()
+
+
+def test_rendered_images_may_differ_in_rounding_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"test_images": 20}
+    asked = Config.model_validate(
+        {"name": "t", "data": {"kind": "rooms", "size": 16, "images": 2000}, "splits": sizes}
+    )
+    here = datasets.images(asked)
+    with RunFolder(tmp_path / "run") as run:
+        write_json(tmp_path / "run" / "data.json", datasets.record(asked, run, MACHINE))
+
+        def loaded(images: torch.Tensor) -> Data:
+            monkeypatch.setattr(datasets, "images", lambda *_, **__: replace(here, images=images))
+            return datasets.load(asked, run)
+
+        rounded = here.images.clone()
+        rounded[3, 0, 5, 5] ^= 1
+        assert loaded(rounded).images.images is rounded
+        with pytest.raises(RunError, match="another renderer"):
+            loaded(here.images // 2 * 2)
 
 
 def test_errors_of_the_data_are_usage_errors(tmp_path: Path) -> None:
