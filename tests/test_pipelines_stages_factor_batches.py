@@ -91,6 +91,23 @@ def test_a_step_of_dc_ign_moves_only_the_active_latents_by_the_images() -> None:
     assert seen == {0, 1, 2}
 
 
+def test_a_step_of_dc_ign_brings_the_clamped_latents_together() -> None:
+    """The strength has a gradient at their means, which are not those that the decoder sees."""
+    groups = {"kind": "dc_ign", "groups": {"a": [0], "c": [1]}}
+    gradients = []
+    for strength in (0, 5):
+        vae, method = trained({**groups, "invariance_strength": strength})
+        terms = method.update(0)
+        gradients.append(vae.encoder.code.weight.grad.clone())  # type: ignore[attr-defined,union-attr]
+    assert terms["invariance"] > 0
+    moved = (gradients[1] - gradients[0]).abs().sum(1).reshape(2, 5) > 0
+    drawn = batches.FactorGroups(FACTORS, [[0], [2], [1]])
+    active = drawn(methods.derive_seed(0, "vision groups"), 0, 8).group
+    clamped = [k for k in range(5) if k not in {0: [0], 1: [1], 2: [2, 3, 4]}[active]]
+    assert moved[0].nonzero().flatten().tolist() == clamped
+    assert not moved[1].any()  # of log-variances
+
+
 @pytest.mark.parametrize("kind", ["ada_gvae", "ada_ml_vae", "slow_vae"])
 def test_the_images_of_a_pair_stand_half_a_batch_apart(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Pass] = []

@@ -10,6 +10,7 @@ from pipelines.stages import methods
 from pipelines.stages import objectives as objective_stage
 from pipelines.stages import vision as stage
 from vision import models, objectives
+from vision.gaussian import Gaussian
 from vision.vae import VAE
 
 MASK_LATENTS = 3
@@ -121,3 +122,41 @@ def test_batches_of_groups_keep_to_the_interval_of_a_penalty() -> None:
     seen = methods.Seen(pixels, factors, ("a", "b"))
     update = methods.method_of(config, vae, seen, objectives.Normal()).update
     assert ["hessian" in update(step) for step in range(5)] == [True, False, False, False, True]
+
+
+def test_codes_of_a_grid_are_decorrelated_before_they_are_quantised() -> None:
+    network = {"kind": "convolutional", "widths": [8], "hidden": 16}
+    config, vae = build(network, objective={"kind": "qlae"}, penalties={"off_diagonal_covariance": 1.0})
+    passed = objectives.quantised_forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
+    _, penalty = objective_stage.penalties_of(config.vision, vae)["off_diagonal_covariance"]
+    penalty(passed, torch.Generator()).backward()
+    assert vae.encoder.code.weight.grad.abs().sum() > 0  # type: ignore[union-attr]
+    assert vae.encoder.quantiser.values.grad is None  # type: ignore[union-attr]
+
+
+def test_cross_covariance_of_pairs_compares_halves_that_share_no_pair() -> None:
+    """Mask and colour latents are independent, but the images of a pair share all of them but one."""
+    config, vae = build(objective={"kind": "ada_gvae"}, penalties={"cross_covariance": 1.0})
+    _, penalty = objective_stage.penalties_of(config.vision, vae)["cross_covariance"]
+    passed = objectives.forward(vae, torch.rand(2, 3, 16, 16), objectives.Normal())
+    seeded = torch.Generator().manual_seed(0)
+    values = []
+    for _ in range(2000):
+        first = torch.randn(16, vae.latents, generator=seeded)
+        second = first.clone()
+        second[:, 0] = torch.randn(16, generator=seeded)
+        mean = torch.cat((first, second))
+        passed = passed._replace(q=Gaussian(mean, torch.zeros_like(mean)))
+        values.append(penalty(passed, seeded))
+    found = torch.stack(values)
+    assert abs(found.mean()) < 4 * found.std() / 2000**0.5
+
+
+@pytest.mark.parametrize("estimator", ["mws", "mss"])
+def test_beta_tcvae_is_told_how_many_images_there_are(estimator: str) -> None:
+    config, vae = build(objective={"kind": "beta_tcvae", "beta": 4, "estimator": estimator})
+    passed = objectives.forward(vae, torch.rand(16, 3, 16, 16), objectives.Normal())
+    weights = objective_stage.kl_weights_of(config.vision, vae, torch.device("cpu"))
+    chosen = objective_stage.objective_of(config.vision, vae, torch.device("cpu"), 500)
+    expected = objectives.beta_tcvae(passed, 500, beta=4, estimator=estimator, kl_weights=weights)  # type: ignore[arg-type]
+    assert torch.equal(chosen.loss(passed, 10).value, expected.value)

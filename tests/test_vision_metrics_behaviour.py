@@ -262,6 +262,8 @@ def test_udr_ranks_agreeing_models_first() -> None:
     np.testing.assert_allclose(lasso.scores, 0.9, atol=1e-6)  # shrinkage keeps 1 out of reach
     narrow = udr([x, x[:, :2]], [np.ones(4), np.ones(2)], pooling="paper")
     assert narrow.scores[0] < udr([x, x[:, :2]], [np.ones(4), np.ones(2)]).scores[0]
+    few = udr(models[:2], [np.array([5.0, 5.0, 0.2, 0.2]), np.ones(4)], threshold=0.5)
+    assert few.num_informative.tolist() == [2, 4]
     nothing = udr(models[:2], [np.zeros(4), np.ones(4)])
     assert nothing.scores.tolist() == [0.0, 0.0]
     assert nothing.num_informative.tolist() == [0, 4]
@@ -272,3 +274,26 @@ def test_all_metrics_score_by_name(name: str) -> None:
     table = ALL_METRICS[name](Parts(*draw(240)))
     assert table
     assert all(isinstance(value, float) and np.isfinite(value) for value in table.values())
+
+
+def test_a_beta_vae_score_of_points_that_share_one_factor_is_refused() -> None:
+    refused = 0
+    for seed in range(5):
+        try:
+            rng = np.random.RandomState(seed)
+            beta_vae_score(lambda v: 1.0 * v, (3, 4), rng=rng, num_train=2, num_eval=2)
+        except MetricError as error:
+            refused += "all points share the same factor" in str(error)
+    assert 0 < refused < 5
+
+
+def test_the_information_of_codes_of_few_values_is_that_of_their_frequencies() -> None:
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 4, (2000, 2))
+    grid = np.c_[factors, rng.integers(0, 4, 2000)] * 0.25
+    found = ALL_METRICS["infomec"](Parts(grid, factors, grid, factors))
+    exact = infomec(grid, factors, discrete=True)
+    assert (found["infom"], found["infoc"]) == (exact.infom, exact.infoc)
+    wide = grid + 1e-3 * rng.normal(size=grid.shape)
+    neighbours = ALL_METRICS["infomec"](Parts(wide, factors, wide, factors))
+    assert neighbours["infom"] == infomec(wide, factors).infom

@@ -28,7 +28,7 @@ from vision.objectives import (
     permuted,
     total_correlation,
 )
-from vision.objectives.beta_tcvae import decomposition, stratified_log_weights
+from vision.objectives.beta_tcvae import Estimator, decomposition, stratified_log_weights
 from vision.vae import VAE
 
 SHAPE = (3, 16, 16)
@@ -207,3 +207,16 @@ def test_a_trained_discriminator_estimates_the_total_correlation() -> None:
     assert total_correlation(critic, codes(20_000)).item() == pytest.approx(
         -0.5 * math.log(1 - r**2), abs=0.05
     )
+
+
+@pytest.mark.parametrize("estimator", ["mws", "mss"])
+def test_the_parts_of_the_kl_stay_finite_far_from_each_other(estimator: Estimator) -> None:
+    """Densities of 40 deviations apart are 0 even in float64: logarithms are summed as such."""
+    z = 40.0 * torch.arange(6, dtype=torch.float64)[:, None].repeat(1, 3)
+    q = Gaussian(z.clone(), torch.full_like(z, -8.0))
+    parts = decomposition(z, q, 100, estimator)
+    assert all(part.isfinite() for part in parts)
+    # Every sample is seen in its own posterior alone, which has the weight 1 / (B N) or 1 / N.
+    own = math.log(600) if estimator == "mws" else math.log(100)
+    assert parts.mutual_information.item() == pytest.approx(own)
+    assert parts.total_correlation.item() == pytest.approx(2 * own)

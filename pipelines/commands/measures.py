@@ -21,7 +21,7 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_vision
 from vision.data import batches
 from vision.disentanglement import BINS, encoded
-from vision.metrics import MetricError, factor_vae_score_of_points, infomec, mig
+from vision.metrics import MetricError, factor_vae_score_of_points, infomec, mig, takes_few_values
 from vision.metrics.correlation import total_correlation_of
 from vision.models import VisionModel
 from vision.randomness import generator
@@ -107,7 +107,7 @@ def _of_encoder(config: Config, run: RunFolder, device: torch.device) -> Measure
     rng = generator(config.seed, "FactorVAE votes")
 
     def infomec_of() -> Measures:
-        scores = infomec(codes, factors, seed=parts.seed)
+        scores = infomec(codes, factors, discrete=takes_few_values(codes), seed=parts.seed)
         return {name: getattr(scores, name) for name in ("infom", "infoe", "infoc")}
 
     scores: tuple[Callable[[], Measures], ...] = (

@@ -26,6 +26,7 @@ from pipelines.config import (
     JointNetwork,
     JointVAE,
     LayeredNetwork,
+    PairObjective,
     PerceptualLikelihood,
     SlowVAE,
 )
@@ -207,15 +208,24 @@ def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor 
 
 def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty]]:
     """The penalties that have a weight, by name: (weight, the penalty of a pass)."""
+    is_grid, is_paired = (isinstance(settings.objective, kinds) for kinds in (QLAE, PairObjective))
+
+    def codes(passed: Pass) -> Tensor:
+        if is_grid:  # whose values have no gradient to the encoder
+            return passed.z
+        mean = passed.q.mean
+        # The two of a pair stand half a batch apart: here side by side, in the same half of the batch.
+        return mean.unflatten(0, (2, -1)).transpose(0, 1).flatten(0, 1) if is_paired else mean
+
     functions: dict[str, Penalty] = {
         "jacobian_l1": partial(objectives.jacobian_l1, vae),
-        "off_diagonal_covariance": lambda passed, _: objectives.off_diagonal_covariance(passed.q.mean),
+        "off_diagonal_covariance": lambda passed, _: objectives.off_diagonal_covariance(codes(passed)),
     }
     network = settings.network
     if isinstance(network, LayeredNetwork):
         first = network.mask_latents
         functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
-            passed.q.mean[:, :first], passed.q.mean[:, first:]
+            codes(passed)[:, :first], codes(passed)[:, first:]
         )
     functions["hessian"] = partial(_hessian, vae.decoder)
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)

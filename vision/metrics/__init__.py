@@ -20,7 +20,7 @@ from vision.metrics.dci import DCI, dci
 from vision.metrics.discretise import discretise
 from vision.metrics.downstream import Downstream, downstream
 from vision.metrics.explicitness import Explicitness, explicitness
-from vision.metrics.infomec import InfoMEC, infomec
+from vision.metrics.infomec import InfoMEC, infomec, takes_few_values
 from vision.metrics.information import latent_mutual_information, mutual_information
 from vision.metrics.interventional import PairScore, Votes, beta_vae_score, factor_vae_score, lookup
 from vision.metrics.irs import InterventionalRobustness, irs
@@ -76,6 +76,7 @@ __all__ = [
     "sap_matrix",
     "sap_matrix_continuous",
     "sparse_change",
+    "takes_few_values",
     "traversal_purity",
     "udr",
 ]

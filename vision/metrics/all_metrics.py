@@ -13,7 +13,7 @@ from vision.metrics.correlation import gaussian_total_correlation, gaussian_wass
 from vision.metrics.dci import dci
 from vision.metrics.downstream import downstream
 from vision.metrics.explicitness import explicitness
-from vision.metrics.infomec import infomec
+from vision.metrics.infomec import infomec, takes_few_values
 from vision.metrics.information import latent_mutual_information
 from vision.metrics.irs import irs
 from vision.metrics.mcc import mcc
@@ -68,7 +68,8 @@ def _irs(parts: Parts) -> Scores:
 
 
 def _infomec(parts: Parts) -> Scores:
-    result = infomec(parts.codes, parts.factors, seed=parts.seed)
+    discrete = takes_few_values(parts.codes)
+    result = infomec(parts.codes, parts.factors, discrete=discrete, seed=parts.seed)
     return {"infom": result.infom, "infoe": result.infoe, "infoc": result.infoc}
 
 

@@ -1,7 +1,7 @@
 r"""InfoM, InfoE, InfoC: modularity, explicitness and compactness on one information scale (Hsu et al. 2023).
 
-With NMI_kj = I(s_k; z_j) / H(s_k), estimated from nearest neighbours and not from bins, over the D' active
-latents
+With NMI_kj = I(s_k; z_j) / H(s_k), estimated from nearest neighbours and not from bins, or for codes of few
+values from their frequencies, over the D' active latents
 
     InfoM = ( mean_j  max_k NMI_kj / sum_k NMI_kj  - 1/K  ) / (1 - 1/K)
     InfoC = ( mean_k  max_j NMI_kj / sum_j NMI_kj  - 1/D' ) / (1 - 1/D')
@@ -22,6 +22,9 @@ from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, dense
 from vision.metrics.checks import check_count, check_pair
 from vision.metrics.information import factor_entropies, information_with
 from vision.metrics.linear import classifier
+
+FEW = 100
+"""Values of a latent at most, for codes of a grid."""
 
 
 class InfoMEC(NamedTuple):
@@ -53,7 +56,8 @@ def infomec(
         codes: (N, D).
         factors: (N, K >= 2), integers.
         neighbours: Of the estimate of the mutual information; fewer than N.
-        discrete: Whether the codes take few values: their information is then estimated from frequencies.
+        discrete: Whether the codes take few values, as `takes_few_values` finds: their information is then
+            estimated from frequencies.
         seed: Of the noise, 1e-10 deviations, that separates equal values before neighbours are counted.
 
     Raises:
@@ -87,6 +91,12 @@ def infomec(
         nmi,
         active,
     )
+
+
+def takes_few_values(codes: Floats) -> bool:
+    """Whether codes (N, D) are those of a grid: at most FEW values of each latent, and 10 points for each."""
+    most = min(FEW, len(codes) // 10)
+    return all(len(np.unique(column)) <= most for column in codes.T)
 
 
 def _concentration(matrix: Floats, width: int) -> float:

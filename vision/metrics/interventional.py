@@ -233,13 +233,16 @@ def beta_vae_score(
         batch: Pairs whose differences are averaged in a point.
 
     Raises:
-        MetricError: For fewer than 2 factors, or where `encode` returns no finite codes (N, D).
+        MetricError: For fewer than 2 factors, where `encode` returns no finite codes (N, D), or where all
+            points that are drawn share the same factor.
 
     >>> beta_vae_score(lambda v: v, (3, 4), rng=np.random.RandomState(0), num_train=50, num_eval=50)
     PairScore(train=1.0, eval=1.0)
     """
     sizes = _check(sizes, num_train=num_train, num_eval=num_eval, batch=batch)
     points, labels = _pairs(encode, sizes, rng, num_train, batch)
+    if (labels == labels[0]).all():
+        raise MetricError(f"num_train={num_train}: all points share the same factor, draw more of them")
     model = classifier(points, labels)
     train = float(model.score(points, labels))
     points, labels = _pairs(encode, sizes, rng, num_eval, batch)

@@ -66,11 +66,18 @@ def mig_sampled(
     """
     mu, spread = _posterior(mean, logvar)
     noise = torch.randn(mu.shape, generator=generator, dtype=torch.float64, device=mu.device)
-    return gap_of_samples(mu, spread, mu + (0.5 * spread).exp() * noise, factors, samples=samples)
+    z = mu + (0.5 * spread).exp() * noise
+    return gap_of_samples(mu, spread, z, factors, samples=samples, generator=generator)
 
 
 def gap_of_samples(
-    mean: Tensor, logvar: Tensor, z: Tensor, factors: ArrayLike, *, samples: int = 10000
+    mean: Tensor,
+    logvar: Tensor,
+    z: Tensor,
+    factors: ArrayLike,
+    *,
+    samples: int = 10000,
+    generator: torch.Generator | None = None,
 ) -> SampledGap:
     """`mig_sampled` for given samples.
 
@@ -80,6 +87,7 @@ def gap_of_samples(
         z: (N, D), row n a sample of posterior n.
         factors: (N, K), integers; (N,) for a single factor.
         samples: How many of the N samples the entropies are averaged over at most.
+        generator: Draws them, where there are more; on the device of the means.
 
     Raises:
         MetricError: As `mig_sampled`.
@@ -92,7 +100,7 @@ def gap_of_samples(
         )
     samples = check_count("samples", samples, 1)
     values = check_factors(factors, len(mean))
-    marginal = _entropy(mean, logvar, z, samples)
+    marginal = _entropy(mean, logvar, z, samples, generator)
     information = np.empty((mean.shape[1], values.shape[1]))
     scores = []
     for factor, column in enumerate(values.T):
@@ -102,7 +110,8 @@ def gap_of_samples(
         conditional = torch.zeros_like(marginal)
         for value in range(size):
             members = torch.as_tensor(np.flatnonzero(labels == value), device=mean.device)
-            conditional += _entropy(mean[members], logvar[members], z[members], samples) / size
+            few = mean[members], logvar[members], z[members]
+            conditional += _entropy(*few, samples, generator) / size
         information[:, factor] = (marginal - conditional).clamp(min=0).cpu().numpy()
         scores.append(gaps(information[:, factor : factor + 1], axis=0)[0] / math.log(size))
     return SampledGap(float(np.mean(scores)), information)
@@ -135,11 +144,16 @@ def _tensor(values: ArrayLike | Tensor, name: str, largest: float = MAX_CODE) ->
     return tensor
 
 
-def _entropy(mean: Tensor, logvar: Tensor, z: Tensor, samples: int) -> Tensor:
-    """Entropy (D,) of the mixture of the posteriors, from at most `samples` draws spread over the points."""
+def _entropy(
+    mean: Tensor, logvar: Tensor, z: Tensor, samples: int, generator: torch.Generator | None
+) -> Tensor:
+    """Entropy (D,) of the mixture of the posteriors, from at most `samples` of the points, drawn at random.
+
+    Points that are evenly spaced would not do: in a grid of factors they may show some values alone.
+    """
     points = len(mean)
     if points > samples:
-        z = z[torch.arange(samples, device=z.device) * points // samples]
+        z = z[torch.randperm(points, generator=generator, device=z.device)[:samples]]
     step = max(1, BLOCK // (points * mean.shape[1]))
     precision, constant = (-logvar).exp(), 0.5 * (logvar + math.log(2 * math.pi))
     total = torch.zeros(mean.shape[1], dtype=mean.dtype, device=mean.device)

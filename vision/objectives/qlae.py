@@ -6,6 +6,8 @@ sg stops the gradient: the first square moves the values of the grid towards the
 second the codes towards the values (`commitment`). N is the number of pixels times channels: this is the
 paper's loss times N, since its reconstruction is a mean over pixels, with its weights (0.01, 0.01).
 
+The paper's code also clips the norm of the gradient, to 1; here it is not clipped.
+
 Source: Hsu et al., "Disentanglement via Latent Quantization", NeurIPS 2023, section 3.
 """
 
