@@ -12,7 +12,7 @@ from pipelines.config import Config, Vision, config_files
 from pipelines.config.places import name_of
 from pipelines.errors import UsageError
 from pipelines.runs import break_even, datasets
-from pipelines.runs.first_config import MOST_LINES, first_config, is_own_data
+from pipelines.runs.first_config import MOST_LINES, described, first_config, is_own_data
 from vision.data.survey import survey
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -45,7 +45,8 @@ def test_a_survey_finds_the_table_its_files_and_what_its_columns_are(folder: Pat
     found = survey(folder)
     assert (found.kind, found.path, found.table) == ("folder", folder / "pictures", "../words.csv")
     assert (found.file_column, found.images, found.shape) == ("image", N, (16, 24))
-    assert found.other_tables == ("notes.txt",)
+    assert found.other_tables == (("notes.txt", "another table names more pictures"),)
+    assert found.sizes == 1
     kinds = {column.name: column.kind for column in found.columns}
     assert [name for name, kind in kinds.items() if kind == "factor"] == ["colour", "side"]
     assert kinds["framed"] == "binary"
@@ -56,6 +57,36 @@ def test_a_survey_finds_the_table_its_files_and_what_its_columns_are(folder: Pat
     assert why["note"] == f"{N // 5} of {N} cells are empty"
     assert why["case"] == "'Up' and 'up' differ only in case or spaces"
     assert found.columns[0].counts == {"blue": 80, "green": 80, "red": 80}
+
+
+def test_tables_that_are_not_used_are_named_with_the_reason(tmp_path: Path) -> None:
+    for i in range(20):
+        Image.new("RGB", (24, 16), (10 * i, 0, 0)).save(tmp_path / f"{i}.png")
+    (tmp_path / "all.csv").write_text("file,a\n" + "".join(f"{i}.png,x\n" for i in range(100)))
+    (tmp_path / "bad.csv").write_text("file,a\n1.png\n2.png,x,y\n")
+    found = survey(tmp_path)
+    assert found.table is None
+    why = dict(found.other_tables)
+    assert why["all.csv"] == "20% of the names in its column 'file' are pictures here"
+    assert "2 problems in 0 rows" in why["bad.csv"]
+    lines = "\n".join(described(first_config(tmp_path, tmp_path / "x.yaml")))
+    assert "all.csv is not used: 20% of the names" in lines
+    assert "bad.csv is not used: " in lines
+
+
+def test_pictures_of_several_sizes_are_said_to_be(tmp_path: Path) -> None:
+    for i in range(20):
+        Image.new("RGB", (48, 48) if i % 4 else (33, 61), (10 * i, 0, 0)).save(tmp_path / f"{i:02}.png")
+    found = survey(tmp_path)
+    assert (found.shape, found.sizes, found.box) == ((48, 48), 2, None)
+    first = first_config(tmp_path, tmp_path / "x.yaml")
+    assert "size: [32, 32] # of pictures of 2 sizes, most of 48x48\n" in first.text
+    assert described(first)[0] == "20 pictures of 32x32 pixels, made of pictures of 2 sizes, most of 48x48"
+
+
+def test_words_are_not_cut_into_bins(folder: Path) -> None:
+    with pytest.raises(UsageError, match="'colour' cannot be cut into bins: not all of it are numbers"):
+        first_config(folder, folder.parent / "x.yaml", {"colour": 2})
 
 
 def test_numbers_are_cut_at_their_quantiles_where_it_is_asked_for(folder: Path) -> None:

@@ -138,3 +138,12 @@ def test_advice_for_a_joint_model_names_its_own_settings() -> None:
     lines = health.warnings({"vision": collapsed, "symbols": symbols})
     named = [re.findall(r"(\w+)\.\w+", line) for line in lines]
     assert named == [["vision", "joint", "joint"], ["joint", "joint", "symbols"]]
+
+
+def test_a_budget_that_left_few_steps_is_said_before_what_was_lost() -> None:
+    asked = {"vision.training.steps": 3000, "symbols.steps": 4000, "vision.training.restarts": 24}
+    cut = {"vision.training.steps": 100, "symbols.steps": 3000, "vision.training.restarts": 1}
+    (line,) = health.warnings({"budget": {"minutes": 1.0, "asked": asked, "found": cut}})
+    assert line.startswith("--minutes 1 left 100 of 3,000 vision.training.steps: ")
+    enough = {**cut, "vision.training.steps": 2000}
+    assert health.warnings({"budget": {"minutes": 9.0, "asked": asked, "found": enough}}) == []

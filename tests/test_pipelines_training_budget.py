@@ -50,6 +50,8 @@ def test_too_little_time_gives_the_least_and_the_factor_one_changes_nothing() ->
     least = fitted(CONFIG, COSTS, 1)
     assert least == scaled(CONFIG, budget.SMALLEST)
     assert (least.vision.training.steps, least.vision.training.restarts) == (budget.LEAST_STEPS, 1)
+    assert budget.is_beyond(least, COSTS, 0.1)
+    assert not budget.is_beyond(fitted(CONFIG, COSTS, 600), COSTS, 10)
     assert scaled(CONFIG, 1.0).vision == CONFIG.vision
     assert scaled(CONFIG, 8.0).judge.steps == budget.JUDGE * CONFIG.judge.steps
     assert scaled(CONFIG, 8.0).symbols == CONFIG.symbols

@@ -73,6 +73,9 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.runs.folder import RunFolder
     from pipelines.stages import graph
 
+    minutes = options.minutes
+    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
+        raise UsageError(f"--minutes {minutes:g}: expected more than 0 and at most {MOST_MINUTES:,}")
     first = None
     if first_config.is_own_data(options.config):
         config, first = own_data(options)
@@ -112,6 +115,8 @@ def main(options: argparse.Namespace) -> None:
         write_json(path / "data.json", record)
         if plan:
             write_json(path / budget.FILE, plan)
+        elif minutes is None:
+            (path / budget.FILE).unlink(missing_ok=True)  # the steps are no longer those of a budget
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         graph.execute(config, run, record, here, options.stages)
 
@@ -135,17 +140,11 @@ def planned(
 
     Returns:
         The config, and what is to be kept of the budget; empty without one.
-
-    Raises:
-        UsageError: For a budget that is no time.
     """
-    from pipelines.errors import UsageError
     from pipelines.runs import datasets
     from pipelines.training import budget
 
     minutes = options.minutes
-    if minutes is not None and not 0 < minutes <= MOST_MINUTES:
-        raise UsageError(f"--minutes {minutes:g}: expected more than 0 and at most {MOST_MINUTES:,}")
     over = options.fresh and not options.stages
     kept: dict[str, Any] = {}
     short = options.quiet or not budget.is_long(config, options.stages)
@@ -167,6 +166,11 @@ def planned(
         config, kept = budget.settle(config, run.path, minutes, measure, over=over)
     for costs in found:
         here.say(budget.line(config, costs, options.stages))
+        if minutes is not None and budget.is_beyond(config, costs, minutes):
+            here.say(
+                f"plan: {minutes:g} min are not enough for this data on this machine: every training has the "
+                f"{budget.LEAST_STEPS} steps that it has at least, and little will be learned"
+            )
     return config, kept
 
 

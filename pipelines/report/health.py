@@ -19,6 +19,8 @@ MAX_PLAIN = 0.01
 """Share of images of a single colour above which a file is taken to be damaged."""
 MAX_UNSPECIFIC = 0.1
 """Share of the taught concepts without a specific latent above which the symbols are not grounded."""
+MIN_SHARE = 0.5
+"""Share of a training's steps that a budget of time leaves, below which the words may be poor for it."""
 MIN_VARIANCE = 0.1
 """Variance among imagined images, relative to real ones, below which they are nearly all alike."""
 
@@ -58,6 +60,17 @@ def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
     found = of_images(measured.get("vision", {}).get("pixels"))
     found += [line for stage, check in CHECKS.items() if stage in measured for line in check(measured[stage])]
     return list(dict.fromkeys(found))
+
+
+def of_budget(budget: Mapping[str, Any]) -> list[str]:
+    """Of `--minutes`: the steps that it left of those that the config has, of the training that lost most."""
+    asked, found = budget["asked"], budget["found"]
+    shares = {key: found[key] / asked[key] for key in asked if key.endswith(".steps") and key in found}
+    key = min(shares, key=lambda one: shares[one], default="")
+    if not key or shares[key] >= MIN_SHARE:
+        return []
+    left = f"{found[key]:,} of {asked[key]:,} {key}"
+    return [f"--minutes {budget['minutes']:g} left {left}: what is lost may be lost for want of training"]
 
 
 def of_vision(metrics: Mapping[str, Any]) -> list[str]:
@@ -157,24 +170,26 @@ def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
 
 
 CHECKS: dict[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
+    "budget": of_budget,
     "vision": of_vision,
     "symbols": of_symbols,
     "judge": of_judge,
     "evaluate": of_evaluation,
 }
-"""What each stage's metrics are checked by."""
+"""What each stage's metrics, and the budget, are checked by."""
 LEARNED = ("vision", "symbols", "judge")
 """The stages whose warnings are logged when they end; the evaluation's summary has them all."""
 
 
 def measured(run: RunFolder) -> dict[str, dict[str, Any]]:
-    """The metrics of the stages in `LEARNED` that are done and have some; the user's own models have none."""
+    """The metrics of the stages in `LEARNED` that are done and have some; the user's own models have none.
+
+    Before them the budget of the run, where `--minutes` gave it one.
+    """
     paths = {name: run.stage(name) / "metrics.json" for name in LEARNED}
-    return {
-        name: read_json(path)
-        for name, path in paths.items()
-        if path.exists() and (run.stage(name) / "done.json").exists()
-    }
+    budget = {"budget": run.path / "budget.json"}
+    made = {name: path for name, path in paths.items() if (run.stage(name) / "done.json").exists()}
+    return {name: read_json(path) for name, path in (budget | made).items() if path.exists()}
 
 
 def _more(objective: str | None) -> str:

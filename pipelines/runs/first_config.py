@@ -137,7 +137,8 @@ def _text(
     """The commented YAML."""
     batch = max(4, len(images) // 4)
     comments = {
-        "size": f"of {found.shape[0]}x{found.shape[1]} pixels, without margins that are the same in all",
+        "size": f"of {_made_of(found)}"
+        + (" pixels, without margins that are the same in all" if found.sizes == 1 else ""),
         "table": f"{found.images:,} rows"
         if data.get("table")
         else "no table of attributes: a visual model alone",
@@ -209,14 +210,12 @@ def described(first: FirstConfig) -> list[str]:
     """What was found, for the terminal."""
     found, images = first.found, first.images
     height, width = images.shape[1:]
-    was = "" if (height, width) == found.shape else f", made of {found.shape[0]}x{found.shape[1]}"
+    was = "" if (height, width) == found.shape and found.sizes == 1 else f", made of {_made_of(found)}"
     lines = [f"{len(images):,} pictures of {height}x{width} pixels{was}"]
     if found.table is not None:
         where = os.path.normpath(found.path / found.table)
         lines.append(f'table {where}, files in its column "{found.file_column}"')
-    lines += [
-        f"{name} is not used: another table names more pictures" for name in found.other_tables if found.table
-    ]
+    lines += [f"{name} is not used: {shortened(why)}" for name, why in found.other_tables]
     for column in found.used:
         values = ", ".join(f"{value} {n:,}" for value, n in column.counts.items())
         kind = "present or absent" if column.kind == "binary" else f"{len(column.counts)} values"
@@ -228,6 +227,12 @@ def described(first: FirstConfig) -> list[str]:
     if not found.used:
         lines.append("no attributes to learn words for: a run gives a visual model, traversals and a report")
     return lines
+
+
+def _made_of(found: Survey) -> str:
+    """The size of the pictures that were found."""
+    most = f"{found.shape[0]}x{found.shape[1]}"
+    return most if found.sizes == 1 else f"pictures of {found.sizes} sizes, most of {most}"
 
 
 def _quoted(name: str) -> str:

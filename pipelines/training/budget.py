@@ -31,6 +31,8 @@ LEAST_IMAGES = 8
 JUDGE = 2.0
 """The most that a budget scales the steps of the judge by: it learns no more from further ones."""
 MOST_RESTARTS = 64
+TOLERANCE = 1.25
+"""By what factor the least that a run takes may be beyond its budget without a word."""
 LONG = 3_000
 """Steps of all trainings from which on a plan is worth the time that it takes."""
 REST = 25.0
@@ -76,6 +78,17 @@ def is_long(config: Config, stages: Sequence[str] = ()) -> bool:
     """
     trained = [name for name in TRAININGS if config.training(name) and (not stages or name in stages)]
     return sum(_steps(config, name) for name in trained) >= LONG
+
+
+def is_beyond(config: Config, costs: Costs, minutes: float) -> bool:
+    """Whether a config that was fitted to a budget takes clearly longer.
+
+    Args:
+        config: As `fitted` gives it.
+        costs: Of its networks.
+        minutes: The budget.
+    """
+    return sum(seconds_of(config, costs).values()) > TOLERANCE * 60 * minutes
 
 
 def line(config: Config, costs: Costs, stages: Sequence[str] = ()) -> str:

@@ -10,7 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 import torch
@@ -55,15 +55,17 @@ class Survey(NamedTuple):
     """The folder that the files are relative to, or the .npz file."""
     images: int
     shape: tuple[int, int]
-    """(height, width) of the first image in pixels."""
+    """(height, width) of most of the images in pixels."""
     table: str | None = None
     """The table, relative to `path`; None where there is none."""
     file_column: str = "file"
     columns: tuple[Column, ...] = ()
-    other_tables: tuple[str, ...] = ()
-    """Files that could be read as tables and were not taken."""
+    other_tables: tuple[tuple[str, str], ...] = ()
+    """Tables that were not taken, and why."""
     box: Box | None = None
     """Where the images differ, of some of them; None where these have several sizes."""
+    sizes: int = 1
+    """How many sizes some of the images have."""
 
     @property
     def used(self) -> tuple[Column, ...]:
@@ -116,20 +118,28 @@ def _worded(name: str, cells: np.ndarray, values: Mapping[str, list[str]]) -> np
 
 def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
     files = picture_files(folder)
-    tables = _tables(folder)
+    tables, unread = _tables(folder)
     candidates: list[tuple[float, str, Path, Table | None]] = []
     for one in tables:
         for base in _bases(folder, files):
             column, named = _file_column(one, base)
             candidates.append((named, column, base, one))
     named, column, base, table = max(candidates, key=lambda found: found[0], default=(0.0, "", folder, None))
-    others = tuple(one.path.name for one in tables if one is not table)
     if table is None or named < LEAST_NAMED:
         if not files:
             raise DataError(f"{folder}: holds neither pictures nor a table that names any")
-        others = tuple(one.path.name for one in tables)
-        box = _box(folder, files)
-        return Survey("folder", folder, len(files), _shape(folder, files), other_tables=others, box=box)
+        best: dict[str, tuple[float, str]] = {}
+        for share, name, _, tried in candidates:
+            if tried is not None:
+                best[tried.path.name] = max(best.get(tried.path.name, (0.0, "")), (share, name))
+        others = {
+            one: f"{share:.0%} of the names in its column {name!r} are pictures here"
+            for one, (share, name) in best.items()
+        }
+        seen = _seen(folder, files)
+        return Survey("folder", folder, len(files), other_tables=tuple((others | unread).items()), **seen)
+    others = {one.path.name: "another table names more pictures" for one in tables if one is not table}
+    others |= {name: why for name, why in unread.items() if not name.lower().endswith(".txt")}
     binary = set(table.binary)
     columns = []
     for name in table.names:
@@ -137,8 +147,16 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
             cells = np.array(table.columns[name])
             columns.append(column_of(name, cells, bins.get(name), binary=name in binary))
     files = table.columns[column]
-    place, shape, box = os.path.relpath(table.path, base), _shape(base, files), _box(base, files)
-    return Survey("folder", base, len(table.lines), shape, place, column, tuple(columns), others, box)
+    return Survey(
+        "folder",
+        base,
+        len(table.lines),
+        table=os.path.relpath(table.path, base),
+        file_column=column,
+        columns=tuple(columns),
+        other_tables=tuple(others.items()),
+        **_seen(base, files),
+    )
 
 
 def _spread(n: int) -> np.ndarray:
@@ -146,39 +164,48 @@ def _spread(n: int) -> np.ndarray:
     return np.unique(np.linspace(0, max(0, n - 1), min(n, LOOKED_AT)).astype(int))
 
 
-def _box(base: Path, files: Sequence[str]) -> Box | None:
-    """Where some of the pictures differ; None where they have several sizes, or none can be read."""
-    found = []
-    for index in _spread(len(files)):
+class _Seen(TypedDict):
+    """`shape`, `box` and `sizes` of a survey."""
+
+    shape: tuple[int, int]
+    box: Box | None
+    sizes: int
+
+
+def _seen(base: Path, files: Sequence[str]) -> _Seen:
+    """Which sizes some of the pictures have, and where they differ."""
+    pixels, shapes = [], Counter[tuple[int, int]]()
+    chosen = _spread(len(files)).tolist()
+    others = sorted(set(range(len(files))).difference(chosen))
+    for place, index in enumerate((*chosen, *others)):
+        if shapes and place >= len(chosen):
+            break  # others are read only where none of the first can be
         try:
-            found.append(read_picture(base / files[index]).pixels)
+            picture = read_picture(base / files[index])
         except (DataError, FileNotFoundError):
             continue
-        if found[-1].shape != found[0].shape:
-            return None
-    return content_box(torch.stack(found)) if found else None
+        shapes[picture.found] += 1
+        pixels.append(picture.pixels)
+    if not shapes:
+        raise DataError(f"{base}: none of {len(files)} files can be read as a picture")
+    alone = len(shapes) == 1 and len({x.shape for x in pixels}) == 1
+    box = content_box(torch.stack(pixels)) if alone else None
+    return _Seen(shape=shapes.most_common(1)[0][0], box=box, sizes=len(shapes))
 
 
-def _shape(base: Path, files: Sequence[str]) -> tuple[int, int]:
-    """(height, width) of the first of some files that is a picture."""
-    for file in files:
-        try:
-            return read_picture(base / file).found
-        except (DataError, FileNotFoundError):
-            continue
-    raise DataError(f"{base}: none of {len(files)} files can be read as a picture")
-
-
-def _tables(folder: Path) -> list[Table]:
-    """The files of text in a folder that can be read as tables."""
-    found = []
+def _tables(folder: Path) -> tuple[list[Table], dict[str, str]]:
+    """The files of text in a folder that can be read as tables, and why the others cannot."""
+    found, unread = [], {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in TABLES and path.is_file() and not path.name.startswith("."):
             try:
-                found.append(read_table(path))
-            except DataError:
-                continue
-    return found
+                table = read_table(path)
+                if not table.lines:
+                    table.problems.raise_any(path, 0)
+                found.append(table)
+            except DataError as error:
+                unread[path.name] = str(error).removeprefix(f"{path}: ")
+    return found, unread
 
 
 def _bases(folder: Path, files: list[str]) -> list[Path]:
@@ -192,7 +219,7 @@ def _file_column(table: Table, base: Path) -> tuple[str, float]:
     shares = {}
     for name in table.names:
         some = table.columns[name][:: max(1, len(table.lines) // 200)]
-        shares[name] = np.mean([bool(cell) and os.path.isfile(base / cell) for cell in some])
+        shares[name] = sum(bool(cell) and os.path.isfile(base / cell) for cell in some) / max(1, len(some))
     best = max(shares, key=lambda name: shares[name], default="")
     return best, float(shares.get(best, 0.0))
 
@@ -205,6 +232,9 @@ def column_of(name: str, cells: np.ndarray, bins: int | None = None, *, binary: 
         cells: Its numbers or words (N,).
         bins: Into how many values to cut it at its quantiles; None not to.
         binary: Whether its format declares it to be present or absent.
+
+    Raises:
+        DataError: When words are to be cut into bins.
     """
 
     def left_out(why: str) -> Column:
@@ -218,7 +248,7 @@ def column_of(name: str, cells: np.ndarray, bins: int | None = None, *, binary: 
         return left_out(str(error))
     if bins is not None:
         if not spell_numbers(names):
-            return left_out("not all of it are numbers, it cannot be cut into bins")
+            raise DataError(f"the column {name!r} cannot be cut into bins: not all of it are numbers")
         index, names = quantile_bins(cells.astype(np.float64), bins)
     counts = dict(zip(names, np.bincount(index, minlength=len(names)).tolist(), strict=True))
     if len(names) < 2:
