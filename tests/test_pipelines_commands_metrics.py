@@ -89,6 +89,11 @@ def test_what_cannot_be_measured_is_said_unless_it_was_asked_for(
     code, stdout, _ = run([path], capsys)
     assert code == 0
     assert "modularity: not measured, modularity compares factors" in stdout
+    few = {name: METRICS[name] for name in ("mig", "modularity")}
+    monkeypatch.setattr("pipelines.commands.metrics.METRICS", few)
+    code, stdout, _ = run([path, "--metrics", "all"], capsys)
+    assert code == 0
+    assert "modularity: not measured, modularity compares factors" in stdout
 
 
 def test_an_infinite_score_is_null_in_json(

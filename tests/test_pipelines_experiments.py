@@ -53,9 +53,13 @@ def test_an_option_without_effect_is_refused_before_anything_runs(
         assert cli.main(["experiment", *words, "--steps", "1", "--out", str(out)]) == 2
         assert capsys.readouterr().err == f"scan: error: {message}\n"
     assert not out.exists()
-    taken = ["experiment", "mnist-a", "--full", "--data", str(tmp_path / "none"), "--out", str(out)]
+    for name in ("mnist-a", "celeba"):
+        assert cli.main(["experiment", name, "--data", str(tmp_path / "none"), "--out", str(out)]) == 2
+        assert capsys.readouterr().err == f"scan: error: --data {tmp_path / 'none'}: no such folder\n"
+    assert not out.exists()
+    taken = ["experiment", "mnist-a", "--full", "--data", str(tmp_path), "--out", str(out)]
     assert cli.main(taken) == 2
-    assert capsys.readouterr().err.startswith(f"scan: error: {tmp_path / 'none'}: has no train-images")
+    assert capsys.readouterr().err.startswith(f"scan: error: {tmp_path}: has no train-images")
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

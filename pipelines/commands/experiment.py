@@ -73,6 +73,8 @@ def main(options: argparse.Namespace) -> None:
     _check_taken(name, options)
     if options.steps is not None and options.steps < 1:
         raise UsageError(f"--steps {options.steps}: expected 1 or more")
+    if options.data is not None and not options.data.is_dir():
+        raise UsageError(f"--data {options.data}: no such folder")
     if options.out.exists() and not options.out.is_dir():
         raise UsageError(f"--out {options.out}: is a file, expected a folder")
     here, began = machine(options.device, quiet=options.quiet), time.monotonic()
