@@ -125,11 +125,16 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """The options of a command line; ends the program with a usage error where it is wrong."""
     top = parser()
     options, rest = top.parse_known_args(arguments)
-    trailing = COMMANDS[options.command].trailing
+    command = COMMANDS[options.command]
+    trailing = command.trailing
     if rest and (not trailing or any(word.startswith("-") for word in rest)):
         top.error(f"unrecognised: {shortened(' '.join(rest))} (see scan {options.command} --help)")
     if rest:
-        setattr(options, trailing, [*vars(options)[trailing], *rest])
+        try:
+            words = [command.trailing_type(word) for word in rest]
+        except argparse.ArgumentTypeError as error:
+            top.error(f"argument {trailing}: {error}")
+        setattr(options, trailing, [*vars(options)[trailing], *words])
     return options
 
 

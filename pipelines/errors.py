@@ -47,6 +47,15 @@ def nearest(name: str, choices: Iterable[str], *, otherwise: str = "") -> str:
     return f"; did you mean {close}?" if close else otherwise.format(", ".join(choices))
 
 
+def counted(n: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "image"), counted(1200, "image")
+    ('1 image', '1200 images')
+    """
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def printable(text: str, *, lines: bool = False) -> str:
     """Text from outside (paths, names) as a terminal or a page can show it; `lines` keeps line ends and tabs.
 

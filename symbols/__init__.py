@@ -13,6 +13,7 @@ from symbols.expressions import (
     Weighted,
     attributes_of,
     evaluate,
+    is_weighted,
     taught_names,
 )
 from symbols.hierarchy import children, concepts_at, counts, hierarchy, parents, to_node_link
@@ -63,6 +64,7 @@ __all__ = [
     "held_out_concepts",
     "held_out_pairs",
     "hierarchy",
+    "is_weighted",
     "matches",
     "novel_concepts",
     "operator_triples",

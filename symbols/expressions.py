@@ -137,6 +137,16 @@ def attributes_of(expression: Expression) -> frozenset[str]:
     return frozenset()
 
 
+def is_weighted(expression: Expression) -> bool:
+    """Whether there is a weight in an expression."""
+    match expression:
+        case Weighted():
+            return True
+        case Operation(_, left, right) | Disjunction(left, right) | Exclusion(left, right):
+            return is_weighted(left) or is_weighted(right)
+    return False
+
+
 def excludes(expression: Expression) -> bool:
     """Whether there is a NOT in an expression."""
     match expression:

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pipelines.errors import shortened
 
@@ -30,6 +30,14 @@ def whole(most: int) -> Callable[[str], int]:
         return int(digits)
 
     return read
+
+
+def seed(text: str) -> int:
+    """The type of a command-line argument that is a seed: 0 to LARGEST_SEED."""
+    number = whole(LARGEST_SEED)(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"expected 0 or more, got {number}")
+    return number
 
 
 def real(text: str) -> float:
@@ -95,3 +103,5 @@ class Command(NamedTuple):
     """Does it; raises UsageError or RunError where it cannot."""
     trailing: str = ""
     """The list argument whose words may also follow the options, which argparse alone does not allow."""
+    trailing_type: Callable[[str], Any] = str
+    """The type of each of these words."""
