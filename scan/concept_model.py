@@ -24,7 +24,7 @@ from scan.joint_model import JointModel
 from scan.meaning import Meaning, concatenated, meaning, single_words
 from scan.mixture import Mixture
 from scan.operators import Operators
-from scan.pictures import ImagesLike, as_images
+from scan.pictures import ImagesLike, as_images, different
 from scan.teaching import SIGNIFICANCE, TaughtConcept, check_taught_name, renamed, taught_concept
 from symbols import Concept, Expression, Operation, Vocabulary, attributes_of, parse
 from vision.gaussian import Gaussian
@@ -232,7 +232,7 @@ class ConceptModel(nn.Module):
 
         Args:
             name: One that means nothing yet.
-            images: At least FEWEST_IMAGES that show it, as for `img2sym`; fewer with an expression.
+            images: At least FEWEST_IMAGES different ones, as for `img2sym`; fewer with an expression.
             expression: What the word means where the images do not tell otherwise.
             beta: Weight of the KL from the expression, or from the prior.
             grounding: Weight of the grounding KL.
@@ -240,14 +240,16 @@ class ConceptModel(nn.Module):
 
         Raises:
             VocabularyError: for a name that has a meaning, or cannot be one.
-            ValueError: for too few images, and as `img2sym` and `ground` do.
+            ValueError: for too few different images, and as `img2sym` and `ground` do.
         """
         check_taught_name(name, self.vocabulary, [known for known in self.taught if known != name])
-        prior = None if expression is None else self.ground(expression)
-        q_x = None if images is None else self.encode_image(self.images(images))
-        text = None if expression is None or isinstance(expression, Gaussian | Mixture) else str(expression)
+        parsed = self.parse(expression) if isinstance(expression, str) else expression
+        prior = None if parsed is None else self.ground(parsed)
+        text = None if parsed is None or isinstance(parsed, Gaussian | Mixture) else str(parsed)
+        x = None if images is None else self.images(images)
+        q_x, given = (None, 0) if x is None else (self.encode_image(different(x)), len(x))
         self.taught[name] = taught_concept(
-            name, q_x, prior, text, beta=beta, grounding=grounding, significance=significance
+            name, q_x, prior, text, given=given, beta=beta, grounding=grounding, significance=significance
         )
         return self.taught[name]
 

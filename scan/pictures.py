@@ -46,6 +46,14 @@ def as_images(x: ImagesLike, shape: Sequence[int], device: torch.device) -> Tens
     return pixels.to(device).float() / 255
 
 
+def different(x: Tensor) -> Tensor:
+    """Return the images (B, C, H, W) without those that equal an earlier one in every pixel."""
+    first: dict[bytes, int] = {}
+    for i, image in enumerate(x.detach().cpu()):
+        first.setdefault(image.numpy().tobytes(), i)
+    return x[torch.tensor([*first.values()], dtype=torch.long, device=x.device)]
+
+
 def _pixels(picture: PictureLike, shape: Sequence[int]) -> Tensor:
     """uint8 (C, H, W) of one picture."""
     channels, height, width = shape

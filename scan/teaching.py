@@ -16,7 +16,7 @@ that are given back to the prior. The more images, the smaller a difference may 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -30,7 +30,7 @@ from symbols.signs import first_sign
 from vision.gaussian import Gaussian, kl_from_prior, standard_normal
 
 FEWEST_IMAGES = 5
-"""Images that teach a word without an expression."""
+"""Different images that teach a word without an expression."""
 SIGNIFICANCE = 0.05
 
 
@@ -71,12 +71,49 @@ def check_taught_name(name: str, vocabulary: Vocabulary, taught: Sequence[str] =
         raise VocabularyError(f'{quoted} would be read as an expression, because of "{sign.strip()}"')
 
 
+def check_new(name: str, vocabulary: Vocabulary, taught: Collection[str]) -> None:
+    """Refuse a name for a word that is to be taught where one of that name is taught already.
+
+    Args:
+        name: The name.
+        vocabulary: The words of the model.
+        taught: The taught words.
+
+    Raises:
+        VocabularyError: Then, and as `check_taught_name` does.
+    """
+    if name in taught:
+        raise VocabularyError(f'"{shortened(name)}" is taught already: forget it, or choose another name')
+    check_taught_name(name, vocabulary, list(taught))
+
+
+def check_count(name: str, different: int, given: int = 0) -> None:
+    """Refuse too few images for a word without an expression.
+
+    Args:
+        name: The word.
+        different: How many images it has, those that are equal in every pixel as one.
+        given: How many it has with those that repeat another, where that is known.
+
+    Raises:
+        ValueError: For fewer different ones than FEWEST_IMAGES.
+    """
+    if different >= FEWEST_IMAGES:
+        return
+    least, got = f"{FEWEST_IMAGES} images or more", f"got {different}"
+    if given > different:
+        least = f"{FEWEST_IMAGES} different images or more"
+        got += f": {given - different} of {given} repeat another"
+    raise ValueError(f'"{name}" is taught by {least}, {got}')
+
+
 def taught_concept(
     name: str,
     q_x: Gaussian | None,
     prior: Gaussian | None,
     expression: str | None = None,
     *,
+    given: int = 0,
     beta: float = 1.0,
     grounding: float = 10.0,
     significance: float = SIGNIFICANCE,
@@ -88,6 +125,7 @@ def taught_concept(
         q_x: Posteriors of the images, over (N, D), N at least FEWEST_IMAGES without a prior; None for none.
         prior: The Gaussian of the expression, over (1, D); None for N(0, I).
         expression: The expression as text.
+        given: As in `check_count`, for the error.
         beta: As in `taught_posterior`, as the next two.
         grounding: Weight of the grounding KL.
         significance: Probability with which a latent that says nothing is kept.
@@ -96,8 +134,8 @@ def taught_concept(
         ValueError: For too few images, and as `taught_posterior` does.
     """
     count = 0 if q_x is None else len(q_x)
-    if prior is None and count < FEWEST_IMAGES:
-        raise ValueError(f'"{name}" is taught by {FEWEST_IMAGES} images or more, got {count}')
+    if prior is None:
+        check_count(name, count, given)
     if q_x is None or not count:
         assert prior is not None, "without images there is an expression"
         return TaughtConcept(name, prior, 0, expression)
@@ -110,7 +148,7 @@ def taught_concept(
 def renamed(
     taught: Mapping[str, TaughtConcept], name: str, new: str, vocabulary: Vocabulary
 ) -> dict[str, TaughtConcept]:
-    """Return the taught words with one under another name, now the last of them.
+    """Return the taught words with one under another name, now the last of them, also in their expressions.
 
     Args:
         taught: The words by name.
@@ -122,9 +160,31 @@ def renamed(
         KeyError: For a word that was not taught.
         VocabularyError: As `check_taught_name` does.
     """
-    others = {known: one for known, one in taught.items() if known != name}
-    check_taught_name(new, vocabulary, list(others))
-    return {**others, new: taught[name]._replace(name=new)}
+    found = taught[name]
+    check_taught_name(new, vocabulary, [known for known in taught if known != name])
+    defined = set(defined_by(taught, name))
+    others = {
+        known: one._replace(expression=_with_name(one.expression, name, new)) if known in defined else one
+        for known, one in taught.items()
+        if known != name
+    }
+    return {**others, new: found._replace(name=new)}
+
+
+def defined_by(taught: Mapping[str, TaughtConcept], name: str) -> list[str]:
+    """Return the taught words whose expressions have a name in them."""
+    return [known for known, one in taught.items() if _with_name(one.expression, name, "") != one.expression]
+
+
+def _with_name(expression: str | None, name: str, new: str) -> str | None:
+    """An expression with another name in the place of a taught one.
+
+    It is as `str` writes it: whatever is combined or weighted stands in parentheses, and no name has any. It
+    is not parsed, for it may also have names that were forgotten since.
+    """
+    if expression is None or expression == name:
+        return expression and new
+    return expression.replace(f"({name})", f"({new})")
 
 
 def taught_posterior(

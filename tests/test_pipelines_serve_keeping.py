@@ -67,7 +67,7 @@ def test_words_of_another_process_stay(own: Path) -> None:
     assert not answer["kept"]
     assert 'has another "cosy" by now' in answer["note"]
     assert client.delete("/api/concepts/cosy").status_code == 204
-    assert scan.load(own).taught["cosy"].expression == "hat"
+    assert scan.load(own).taught["cosy"].expression == "shape: hat"
     assert client.delete("/api/concepts/warm").status_code == 204
     assert list(scan.load(own).taught) == ["dusk", "cosy"]
 
@@ -101,6 +101,17 @@ def test_a_run_that_cannot_be_written_keeps_no_word(own: Path, monkeypatch: pyte
     assert answer.status_code == 201
     assert "cannot write" in answer.json()["note"]
     assert scan.load(own).taught == {}
+
+
+def test_pictures_that_repeat_another_teach_nothing(own: Path) -> None:
+    client, _ = serve(own)
+    image = client.post("/api/sym2img", json={"expression": "hat", "n": 1}).json()["images"]
+    answer = client.post("/api/concepts", json={"name": "cosy", "images": image * 5})
+    assert answer.status_code == 422
+    assert "5 different images or more, got 1: 4 of 5 repeat another" in answer.json()["error"]
+    for name, line in (("cosy", "5 images or more, got 4"), ("hat", "already means")):
+        answer = client.post("/api/concepts", json={"name": name, "images": ["no picture"] * 4})
+        assert line in answer.json()["error"]
 
 
 def test_without_a_run_folder_words_end_with_the_server(own: Path) -> None:

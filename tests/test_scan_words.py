@@ -10,6 +10,7 @@ from torch import Tensor
 
 from scan.concept_model import ConceptModel
 from scan.editing import shifted
+from scan.teaching import defined_by
 from symbols import ExpressionError, VocabularyError, matches
 from tests.joint_models import NAMES, VALUES, WORDS, SharedTable, concept, pictures
 from vision.gaussian import Gaussian
@@ -22,6 +23,15 @@ def model() -> ConceptModel:
 
 def rows(model: ConceptModel, x: Tensor) -> np.ndarray:
     return np.stack([WORDS.factors(found) for found in model.img2sym(x).best()])
+
+
+def varied(factors: np.ndarray) -> Tensor:
+    """Pictures of factors (N, 3) that all differ, with the brightnesses of `pictures`; N at most 50."""
+    x = pictures(factors)
+    offsets = torch.arange(len(x), dtype=torch.uint8)[:, None, None]
+    x[..., 0] += offsets
+    x[..., 1] -= offsets
+    return x
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_a_word_taught_by_images_means_what_they_share(model: ConceptModel) -> N
     rng = np.random.default_rng(0)
     factors = rng.integers(0, 3, (40, 3))
     factors[:, 1] = 2
-    taught = model.teach("tall", pictures(factors))
+    taught = model.teach("tall", varied(factors))
     assert (taught.name, taught.images, taught.expression) == ("tall", 40, None)
     meaning = model.meaning("tall")
     assert [latent for latent, _ in meaning.specific] == [1]
@@ -75,7 +85,7 @@ def test_more_diverse_images_widen_the_meaning(model: ConceptModel) -> None:
     factors = np.full((24, 3), 2)
     specific = []
     for attribute in (0, 1, 2):
-        model.teach("thing", pictures(factors))
+        model.teach("thing", varied(factors))
         specific.append(len(model.meaning("thing").specific))
         factors[:, attribute] = rng.permutation(np.arange(24) % 3)
     assert specific == [3, 2, 1]
@@ -85,7 +95,7 @@ def test_a_word_may_start_from_an_expression(model: ConceptModel) -> None:
     alone = model.teach("dusk", expression="sky: low, wall: low")
     assert torch.equal(alone.q.mean, model.ground("sky: low, wall: low").mean)
     assert alone.expression == "sky: low, wall: low"
-    floor = model.teach("dusk", pictures(np.array([[0, 0, 2]] * 4)), "sky: low, wall: low")
+    floor = model.teach("dusk", varied(np.array([[0, 0, 2]] * 4)), "sky: low, wall: low")
     assert model.describe(floor.q).best() == (concept(np.array([0, 0, 2])),)
     model.rename("dusk", "evening")
     assert model.taught["evening"].name == "evening"
@@ -96,7 +106,7 @@ def test_a_word_may_start_from_an_expression(model: ConceptModel) -> None:
 
 def test_wrong_lessons_are_refused(model: ConceptModel) -> None:
     with pytest.raises(ValueError, match='"few" is taught by 5 images or more, got 4'):
-        model.teach("few", pictures(np.zeros((4, 3), dtype=int)))
+        model.teach("few", varied(np.zeros((4, 3), dtype=int)))
     with pytest.raises(ValueError, match="got 0"):
         model.teach("nothing")
     with pytest.raises(VocabularyError, match="already means sky: low"):
@@ -107,6 +117,48 @@ def test_wrong_lessons_are_refused(model: ConceptModel) -> None:
         model.rename("a", "B")
     with pytest.raises(KeyError):
         model.forget("c")
+
+
+def test_pictures_that_are_equal_are_taken_once(model: ConceptModel) -> None:
+    equal = pictures(np.zeros((7, 3), dtype=int))
+    too_few = '"same" is taught by 5 different images or more, got 1: 6 of 7 repeat another'
+    with pytest.raises(ValueError, match=too_few):
+        model.teach("same", equal)
+    x = varied(np.zeros((6, 3), dtype=int))
+    once = model.teach("once", x)
+    twice = model.teach("twice", torch.cat((x, x.flip(0), x[:1])))
+    assert (once.images, twice.images) == (6, 6)
+    assert torch.equal(once.q.mean, twice.q.mean)
+    assert torch.equal(once.q.logvar, twice.q.logvar)
+    assert model.teach("same", equal, "sky: low").images == 1
+
+
+def test_definitions_follow_a_word_that_is_renamed(model: ConceptModel) -> None:
+    model.teach("warm", expression="sky: low")
+    definitions = {
+        "a": "warm",
+        "b": "WARM OR wall: high",
+        "c": "2*(warm NOT wall: low) OR warm",
+        "lukewarm": "sky: high",
+    }
+    for name, text in definitions.items():
+        model.teach(name, expression=text)
+    model.teach("e", expression="lukewarm NOT a")
+    model.rename("warm", "hot day")
+    found = {name: one.expression for name, one in model.taught.items()}
+    assert found == {
+        "a": "hot day",
+        "b": "(hot day) OR (wall: high)",
+        "c": "(2*((hot day) NOT (wall: low))) OR (hot day)",
+        "lukewarm": "sky: high",
+        "e": "(lukewarm) NOT (a)",
+        "hot day": "sky: low",
+    }
+    for name in ("a", "b", "c"):
+        model.teach("again", expression=found[name])
+        assert torch.equal(model.taught["again"].q.mean, model.taught[name].q.mean)
+    assert defined_by(model.taught, "hot day") == ["a", "b", "c", "again"]
+    assert defined_by(model.taught, "lukewarm") == ["e"]
 
 
 @pytest.mark.parametrize("text", ["sky: high", "sky: low, floor: middle", "floor: high"])

@@ -16,14 +16,14 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pipelines.errors import RunError
+from pipelines.errors import RunError, counted
 from pipelines.serve import schemas
 from pipelines.serve.keeping import keep, remove
 from pipelines.serve.uploads import MOST_PIXELS, read_upload
 from scan.concept_model import ConceptModel
 from scan.meaning import Meaning
 from scan.mixture import odds_reader
-from scan.teaching import TaughtConcept
+from scan.teaching import TaughtConcept, check_count, check_new
 from symbols import Concept, Expression, Vocabulary, alternatives, children, evaluate, parents
 from vision.data import to_bytes
 from vision.gaussian import ACTIVE, Gaussian
@@ -149,13 +149,15 @@ class Session:
         """Learn what a name means from pictures.
 
         Raises:
-            ValueError: For a name that is taken, too few pictures, and when too many words are taught.
+            ValueError: For a name that is taken, too few different pictures, and when too many words are
+                taught.
         """
-        if name in self.taught:
-            raise ValueError(f'"{name}" is taught already: forget it, or choose another name')
+        check_new(name, self.vocabulary, self.taught)
+        uploads = list(encoded)
+        check_count(name, len(uploads))
         if len(self.taught) >= MOST_TAUGHT:
             raise ValueError(f"{MOST_TAUGHT} concepts are taught: forget one first")
-        pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in encoded]
+        pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in uploads]
         taught = self.model.teach(name, torch.stack(pictures))
         meaning = self.model.meaning(name)
         self.taught = {**self.taught, name: _summary(taught, meaning)}
@@ -250,7 +252,8 @@ def _displaced(q: Gaussian, noise: Tensor) -> Tensor:
 def _summary(taught: TaughtConcept, meaning: Meaning) -> str:
     """What a taught concept means, in one line."""
     nearest = ", ".join(f"{one.name} ({one.nats:.1f} nats)" for one in meaning.nearest[:3])
-    return f"{taught.images} images, {len(meaning.specific)} latents; nearest: {nearest}"
+    sizes = f"{counted(taught.images, 'image')}, {counted(len(meaning.specific), 'latent')}"
+    return f"{sizes}; nearest: {nearest}"
 
 
 def _difference(larger: Concept, smaller: Concept) -> tuple[str, str]:
