@@ -150,6 +150,7 @@ def test_settings_of_any_size(
         ["sym2img", "RUN", "hat", "-n", "1", "-o", "PATH"],
         ["sym2img", "PATH", "hat"],
         ["img2sym", "RUN", "PATH"],
+        ["img2sym", "RUN", "a.png", "--json", "PATH"],
         ["traverse", "RUN", "-o", "PATH"],
         ["traverse", "RUN", "--image", "PATH"],
         ["metrics", "PATH"],

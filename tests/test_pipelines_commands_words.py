@@ -74,6 +74,74 @@ def test_a_word_is_taught_listed_used_renamed_and_forgotten(
     assert run(["sym2img", str(own), "old horse", *out], capsys)[0] == 2
 
 
+def test_a_lesson_is_refused_before_its_pictures_are_read(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(["teach", str(own), "cosy", "--expression", "hat"], capsys)[0] == 0
+    before = (own / "taught.json").read_bytes()
+    absent = [f"absent{i}.png" for i in range(5)]
+    for words, line in [
+        (["cosy", *absent], '"cosy" is taught already: forget it, or choose another name'),
+        (["Cosy", *absent], '"Cosy" already means cosy'),
+        (["cosy", "--expression", "wall: red"], '"cosy" is taught already'),
+        (["hat", *absent], '"hat" already means shape: hat'),
+        (["a AND b", *absent], 'because of "AND"'),
+        (["few", *absent[:4]], '"few" is taught by 5 images or more, got 4'),
+    ]:
+        code, said, told = run(["teach", str(own), *words], capsys)
+        assert (code, said, len(told.splitlines())) == (2, "", 1)
+        assert line in told
+    assert (own / "taught.json").read_bytes() == before
+
+
+def test_pictures_that_repeat_another_count_once(
+    own: Path, photos: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copies = [Path(shutil.copy(photos[0], tmp_path / f"copy{i}.png")) for i in range(5)]
+    teach = ["teach", str(own), "cosy", "-o", str(tmp_path / "cosy.png"), "--json"]
+    code, said, told = run([*teach, *map(str, copies)], capsys)
+    assert (code, said) == (2, "")
+    assert '"cosy" is taught by 5 different images or more, got 1: 4 of 5 repeat another' in told
+    code, said, told = run([*teach, *map(str, [*photos, *copies])], capsys)
+    assert code == 0
+    assert told == "note: 5 of 11 images repeat another and are left out\n"
+    assert json.loads(said)["images"] == 6
+
+
+def test_many_pictures_of_other_sizes_are_one_note(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(1)
+    files = [str(tmp_path / f"{i}.png") for i in range(6)]
+    for i, file in enumerate(files):
+        height, width = [(16, 16), (32, 32), (32, 48)][i % 3]
+        Image.fromarray(rng.integers(0, 255, (height, width, 3), dtype=np.uint8)).save(file)
+    note = (
+        "note: 4 pictures of other sizes are made 16x16, 2 of them cropped to the middle, "
+        f"the first: {files[1]}\n"
+    )
+    out = ["-o", str(tmp_path / "out.png")]
+    assert run(["img2sym", str(own), *files], capsys)[2] == note
+    assert run(["teach", str(own), "cosy", *files, *out], capsys)[2] == note
+    told = run(["edit", str(own), files[1], "wall: red", *out], capsys)[2]
+    assert told == f"note: {files[1]}: 32x32 made 16x16\n"
+
+
+def test_definitions_follow_a_rename_and_a_forgotten_word_is_named_in_a_note(
+    own: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = ["-o", str(tmp_path / "out.png")]
+    assert run(["teach", str(own), "warm", "--expression", "hat", *out], capsys)[0] == 0
+    assert run(["teach", str(own), "warm2", "--expression", "warm NOT wall: red", *out], capsys)[0] == 0
+    assert run(["teach", str(own), "--rename", "warm", "hot"], capsys)[0] == 0
+    assert "warm2: from (hot) NOT (wall: red)\n" in run(["teach", str(own), "--list"], capsys)[1]
+    code, said, told = run(["teach", str(own), "--forget", "hot"], capsys)
+    assert (code, said) == (0, 'forgot "hot"\n')
+    assert told == 'note: the definition of "warm2" names "hot"; its meaning stays as it is\n'
+    assert list(scan.load(own).taught) == ["warm2"]
+
+
 def test_words_of_another_visual_model_are_refused_by_name(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -133,6 +201,9 @@ def test_the_images_that_show_a_concept_best_are_found(
     [
         (["teach", "RUN"], "takes one of NAME IMAGE..., --list, --rename OLD NEW, --forget WORD"),
         (["teach", "RUN", "a", "--list"], "takes one of"),
+        (["teach", "RUN", "--list", "-o", "a.png"], "-o: has no effect with --list"),
+        (["teach", "RUN", "--forget", "a", "--seed", "0"], "--seed: has no effect with --forget"),
+        (["teach", "RUN", "--rename", "a", "b", "--json"], "--json: has no effect with --rename"),
         (["teach", "RUN", "few", "PHOTO"], '"few" is taught by 5 images or more, got 1'),
         (["teach", "RUN", "hat", "PHOTO"], '"hat" already means shape: hat'),
         (["teach", "RUN", "--forget", "zebra"], 'no word "zebra" was taught'),

@@ -3,6 +3,7 @@
 import io
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,9 +32,18 @@ def make_grid(images: Tensor, *, columns: int = 8, padding: int = 2, background:
     return F.pad(grid, (0, padding, 0, padding), value=background)
 
 
-def png(image: Tensor) -> bytes:
-    """An image uint8 (channels, H, W), grey or RGB, as the content of a PNG file."""
+def png(image: Tensor, software: str = "") -> bytes:
+    """An image as the content of a PNG file.
+
+    Args:
+        image: uint8 (channels, H, W), grey or RGB.
+        software: What the text chunk Software says, the first after the header; the file has none where it is
+            empty.
+    """
+    text = PngInfo()
+    if software:
+        text.add_text("Software", software)
     pixels = image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
+    Image.fromarray(pixels).save(buffer, "PNG", optimize=True, pnginfo=text)
     return buffer.getvalue()

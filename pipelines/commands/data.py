@@ -25,7 +25,8 @@ def main(options: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from pipelines.config import config_files
+    from pipelines.commands import outputs
+    from pipelines.config import FolderData, config_files
     from pipelines.errors import UsageError, printable
     from pipelines.report.sheets import sheet_of_samples
     from pipelines.runs import break_even, datasets, first_config
@@ -34,15 +35,22 @@ def main(options: argparse.Namespace) -> None:
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
+    if options.output is not None:
+        outputs.check_ours(outputs.check_sheet(options.output))
     if first_config.is_own_data(options.config):
         place = Path("init.yaml")
         text = first_config.first_config(Path(options.config), place).text
         config = config_files.load_text(text, place, options.set)
     else:
         config = config_files.load(config_files.find(options.config), options.set)
+    output = options.output or Path(f"{config.name}.png")
+    if isinstance(config.data, FolderData) and config.data.path is not None:
+        folder = Path(config.data.path)
+        if output.resolve().is_relative_to(folder.resolve()):
+            raise UsageError(f"{output} would be one of the pictures: -o names a file outside of {folder}")
+    outputs.check_ours(outputs.check_sheet(output))
     image_set = datasets.images(config)
     words = datasets.vocabulary(config, image_set)
-    output = options.output or Path(f"{config.name}.png")
     write_bytes(output, sheet_of_samples(image_set, options.n, config.seed))
     factors = {
         name: dict(zip(values, np.bincount(column, minlength=len(values)).tolist(), strict=True))

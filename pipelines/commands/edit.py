@@ -23,19 +23,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Write the edited image, and print what changed."""
     import json
-    import sys
 
     import torch
 
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import UsageError, printable
 
-    output = finished.check_png(options.output or Path("edited.png"))
+    output = outputs.check_picture(options.output or Path("edited.png"), [options.image])
+    if options.sheet is not None:
+        outputs.check_picture(options.sheet, [options.image], option="--sheet")
+        outputs.check_different(output, options.sheet)
     model = finished.model(options.run)
     expression = finished.expression(options.expression, model)
     (picture,) = finished.pictures([options.image], model.shape)
-    if picture.note:
-        print(f"note: {printable(picture.note)}", file=sys.stderr)
+    finished.print_note([picture])
     try:
         edit = model.edit(picture.pixels, expression)
     except ValueError as error:
@@ -47,11 +48,11 @@ def main(options: argparse.Namespace) -> None:
         "run": str(options.run),
         "attributes": edit.to_dicts()[0],
     }
-    finished.write_grid(output, edit.images, about)
+    outputs.write_grid(output, edit.images, about)
     if options.sheet is not None:
         sheet = torch.cat((model.images(picture.pixels), edit.reconstructions, edit.images))
         shown = {"shown": ["image", "reconstruction", "edited"], **about}
-        finished.write_grid(finished.check_png(options.sheet), sheet, shown)
+        outputs.write_grid(options.sheet, sheet, shown)
     if options.json:
         print(json.dumps({"image": str(options.image), "attributes": edit.to_dicts()[0]}, indent=1))
         return

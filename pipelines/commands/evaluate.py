@@ -24,12 +24,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring evaluate/metrics.json up to date, or write what it would be elsewhere."""
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import printable
     from pipelines.runs.files import write_bytes
 
     path, measures = finished.folder(options.run), Path("evaluate", "metrics.json")
-    output = options.output and finished.check_output(options.output)
+    output = options.output and outputs.check_ending(options.output, ".json", "the measures are written")
     current = run.up_to_date(path, ["evaluate"], options)
     if current or output is None:
         if not current:

@@ -35,22 +35,22 @@ def main(options: argparse.Namespace) -> None:
     import json
     import sys
 
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import UsageError, printable
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
-    if options.output is not None:
-        finished.check_png(options.output)
     if not options.folder.is_dir():
         raise UsageError(f"{options.folder}: no such folder")
+    paths = _searched(options.folder, options.output)
+    if options.output is not None:
+        outputs.check_picture(options.output, paths)
     model = finished.model(options.run)
     expression = finished.expression(options.expression, model)
     try:
         concept = model.mixture(expression)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    paths = sorted(path for path in options.folder.rglob("*") if path.suffix.lower() in ENDINGS)
     unreadable: list[Path] = []
     found: list[tuple[float, Path, Tensor]] = []
     for scores, names, pixels in _scored(model, concept, paths, unreadable):
@@ -69,6 +69,16 @@ def main(options: argparse.Namespace) -> None:
         return
     for score, path, _ in found:
         print(printable(f"{score:8.2f}  {path}"))
+
+
+def _searched(folder: Path, output: Path | None) -> list[Path]:
+    """The pictures in a folder, without the sheet that an earlier search left where this one's will be."""
+    from pipelines.commands import outputs
+
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    if output is None or not outputs.is_sheet_with(output, "found"):
+        return paths
+    return [path for path in paths if not (path.exists() and path.samefile(output))]
 
 
 def _scored(
@@ -97,7 +107,7 @@ def _scored(
 def _write(options: argparse.Namespace, found: list[tuple[float, Path, "Tensor"]]) -> None:
     import torch
 
-    from pipelines.commands import finished
+    from pipelines.commands import outputs
     from vision.data import to_unit
 
     about = {
@@ -105,7 +115,7 @@ def _write(options: argparse.Namespace, found: list[tuple[float, Path, "Tensor"]
         "run": str(options.run),
         "found": [{"image": str(path), "score": round(score, 4)} for score, path, _ in found],
     }
-    finished.write_grid(options.output, to_unit(torch.stack([pixels for *_, pixels in found])), about)
+    outputs.write_grid(options.output, to_unit(torch.stack([pixels for *_, pixels in found])), about)
 
 
 COMMAND = Command(

@@ -1,38 +1,32 @@
-"""What the commands on a finished run share: open it, read a user's words and images, write pictures.
+"""What the commands on a finished run share: open it, read a user's words and images.
 
 Everything that a user can get wrong here becomes one clear line: `UsageError` for the request, `RunError` for
 the run.
 """
 
-import re
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 import scan
-from pipelines.errors import RunError, UsageError
-from pipelines.report.sheets import WHITE
-from pipelines.runs.contents import is_run
-from pipelines.runs.files import read_json, write_bytes, write_json
+from pipelines.errors import RunError, UsageError, counted, printable
+from pipelines.runs.files import read_json
 from pipelines.runs.folder import check_format, config_of
 from pipelines.runs.plan import STAGES
 from scan.run_format import finished as is_finished
 from symbols import Expression, ExpressionError, alternatives
-from vision.data import DataError, to_bytes
+from vision.data import DataError
 from vision.data.pictures import read_picture
-from vision.grids import make_grid, png
 
-COLUMNS = 8
 LISTED = 5
 """Files that an error names at most."""
-SHOWN_PIXELS = 128
-"""About how large a written picture shows one small image."""
 
 
 def folder(path: Path) -> Path:
@@ -125,8 +119,23 @@ class Picture(NamedTuple):
 
     pixels: Tensor
     """uint8 (C, H, W)."""
-    note: str
-    """What had to be done to it; empty where nothing."""
+    path: Path
+    found: tuple[int, int]
+    """(height, width) in the file, upright."""
+
+    @property
+    def is_cropped(self) -> bool:
+        """Whether the file has other proportions than the model's images."""
+        (had_height, had_width), (height, width) = self.found, self.pixels.shape[1:]
+        return had_width * height != had_height * width
+
+    @property
+    def note(self) -> str:
+        """What had to be done to it; empty where nothing."""
+        if self.found == tuple(self.pixels.shape[1:]):
+            return ""
+        cropped = ", cropped to the middle" if self.is_cropped else ""
+        return f"{self.path}: {_size(self.found)} made {_size(self.pixels.shape[1:])}{cropped}"
 
 
 def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
@@ -135,89 +144,38 @@ def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
     Raises:
         UsageError: Naming the files that cannot be read.
     """
+    channels, *size = shape
     found, bad = [], []
     for path in paths:
         try:
-            found.append(_picture(path, shape))
+            pixels, had = read_picture(path, 1 if channels == 1 else 3, (size[0], size[1]))
+            found.append(Picture(pixels, path, had))
         except FileNotFoundError:
             bad.append(f"{path} (no such file)")
         except DataError as error:
             bad.append(f"{path} ({error})")
     if bad:
         more = f", ... ({len(bad) - LISTED} more)" if len(bad) > LISTED else ""
-        raise UsageError(f"cannot read {len(bad)} of {len(paths)} images: {', '.join(bad[:LISTED])}{more}")
+        raise UsageError(
+            f"cannot read {len(bad)} of {counted(len(paths), 'image')}: {', '.join(bad[:LISTED])}{more}"
+        )
     return found
 
 
-def _picture(path: Path, shape: Sequence[int]) -> Picture:
-    channels, height, width = shape
-    pixels, (had_height, had_width) = read_picture(path, 1 if channels == 1 else 3, (height, width))
-    note = ""
-    if (had_height, had_width) != (height, width):
-        cropped = "" if had_width * height == had_height * width else ", cropped to the middle"
-        note = f"{path}: {had_width}x{had_height} made {width}x{height}{cropped}"
-    return Picture(pixels, note)
+def print_note(found: Sequence[Picture]) -> None:
+    """Say on stderr in one line which pictures had to be changed, where any had."""
+    changed = [picture for picture in found if picture.note]
+    if not changed:
+        return
+    line = changed[0].note
+    if len(changed) > 1:
+        cropped = sum(picture.is_cropped for picture in changed)
+        middle = f", {cropped} of them cropped to the middle" if cropped else ""
+        made = f"made {_size(changed[0].pixels.shape[1:])}{middle}"
+        line = f"{len(changed)} pictures of other sizes are {made}, the first: {changed[0].path}"
+    print(f"note: {printable(line)}", file=sys.stderr)
 
 
-def write_grid(path: Path, x: Tensor, about: Mapping[str, Any], *, columns: int = COLUMNS) -> None:
-    """Write images (N, C, H, W) in [0, 1] as one PNG, enlarged for the eye, with a JSON file beside it.
-
-    Raises:
-        UsageError: When the name is not that of a .png file, or something that is not such a picture's would
-            be overwritten.
-        RunError: When it cannot be written.
-    """
-    _check_free(check_png(path))
-    images = to_bytes(x)
-    scale = max(1, SHOWN_PIXELS // max(images.shape[-2:]))
-    large = images.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
-    grid = make_grid(large, columns=min(columns, len(images)), padding=2 * scale, background=WHITE)
-    write_bytes(path, png(grid))
-    record = {**about, "images": len(images), "columns": min(columns, len(images)), "enlarged": scale}
-    write_json(path.with_suffix(".json"), record)
-
-
-def check_output(path: Path) -> Path:
-    """The path of a file to write, checked.
-
-    Raises:
-        UsageError: When it is a folder, or a file of a run.
-    """
-    if path.is_dir():
-        raise UsageError(f"-o {path}: is a folder, expected the name of a file")
-    if path.exists() and any(is_run(folder) for folder in path.absolute().parents):
-        raise UsageError(f"-o {path}: that is a file of a run, choose another name")
-    return path
-
-
-def _check_free(path: Path) -> None:
-    """Refuse to overwrite a file of a run, or a JSON file that `write_grid` has not written."""
-    check_output(path)
-    about = path.with_suffix(".json")
-    if about.exists():
-        try:
-            ours = {"images", "columns", "enlarged"} <= read_json(about).keys()
-        except RunError:
-            ours = False
-        if not ours:
-            raise UsageError(f"-o {path}: {about.name} would be overwritten, choose another name")
-
-
-def check_png(path: Path) -> Path:
-    """The path of a picture, checked.
-
-    Raises:
-        UsageError: When it does not end in .png.
-    """
-    if path.suffix.lower() != ".png":
-        raise UsageError(f"-o {path}: pictures are written as PNG, name it {path.with_suffix('.png').name}")
-    return path
-
-
-def file_name(text: str) -> str:
-    """The name of a picture of an expression.
-
-    >>> file_name("(wall: red) AND hat")
-    'wall-red-and-hat.png'
-    """
-    return (re.sub(r"[^\w]+", "-", text.lower()).strip("-")[:80] or "picture") + ".png"
+def _size(sides: Sequence[int]) -> str:
+    height, width = sides
+    return f"{width}x{height}"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipelines.commands import LARGEST_SEED, Command, place, real, whole
+from pipelines.commands import Command, place, real, seed
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed",
-        type=whole(LARGEST_SEED),
+        type=seed,
         help="describe a sample of q(z|x), drawn with this seed, instead of its mean",
     )
 
@@ -28,7 +28,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def main(options: argparse.Namespace) -> None:
     """Print a description of every image."""
     import json
-    import sys
 
     import torch
 
@@ -39,9 +38,7 @@ def main(options: argparse.Namespace) -> None:
         raise UsageError(f"--threshold {options.threshold}: expected a probability, 0 to 1")
     model = finished.model(options.run)
     pictures = finished.pictures(options.images, model.shape)
-    for picture in pictures:
-        if picture.note:
-            print(f"note: {printable(picture.note)}", file=sys.stderr)
+    finished.print_note(pictures)
     generator = None if options.seed is None else torch.Generator().manual_seed(options.seed)
     found = model.img2sym(torch.stack([p.pixels for p in pictures]), generator, mean=generator is None)
     names = [str(path) for path in options.images]
@@ -62,4 +59,5 @@ COMMAND = Command(
     configure=configure,
     main=main,
     trailing="images",
+    trailing_type=place,
 )

@@ -23,14 +23,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("-o", "--output", type=place, metavar="YAML", help="the config (default: NAME.yaml)")
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=64, help="pictures on the sheet (default: 64)")
-    parser.add_argument("--force", action="store_true", help="write over a config that is there")
+    parser.add_argument(
+        "--force", action="store_true", help="write over a config and a picture that are there"
+    )
 
 
 def main(options: argparse.Namespace) -> None:
     """Write the config and a sheet of pictures, and print what was found."""
+    from pipelines.commands import outputs
     from pipelines.config.places import name_of
     from pipelines.errors import UsageError, printable
-    from pipelines.report.sheets import sheet_of_samples
+    from pipelines.report.sheets import is_ours, sheet_of_samples
     from pipelines.runs import break_even, first_config
     from pipelines.runs.files import write_bytes
 
@@ -47,6 +50,12 @@ def main(options: argparse.Namespace) -> None:
     if output.exists() and not options.force:
         raise UsageError(f"{output} exists: --force writes over it, -o names another file")
     sheet = output.with_suffix(".png")
+    outputs.check_output(output)
+    outputs.check_output(sheet)
+    if sheet.exists() and not is_ours(sheet) and not options.force:
+        raise UsageError(
+            f"{sheet} exists and was not written by scan: --force writes over it, -o names another file"
+        )
     if path.is_dir() and sheet.absolute().resolve().is_relative_to(path.resolve()):
         raise UsageError(f"{sheet} would be one of the pictures: -o names a config outside of {path}")
     first = first_config.first_config(path, output, bins(options.bin))

@@ -22,12 +22,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring RUN/report.html up to date, or write what it would be elsewhere."""
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import printable
     from pipelines.runs.files import write_bytes
 
     path = finished.folder(options.run)
-    output = options.output and finished.check_output(options.output)
+    output = options.output and outputs.check_ending(options.output, ".html", "the page is written")
     current = run.up_to_date(path, ["report"], options)
     if output is None:
         if not current:

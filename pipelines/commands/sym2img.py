@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands import LARGEST_SEED, MOST_SHOWN, Command, place, whole
+from pipelines.commands import MOST_SHOWN, Command, place, seed, whole
 
 if TYPE_CHECKING:
     from symbols import Concept, Expression
@@ -23,21 +23,20 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=place, metavar="PNG", help="the picture (default: named after the expression)"
     )
-    parser.add_argument(
-        "--seed", type=whole(LARGEST_SEED), default=0, help="other seeds give other images (default: 0)"
-    )
+    parser.add_argument("--seed", type=seed, default=0, help="other seeds give other images (default: 0)")
 
 
 def main(options: argparse.Namespace) -> None:
     """Write a grid of images, and beside it a JSON file that says what they are."""
     import torch
 
-    from pipelines.commands import finished
-    from pipelines.errors import UsageError, printable
+    from pipelines.commands import finished, outputs
+    from pipelines.errors import UsageError, counted, printable
+    from symbols import is_weighted
 
     if options.n < 1:
         raise UsageError(f"-n {options.n}: expected at least one image")
-    output = finished.check_png(options.output or Path(finished.file_name(options.expression)))
+    output = outputs.check_picture(options.output or Path(outputs.file_name(options.expression)))
     model = finished.model(options.run)
     expression = finished.expression(options.expression, model)
     try:
@@ -51,8 +50,9 @@ def main(options: argparse.Namespace) -> None:
         "run": str(options.run),
         "seed": options.seed,
     }
-    finished.write_grid(output, x, about)
-    print(printable(f"{options.n} images of {concept or expression}: {output}"))
+    outputs.write_grid(output, x, about)
+    shown = expression if concept is None or is_weighted(expression) else concept
+    print(printable(f"{counted(options.n, 'image')} of {shown}: {output}"))
 
 
 def _concept(expression: "Expression") -> "Concept | None":

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.commands import LARGEST_SEED, Command, place, whole
+from pipelines.commands import Command, place, seed
 
 if TYPE_CHECKING:
     from scan.concept_model import ConceptModel
@@ -26,9 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=place, metavar="PNG", help="a sheet of samples (default: NAME.png)"
     )
-    parser.add_argument(
-        "--seed", type=whole(LARGEST_SEED), default=0, help="other seeds give other samples (default: 0)"
-    )
+    parser.add_argument("--seed", type=seed, help="other seeds give other samples (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--list", action="store_true", help="the words that were taught, and their meanings")
     parser.add_argument("--rename", nargs=2, metavar=("OLD", "NEW"), help="give a word another name")
@@ -44,6 +42,7 @@ def main(options: argparse.Namespace) -> None:
     chosen = [options.name is not None, options.list, options.rename is not None, options.forget is not None]
     if sum(chosen) != 1:
         raise UsageError("scan teach takes one of NAME IMAGE..., --list, --rename OLD NEW, --forget WORD")
+    _check_taken(options)
     finished.folder(options.run)
     if options.list:
         _list(options)
@@ -55,36 +54,69 @@ def main(options: argparse.Namespace) -> None:
             _change(options)
 
 
+def _check_taken(options: argparse.Namespace) -> None:
+    """Refuse an option that would have no effect."""
+    from pipelines.errors import UsageError
+
+    if options.name is not None:
+        return
+    way = "--list" if options.list else "--rename" if options.rename else "--forget"
+    given = {
+        "--expression": options.expression is not None,
+        "-o": options.output is not None,
+        "--seed": options.seed is not None,
+        "--json": options.json and not options.list,
+    }
+    for option, is_given in given.items():
+        if is_given:
+            raise UsageError(f"{option}: has no effect with {way}")
+
+
 def _teach(options: argparse.Namespace) -> None:
     import json
     import sys
 
     import torch
 
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import UsageError, printable
 
+    output = outputs.check_picture(options.output or Path(outputs.file_name(options.name)), [*options.images])
     model = finished.model(options.run)
-    output = finished.check_png(options.output or Path(finished.file_name(options.name)))
+    _check_lesson(options, model)
     expression = options.expression and finished.expression(options.expression, model)
     pictures = finished.pictures(options.images, model.shape)
-    for picture in pictures:
-        if picture.note:
-            print(f"note: {printable(picture.note)}", file=sys.stderr)
+    finished.print_note(pictures)
     images = torch.stack([p.pixels for p in pictures]) if pictures else None
     try:
         taught = model.teach(options.name, images, expression or None)
     except ValueError as error:
         raise UsageError(str(error)) from error
-    x = model.sym2img(taught.q, SAMPLES, torch.Generator().manual_seed(options.seed))
-    about = {"concept": options.name, "run": str(options.run), "seed": options.seed}
-    finished.write_grid(output, x, about)
+    if repeated := len(pictures) - taught.images:
+        print(f"note: {repeated} of {len(pictures)} images repeat another and are left out", file=sys.stderr)
+    seed = options.seed or 0
+    x = model.sym2img(taught.q, SAMPLES, torch.Generator().manual_seed(seed))
+    about = {"concept": options.name, "run": str(options.run), "seed": seed}
+    outputs.write_grid(output, x, about)
     _save(model, options.run)
     if options.json:
         print(json.dumps(_record(model, options.name), indent=1))
         return
     _show(model, options.name)
     print(printable(f"{SAMPLES} samples: {output}"))
+
+
+def _check_lesson(options: argparse.Namespace, model: "ConceptModel") -> None:
+    """Refuse what no images can teach, before they are read."""
+    from pipelines.errors import UsageError
+    from scan.teaching import check_count, check_new
+
+    try:
+        check_new(options.name, model.vocabulary, model.taught)
+        if not options.expression:
+            check_count(options.name, len(options.images))
+    except ValueError as error:
+        raise UsageError(str(error)) from error
 
 
 def _list(options: argparse.Namespace) -> None:
@@ -103,8 +135,11 @@ def _list(options: argparse.Namespace) -> None:
 
 
 def _change(options: argparse.Namespace) -> None:
+    import sys
+
     from pipelines.commands import finished
     from pipelines.errors import UsageError, nearest, printable
+    from scan.teaching import defined_by
 
     model = finished.model(options.run)
     old = options.forget if options.rename is None else options.rename[0]
@@ -115,6 +150,10 @@ def _change(options: argparse.Namespace) -> None:
         raise UsageError(f'no word "{printable(old)}" was taught{known}')
     if options.rename is None:
         model.forget(old)
+        if defined := defined_by(model.taught, old):
+            names = ", ".join(f'"{name}"' for name in defined)
+            note = f'note: the definition of {names} names "{old}"; its meaning stays as it is'
+            print(printable(note), file=sys.stderr)
     else:
         try:
             model.rename(*options.rename)
@@ -141,10 +180,10 @@ def _record(model: "ConceptModel", name: str) -> dict[str, object]:
 
 
 def _show(model: "ConceptModel", name: str) -> None:
-    from pipelines.errors import printable
+    from pipelines.errors import counted, printable
 
     taught, meaning = model.taught[name], model.meaning(name)
-    origin = [f"{taught.images} images"] if taught.images else []
+    origin = [counted(taught.images, "image")] if taught.images else []
     origin += [taught.expression] if taught.expression else []
     latents = ", ".join(f"{latent} ({nats:.2f})" for latent, nats in meaning.specific) or "none"
     nearest = ", ".join(f"{word} ({nats:.2f})" for word, nats in meaning.nearest)
@@ -159,4 +198,5 @@ COMMAND = Command(
     configure=configure,
     main=main,
     trailing="images",
+    trailing_type=place,
 )

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from pipelines.commands import LARGEST_SEED, Command, place, whole
+from pipelines.commands import Command, place, seed, whole
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,18 +16,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--image", type=place, help="start from this image (default: from the prior's middle)"
     )
     parser.add_argument("--columns", type=whole(200), default=11, help="values of each latent (default: 11)")
-    parser.add_argument(
-        "--seed", type=whole(LARGEST_SEED), help="start from a draw of the prior with this seed"
-    )
+    parser.add_argument("--seed", type=seed, help="start from a draw of the prior with this seed")
 
 
 def main(options: argparse.Namespace) -> None:
     """Write one row a latent, sorted by KL, with a JSON file beside it."""
-    import sys
-
     import torch
 
-    from pipelines.commands import finished
+    from pipelines.commands import finished, outputs
     from pipelines.errors import UsageError, printable
     from pipelines.report import figures
     from pipelines.runs.folder import RunFolder
@@ -36,7 +32,9 @@ def main(options: argparse.Namespace) -> None:
 
     if options.columns < 2:
         raise UsageError(f"--columns {options.columns}: expected at least two")
-    output = finished.check_png(options.output)
+    if options.seed is not None and options.image is not None:
+        raise UsageError("--seed: has no effect with --image, from which the traversals start")
+    output = outputs.check_picture(options.output, [] if options.image is None else [options.image])
     run = RunFolder(finished.folder(options.run))
     vision = load_vision(run, None, torch.device("cpu"))
     start = torch.zeros(vision.latents)
@@ -44,14 +42,13 @@ def main(options: argparse.Namespace) -> None:
         start = torch.randn(vision.latents, generator=torch.Generator().manual_seed(options.seed))
     if options.image is not None:
         (picture,) = finished.pictures([options.image], vision.shape)
-        if picture.note:
-            print(printable(f"note: {picture.note}"), file=sys.stderr)
+        finished.print_note([picture])
         start = figures.code(vision, picture.pixels.unsqueeze(0))[0]
     measured = finished.kl_per_latent(options.run, vision.latents)
     nats = torch.ones(vision.latents) if measured is None else measured
     sheet = figures.traversals(vision, nats, start, columns=options.columns)
     about = {"title": sheet.title, "rows": sheet.rows, "values": sheet.columns, **sheet.about}
-    finished.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
+    outputs.write_grid(output, to_unit(sheet.images.flatten(0, 1)), about, columns=options.columns)
     for row in sheet.rows:
         print(row)
     extent = f"{len(sheet.rows)} of {vision.latents} latents, {sheet.columns[0]} to {sheet.columns[-1]}"

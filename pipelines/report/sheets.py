@@ -1,5 +1,6 @@
 """Sheets: grids of images with words, saved as a picture and a JSON file that says what is where."""
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,8 @@ WHITE = 255
 WRONG = (200, 30, 45)
 SHOWN_PIXELS = 64
 """About how large one image appears on the page, in pixels."""
+SOFTWARE = "scan-concepts"
+"""The text chunk Software of the pictures that commands write where a user says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,8 +102,22 @@ def _underlined(image: Tensor, wrong: bool) -> Tensor:
 
 
 def sheet_of_samples(images: ImageSet, n: int, seed: int) -> bytes:
-    """The PNG of n images of a set, drawn by a seed, enlarged for the eye."""
+    """The PNG of n images of a set, drawn by a seed, enlarged for the eye; `is_ours` holds for it."""
     shown = generator(seed, "sheet").permutation(len(images))[:n]
     chosen = images.subset(np.sort(shown)).images
     scale = max(1, SHOWN_PIXELS // max(chosen.shape[-2:]))
-    return png(make_grid(chosen.repeat_interleave(scale, -1).repeat_interleave(scale, -2)))
+    return png(make_grid(chosen.repeat_interleave(scale, -1).repeat_interleave(scale, -2)), SOFTWARE)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a path is of a PNG whose first text chunk says that `SOFTWARE` wrote it.
+
+    Raises:
+        OSError: When it cannot be read.
+    """
+    if not path.is_file():
+        return False
+    text = b"Software\0" + SOFTWARE.encode()
+    with path.open("rb") as file:
+        head = file.read(256)
+    return head.startswith(b"\x89PNG") and struct.pack(">I", len(text)) + b"tEXt" + text in head
