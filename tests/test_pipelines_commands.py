@@ -64,6 +64,37 @@ def test_sym2img_imports_no_library_that_it_does_not_need(finished_run: Path, tm
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("expression", "n", "said"),
+    [
+        ("2*(wall: red)", 4, "4 images of 2*(wall: red)"),
+        ("2*(wall: red) AND hat", 2, "2 images of (2*(wall: red)) AND (shape: hat)"),
+        ("red wall", 1, "1 image of wall: red"),
+    ],
+)
+def test_sym2img_says_what_it_shows(
+    expression: str,
+    n: int,
+    said: str,
+    finished_run: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out.png"
+    _, stdout, _ = run(["sym2img", str(finished_run), expression, "-n", str(n), "-o", str(out)], capsys)
+    assert stdout == f"{said}: {out}\n"
+
+
+@pytest.mark.parametrize("words", [["sym2img", "hat"], ["img2sym", "a.png"], ["traverse"], ["teach", "x"]])
+def test_a_seed_is_not_negative(
+    words: list[str], finished_run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command, *rest = words
+    with pytest.raises(SystemExit, match="2"):
+        cli.main([command, str(finished_run), *rest, "--seed", "-1"])
+    assert "argument --seed: expected 0 or more, got -1" in capsys.readouterr().err
+
+
 def test_sym2img_names_its_picture_after_the_expression(
     finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -96,6 +127,8 @@ def test_sym2img_names_its_picture_after_the_expression(
         (["img2sym", "RUN", "TMP"], 2, ["TMP (a folder)"]),
         (["img2sym", "RUN", "TMP/cut.png"], 2, ["TMP/cut.png (damaged"]),
         (["img2sym", "RUN", "PHOTO", "--threshold", "2"], 2, ["--threshold 2.0"]),
+        (["traverse", "RUN", "--image", "PHOTO", "--seed", "3"], 2, ["--seed: has no effect with --image"]),
+        (["metrics", "--run", "RUN", "--test-share", "0.5"], 2, ["--test-share: has no effect with --run"]),
         (["traverse", "RUN", "--columns", "1"], 2, ["--columns 1: expected at least two"]),
         (["traverse", "TMP/none"], 2, ["TMP/none does not exist"]),
         (["evaluate", "TMP/none"], 2, ["TMP/none does not exist"]),

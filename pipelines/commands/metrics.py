@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vision.metrics import Parts
 
 RUN_POINTS = 10_000
+TEST_SHARE = 0.33
 
 
 class Source(NamedTuple):
@@ -47,8 +48,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--test-share",
         type=real,
-        default=0.33,
-        help="share to test on, without a test part (default: 0.33)",
+        help=f"share of FILE to test on, without a test part (default: {TEST_SHARE})",
     )
     parser.add_argument(
         "--points",
@@ -66,7 +66,9 @@ def main(options: argparse.Namespace) -> None:
 
     if (options.file is None) == (options.run is None):
         raise UsageError("give either a FILE of codes and factors or --run RUN (see scan metrics --help)")
-    if not 0 < options.test_share < 1:
+    if options.test_share is not None and options.run is not None:
+        raise UsageError("--test-share: has no effect with --run, whose test part is half of --points")
+    if options.test_share is not None and not 0 < options.test_share < 1:
         raise UsageError(f"--test-share {options.test_share}: expected a share between 0 and 1")
     if options.points is not None and options.points < 20:
         raise UsageError(f"--points {options.points}: expected at least 20")
@@ -101,11 +103,11 @@ def _of_file(options: argparse.Namespace) -> Source:
     from vision import code_files
     from vision.data import DataError
 
-    path = options.file.expanduser()
+    path, share = options.file.expanduser(), options.test_share or TEST_SHARE
     if path.is_dir():
         raise UsageError(f"{path} is a folder; for a run: scan metrics --run {path}")
     try:
-        found = code_files.read(path, share=options.test_share, seed=options.seed, points=options.points)
+        found = code_files.read(path, share=share, seed=options.seed, points=options.points)
     except DataError as error:
         raise UsageError(str(error)) from error
     about = {"source": str(options.file), "split": found.split}
