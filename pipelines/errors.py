@@ -57,7 +57,8 @@ def counted(n: int, noun: str) -> str:
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """Text from outside (paths, names) as a terminal or a page can show it; `lines` keeps line ends and tabs.
+    r"""Text from outside (paths, names) as a terminal or a page can show it; `lines` keeps line ends and
+    tabs.
 
     Escaped are control characters, halves of surrogate pairs, and marks that turn the direction of text.
 
