@@ -64,3 +64,23 @@ def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind):
 def test_what_is_wrong_is_named(spec, message):
     with pytest.raises(ValueError, match=message):
         build(spec)
+
+
+def test_a_restorer_is_part_of_the_specification_and_the_last_of_what_makes_an_image():
+    plain = resolve({"kind": "convolutional", "shape": [3, 8, 8], "latents": 4, "widths": [4], "hidden": 8})
+    autoencoder = {"kind": "dae", "shape": [3, 8, 8], "widths": [4], "code": 8}
+    spec = json.loads(json.dumps(resolve({**plain, "restorer": autoencoder})))
+    model, alone = build(spec), build(plain)
+    assert model.restorer is not None
+    assert alone.restorer is None
+    alone.load_state_dict({k: v for k, v in model.state_dict().items() if not k.startswith("restorer")})
+    z = torch.randn(5, 4)
+    assert torch.equal(model.decode(z), model.restorer.denoise(alone.decode(z)))
+    assert not torch.allclose(model.decode(z), alone.decode(z), atol=1e-3)
+    for wrong in (
+        {**autoencoder, "restorer": autoencoder},
+        {**plain, "restorer": plain},
+        {**plain, "restorer": 3},
+    ):
+        with pytest.raises(ValueError, match="restorer"):
+            resolve(wrong)

@@ -210,14 +210,18 @@ def build(spec: Mapping[str, Any]) -> VAE | DAE:
 
     Args:
         spec: {"kind": a key of KINDS, "shape": [C, H, W]}, and further arguments of the constructor of that
-            kind.
+            kind; "restorer": the specification of the autoencoder of kind "dae" that restores its images.
 
     Raises:
         ValueError: For an unknown kind, key or choice, with the nearest valid spelling; for a value of
             another type; for sizes that do not fit together.
     """
     full = resolve(spec)
-    return KINDS[full.pop("kind")](**full)
+    restorer = full.pop("restorer", None)
+    model = KINDS[full.pop("kind")](**full)
+    if restorer is not None:
+        model.restorer = build(restorer)
+    return model
 
 
 def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -231,7 +235,7 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
             type.
     """
     given = dict(spec)
-    kind = given.pop("kind", None)
+    kind, restorer = given.pop("kind", None), given.pop("restorer", None)
     constructor = choose(KINDS, kind, "kind of model")
     parameters = inspect.signature(constructor).parameters
     for key in given:
@@ -243,6 +247,10 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
         value = given.get(key, parameter.default)
         _check_type(key, value, kind)
         full[key] = list(value) if isinstance(value, tuple) else value
+    if restorer is not None:
+        if kind == "dae" or not isinstance(restorer, Mapping) or restorer.get("kind") != "dae":
+            raise ValueError("the restorer of a model that is no dae is the specification of one of kind dae")
+        full["restorer"] = resolve(restorer)
     return full
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
@@ -10,10 +12,20 @@ from vision.gaussian import Gaussian
 from vision.networks import Decoder, Encoder
 
 
+class Restorer(Protocol):
+    """Interface: what makes an image of a decoder's output that is none yet, such as `vision.dae.DAE`."""
+
+    def denoise(self, x: Tensor) -> Tensor:
+        """RGB images (B, C, H, W) in [0, 1], restored."""
+        ...
+
+
 class VAE(nn.Module):
     """A vision model with prior N(0, I): RGB images (B, C, H, W) in [0, 1] to Gaussian codes (B, D) and back.
 
-    Its codes are those of encoder and decoder, shifted and scaled by `standardise`.
+    Its codes are those of encoder and decoder, shifted and scaled by `standardise`. A decoder that was
+    trained in the features of a denoising autoencoder makes images that look right through that alone: with
+    it as the `restorer`, which is not trained, `decode` gives them so.
 
     Args:
         encoder: Images (B, C, H, W) in `colour` to q(z|x) over (B, D).
@@ -27,6 +39,8 @@ class VAE(nn.Module):
 
     shift: Tensor
     scale: Tensor
+    restorer: Restorer | None
+    """None for images as the decoder makes them; else a module."""
 
     def __init__(self, encoder: Encoder, decoder: Decoder, colour: Colour | None = None) -> None:
         super().__init__()
@@ -42,6 +56,7 @@ class VAE(nn.Module):
         self.colour = colour
         self.shape = encoder.shape
         self.latents = encoder.latents
+        self.register_module("restorer", None)
         self.register_buffer("shift", torch.zeros(self.latents))
         self.register_buffer("scale", torch.ones(self.latents))
 
@@ -76,8 +91,9 @@ class VAE(nn.Module):
         return output.sigmoid() if self.decoder.link == "sigmoid" else output
 
     def decode(self, z: Tensor) -> Tensor:
-        """The mean of p(x|z): RGB images (B, C, H, W) in [0, 1], float32."""
-        return self.colour.decode(self.mean(self.decoder(z * self.scale + self.shift)).clamp(0, 1))
+        """The mean of p(x|z), restored if there is a restorer: RGB (B, C, H, W) in [0, 1], float32."""
+        x = self.colour.decode(self.mean(self.decoder(z * self.scale + self.shift)).clamp(0, 1))
+        return x if self.restorer is None else self.restorer.denoise(x)
 
 
 def at_least_float32(values: Tensor) -> Tensor:

@@ -80,11 +80,11 @@ class GaussianLikelihood(Section):
 
 
 class PerceptualLikelihood(Section):
-    """Squared error of the features of a DAE, as in the beta-VAE_DAE."""
+    """Squared error of the features of a DAE, as in the beta-VAE_DAE; images are then seen through it."""
 
     kind: Literal["perceptual"]
     features: Literal["pixels", "bottleneck", "dae_logits"] = "dae_logits"
-    """The pixels themselves, or the outputs of a layer of the DAE."""
+    """The pixels themselves (without the DAE), or the outputs of a layer of the DAE."""
 
 
 Likelihood = Annotated[

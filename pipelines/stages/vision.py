@@ -47,7 +47,8 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     data = datasets.load(config, run, quiet=machine.quiet)
     pixels = batches.resident(data.images, data.train, device)
     spec = specification(settings, data.images.shape)
-    likelihood = likelihood_of(settings, dae_of(settings, run, device))
+    dae = dae_of(settings, run, device)
+    likelihood = likelihood_of(settings, dae)
     seen = Seen(pixels, data.images.factors[data.train], data.images.names)
 
     def new(number: int) -> VAE:
@@ -77,9 +78,11 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     vae.eval()
     some = generator(config.seed, "standard images").permutation(data.train)[:STANDARD_IMAGES]
     vae.standardise(encode(vae, data.images.images[torch.from_numpy(some)], device))
+    spec = _restored(vae, spec, dae, run)
     metrics = {
         "objective": settings.objective.kind,
         "told": told(settings),
+        "restored": vae.restorer is not None,
         "beta": beta,
         "beta_normalised": normalised,
         **_measures(vae, data, likelihood, device),
@@ -98,17 +101,31 @@ def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     settings, device = config.vision, machine.device
     data = datasets.load(config, run, quiet=machine.quiet)
     vae = load(run, "joint", MultimodalVAE, device).vision
-    likelihood = likelihood_of(settings, dae_of(settings, run, device))
+    dae = dae_of(settings, run, device)
+    likelihood = likelihood_of(settings, dae)
+    spec = _restored(vae, weights.load(run.stage("joint") / MODEL)[1]["vision"], dae, run)
     assert config.joint is not None, "it is the half of a joint model"
     metrics = {
         "objective": config.joint.kind,
         "told": told(settings, config.joint),
+        "restored": vae.restorer is not None,
         **_measures(vae, data, likelihood, device),
         "pixels": _pixels(batches.resident(data.images, data.train, device)),
         "precision": settings.training.precision,
     }
-    spec = weights.load(run.stage("joint") / MODEL)[1]["vision"]
     return save_half(vae, spec, metrics, run, "vision", machine)
+
+
+def _restored(vae: VAE, spec: dict[str, Any], dae: DAE | None, run: RunFolder) -> dict[str, Any]:
+    """The model's images restored by the autoencoder that it was trained with, and its specification then.
+
+    Such a loss compares what the autoencoder makes of two images, and not the images: those of the decoder
+    alone are noise.
+    """
+    if dae is None:
+        return spec
+    vae.restorer = dae
+    return models.resolve({**spec, "restorer": weights.load(run.stage("dae") / MODEL)[1]})
 
 
 def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, Any]:
