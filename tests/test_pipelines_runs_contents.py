@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipelines import cli
-from pipelines.commands.finished import write_grid
+from pipelines.commands.outputs import check_picture, write_grid
 from pipelines.errors import RunError, UsageError
 from pipelines.runs.folder import RunFolder
 from scan.run_format import FORMAT
@@ -109,16 +109,16 @@ def test_what_killed_processes_left_is_swept_and_nothing_else(tmp_path: Path) ->
 
 def test_the_sheet_of_a_picture_overwrites_only_its_own(tmp_path: Path) -> None:
     x = torch.zeros(2, 3, 8, 8)
-    write_grid(tmp_path / "a.png", x, {})
-    write_grid(tmp_path / "a.png", x, {})
+    for _ in range(2):
+        write_grid(check_picture(tmp_path / "a.png"), x, {})
     (tmp_path / "b.json").write_text('{"images": 3}')
     with pytest.raises(UsageError, match=r"b\.json would be overwritten"):
-        write_grid(tmp_path / "b.png", x, {})
+        check_picture(tmp_path / "b.png")
     (tmp_path / "run" / "report").mkdir(parents=True)
     (tmp_path / "run" / "data.json").write_text(json.dumps(DATA))
     (tmp_path / "run" / "report" / "c.png").write_text("figure")
     with pytest.raises(UsageError, match="a file of a run"):
-        write_grid(tmp_path / "run" / "report" / "c.png", x, {})
+        check_picture(tmp_path / "run" / "report" / "c.png")
     assert (tmp_path / "run" / "report" / "c.png").read_text() == "figure"
 
 
