@@ -7,20 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import run
 from PIL import Image
 
-from pipelines import cli
 from pipelines.commands import outputs
 from pipelines.errors import UsageError
 from pipelines.report.sheets import is_ours
-
-
-def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
-    """Exit code, stdout, stderr."""
-    capsys.readouterr()
-    code = cli.main(words)
-    told = capsys.readouterr()
-    return code, told.out, told.err
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
 def of_budget(budget: Mapping[str, Any]) -> list[str]:
     """Of `--minutes`: the steps that it left of those that the config has, of the training that lost most."""
-    asked, found = budget["asked"], budget["found"]
+    asked, found = budget.get("asked", {}), budget.get("found", {})
     shares = {key: found[key] / asked[key] for key in asked if key.endswith(".steps") and key in found}
     key = min(shares, key=lambda one: shares[one], default="")
     if not key or shares[key] >= MIN_SHARE:

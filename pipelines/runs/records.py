@@ -4,6 +4,7 @@ A file that a stage's receipt lists is checked against its sha256 instead (`file
 results of stages are known to be whole. Keys that are not named here are not looked at.
 """
 
+from math import nan
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -55,6 +56,7 @@ class _Data(_Record):
     sha256: str
     images: int
     shape: Annotated[list[int], Field(min_length=3, max_length=3)]
+    total_variance: float = nan
     asked: dict[str, Any]
     vocabulary: _Vocabulary
     splits: _Splits

@@ -1,0 +1,13 @@
+"""A command of `scan` in this process, and what it said."""
+
+import pytest
+
+from pipelines import cli
+
+
+def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    capsys.readouterr()
+    code = cli.main(words)
+    told = capsys.readouterr()
+    return code, told.out, told.err
