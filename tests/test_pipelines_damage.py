@@ -48,6 +48,7 @@ def test_json_that_is_none_is_refused_by_name(tmp_path: Path, text: str) -> None
         {"vocabulary": {"attributes": [{"name": 1}]}},
         {"vocabulary": 3},
         {"sha256": None},
+        {"total_variance": "large"},
         {"asked": None},
         {"format": 99},
     ],

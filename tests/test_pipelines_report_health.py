@@ -147,3 +147,4 @@ def test_a_budget_that_left_few_steps_is_said_before_what_was_lost() -> None:
     assert line.startswith("--minutes 1 left 100 of 3,000 vision.training.steps: ")
     enough = {**cut, "vision.training.steps": 2000}
     assert health.warnings({"budget": {"minutes": 9.0, "asked": asked, "found": enough}}) == []
+    assert health.warnings({"budget": {"minutes": 1.0}}) == []
