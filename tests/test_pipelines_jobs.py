@@ -14,7 +14,7 @@ import pytest
 from tiny_set import write_npz
 
 from pipelines.errors import InterruptedRun
-from pipelines.jobs import Job, Local, job, sweep_file
+from pipelines.jobs import Job, Local, job, sweep_file, sweep_runs
 from pipelines.jobs.judges import Judges
 from pipelines.jobs.local import Processes
 from pipelines.report import sweeps
@@ -80,7 +80,7 @@ def test_judges_are_shared_by_what_they_depend_on(tmp_path: Path) -> None:
     assert judges.first(jobs[1:]) == []
 
 
-@pytest.mark.parametrize("module", [job, sweep_file, sweeps])
+@pytest.mark.parametrize("module", [job, sweep_file, sweep_runs, sweeps])
 def test_examples_of_docstrings(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)
     assert failed == 0

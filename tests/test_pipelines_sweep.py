@@ -16,7 +16,7 @@ from pipelines.commands import selection
 from pipelines.config import config_files
 from pipelines.config.yaml_reader import read
 from pipelines.errors import UsageError
-from pipelines.jobs import local, sweep_file
+from pipelines.jobs import local, sweep_file, sweep_runs
 
 GRID = """
 base: tiny.yaml
@@ -160,19 +160,19 @@ def test_the_examples_of_the_documentation_are_sweeps(tmp_path: Path) -> None:
     text = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
     whole, *others = [block.partition("```")[0] for block in text.split("```yaml")[1:]]
     (tmp_path / "betas.yaml").write_text(whole)
-    plans = sweep_file.planned_all(sweep_file.load(tmp_path / "betas.yaml"), tmp_path)
+    plans = sweep_runs.planned_all(sweep_file.load(tmp_path / "betas.yaml"), tmp_path)
     assert sum(len(plan.jobs) for plan in plans) == 18
     for block in others:
         (tmp_path / "other.yaml").write_text(f"base: rooms-paper\n{block}".replace("mask_latents", "latents"))
-        assert sweep_file.planned_all(sweep_file.load(tmp_path / "other.yaml"), tmp_path)
+        assert sweep_runs.planned_all(sweep_file.load(tmp_path / "other.yaml"), tmp_path)
     assert len(others) == 2
 
 
 def test_labels_of_different_settings_differ() -> None:
     settings = [{"a": "x y"}, {"a": "x_y"}, {"a": "x/y"}, {"a": "z" * 200}, {"a": "z" * 201}, {}]
-    labels = [sweep_file.label_of(setting) for setting in settings]
+    labels = [sweep_runs.label_of(setting) for setting in settings]
     assert len(set(labels)) == len(settings)
-    assert all("/" not in label and len(label) <= sweep_file.LONGEST_LABEL for label in labels)
+    assert all("/" not in label and len(label) <= sweep_runs.LONGEST_LABEL for label in labels)
 
 
 def test_a_search_tries_values_of_its_ranges_and_goes_on(

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from pipelines.commands.results import Results
     from pipelines.jobs import Engine
-    from pipelines.jobs.sweep_file import Planned, Sweep
+    from pipelines.jobs.sweep_file import Sweep
+    from pipelines.jobs.sweep_runs import Planned
 
 FORMAT = 1
 """Of sweep.json."""
@@ -55,13 +56,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace) -> None:
     """Bring every run up to date, measure it, and table what was found, also of what failed."""
-    from pipelines.jobs import sweep_file
+    from pipelines.jobs import sweep_file, sweep_runs
 
     out = options.out or Path("runs") / options.sweep.stem
     sweep = sweep_file.load(options.sweep)
     _check_measure(sweep)
     try:
-        plans = sweep_file.planned_all(sweep, out)
+        plans = sweep_runs.planned_all(sweep, out)
     except UsageError as error:
         raise UsageError(f"{options.sweep}: {error}") from None
     if not options.print:
@@ -169,7 +170,7 @@ def _search(
         at_once: Settings that are chosen before the next results are known.
     """
     from pipelines.jobs.search import Study
-    from pipelines.jobs.sweep_file import label_of, planned
+    from pipelines.jobs.sweep_runs import label_of, planned
 
     assert sweep.search is not None
     search = sweep.search

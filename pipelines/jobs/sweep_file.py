@@ -1,4 +1,4 @@
-"""A sweep: a base config, settings of its keys, and seeds; read from YAML, and turned into jobs.
+"""A sweep: a base config, settings of its keys, and seeds; read from YAML.
 
 base: rooms-mini                        # a shipped config, or a path from the folder of this file
 seeds: [0, 1, 2]
@@ -13,24 +13,18 @@ from __future__ import annotations
 
 import itertools
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, ValidationError, model_validator
 
-from pipelines.config import Config, config_files
+from pipelines.config import config_files
 from pipelines.config.sections import Section
 from pipelines.config.values import FiniteFloat, PositiveInt, Seed, Text
 from pipelines.config.yaml_reader import YAMLError, read
 from pipelines.errors import UsageError, nearest, shortened
-from pipelines.jobs.job import Job
-from pipelines.runs.files import fingerprint
-from pipelines.stages import graph
 
-LONGEST_LABEL = 120
-"""Characters; a longer label ends with a digest."""
 MOST_SETTINGS = 10_000
 
 Setting = dict[str, str]
@@ -164,17 +158,6 @@ class Sweep(Section):
         return [as_setting(values) for values in some]
 
 
-class Planned(NamedTuple):
-    """A setting with its runs."""
-
-    label: str
-    """Also the name of the folder that holds them."""
-    setting: Setting
-    jobs: list[Job]
-    configs: list[Config]
-    """Of the jobs, one for each seed."""
-
-
 def load(path: Path) -> Sweep:
     """Read and check a sweep file.
 
@@ -215,44 +198,6 @@ def _first(error: ValidationError) -> str:
     return f"{where}{problem['msg'][0].lower()}{problem['msg'][1:]}"
 
 
-def planned(sweep: Sweep, setting: Setting, out: Path) -> Planned:
-    """The runs of a setting, in folders OUT/LABEL/seed-N.
-
-    Raises:
-        UsageError: When the config of one is wrong.
-    """
-    label = label_of(setting)
-    common = {**as_setting(sweep.common), **setting}
-    if "seed" in common:
-        raise UsageError("seed: the seeds of a sweep are its `seeds`")
-    assignments = tuple(f"{key}={text}" for key, text in common.items())
-    jobs = [
-        Job(sweep.base, (*assignments, f"seed={seed}"), out / label / f"seed-{seed}", sweep.stages)
-        for seed in sweep.seeds
-    ]
-    first = jobs[0].resolved()
-    graph.check_names(sweep.stages, first)
-    return Planned(label, setting, jobs, [first.model_copy(update={"seed": seed}) for seed in sweep.seeds])
-
-
-def planned_all(sweep: Sweep, out: Path) -> list[Planned]:
-    """The runs of all settings of a grid or a list; of a search those that would try its ends.
-
-    Raises:
-        UsageError: When a config is wrong, two settings are the same, or there are too many.
-    """
-    settings = sweep.settings()
-    if len(settings) > MOST_SETTINGS:
-        raise UsageError(f"more than {MOST_SETTINGS:,} settings")
-    found: dict[str, Planned] = {}
-    for setting in settings:
-        one = planned(sweep, setting, out)
-        if one.label in found and sweep.search is None:
-            raise UsageError(f"two settings are the same: {shortened(one.label)}")
-        found[one.label] = one
-    return list(found.values())
-
-
 def as_setting(values: Mapping[str, Any]) -> Setting:
     """Values as YAML text."""
     return {key: flow(value) for key, value in values.items()}
@@ -283,16 +228,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def label_of(setting: Setting) -> str:
-    """What the folder of a setting is called: its keys and values.
-
-    >>> label_of({"vision.objective.beta": "4", "vision.network.latents": "10"})
-    'vision.objective.beta=4,vision.network.latents=10'
-    """
-    words = ",".join(f"{key}={text}" for key, text in setting.items()) or "base"
-    label = re.sub(r"[^A-Za-z0-9.,=_+-]+", "_", words)
-    if label == words and len(label) <= LONGEST_LABEL:
-        return label
-    return f"{label[: LONGEST_LABEL - 9]}-{fingerprint(setting)[:8]}"
