@@ -168,6 +168,23 @@ def test_the_examples_of_the_documentation_are_sweeps(tmp_path: Path) -> None:
     assert len(others) == 2
 
 
+@pytest.mark.parametrize(
+    ("named", "made"),
+    [
+        ("[vision]", ("vision",)),
+        ("[symbols]", ("vision", "symbols")),
+        ("[judge, operators]", ("vision", "symbols", "operators", "judge")),
+        ("[]", ()),
+    ],
+)
+def test_the_stages_of_a_sweep_come_with_what_they_build_on(
+    tmp_path: Path, named: str, made: tuple[str, ...]
+) -> None:
+    (tmp_path / "some.yaml").write_text(f"base: rooms-mini\nstages: {named}\nlist: [{{symbols.steps: 5}}]")
+    (plan,) = sweep_runs.planned_all(sweep_file.load(tmp_path / "some.yaml"), tmp_path)
+    assert [job.stages for job in plan.jobs] == [made]
+
+
 def test_labels_of_different_settings_differ() -> None:
     settings = [{"a": "x y"}, {"a": "x_y"}, {"a": "x/y"}, {"a": "z" * 200}, {"a": "z" * 201}, {}]
     labels = [sweep_runs.label_of(setting) for setting in settings]

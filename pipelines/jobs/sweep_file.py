@@ -126,7 +126,7 @@ class Sweep(Section):
     common: dict[str, Any] = Field(default={}, alias="set")
     """For all runs: dotted keys of the config, and values."""
     stages: tuple[Text, ...] = ()
-    """Those that are made; all where none is given."""
+    """Those that are made, with what they build on; all where none is given."""
     grid: Annotated[dict[str, Values], Field(min_length=1)] | None = None
     """Keys, and the values of each: every combination is a setting."""
     one_by_one: Annotated[list[dict[str, Any]], Field(min_length=1)] | None = Field(

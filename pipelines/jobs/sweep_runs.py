@@ -11,6 +11,7 @@ from pipelines.errors import UsageError, shortened
 from pipelines.jobs.job import Job
 from pipelines.jobs.sweep_file import MOST_SETTINGS, Setting, Sweep, as_setting
 from pipelines.runs.files import fingerprint
+from pipelines.runs.plan import plan
 from pipelines.stages import graph
 
 LONGEST_LABEL = 120
@@ -29,7 +30,7 @@ class Planned(NamedTuple):
 
 
 def planned(sweep: Sweep, setting: Setting, out: Path) -> Planned:
-    """The runs of a setting, in folders OUT/LABEL/seed-N.
+    """The runs of a setting, in folders OUT/LABEL/seed-N: its stages, with those that these build on.
 
     Raises:
         UsageError: When the config of one is wrong.
@@ -40,11 +41,13 @@ def planned(sweep: Sweep, setting: Setting, out: Path) -> Planned:
         raise UsageError("seed: the seeds of a sweep are its `seeds`")
     assignments = tuple(f"{key}={text}" for key, text in common.items())
     jobs = [
-        Job(sweep.base, (*assignments, f"seed={seed}"), out / label / f"seed-{seed}", sweep.stages)
-        for seed in sweep.seeds
+        Job(sweep.base, (*assignments, f"seed={seed}"), out / label / f"seed-{seed}") for seed in sweep.seeds
     ]
     first = jobs[0].resolved()
     graph.check_names(sweep.stages, first)
+    made = {*sweep.stages, *graph.predecessors(sweep.stages, first)}
+    stages = tuple(name for name in plan(first) if name in made)
+    jobs = [job._replace(stages=stages) for job in jobs]
     return Planned(label, setting, jobs, [first.model_copy(update={"seed": seed}) for seed in sweep.seeds])
 
 
