@@ -146,6 +146,18 @@ class _Parser(argparse.ArgumentParser):
         super().error(_readable(message))
 
 
+class _Version(argparse.Action):
+    """Prints the version, which is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        """Print it and end the program."""
+        from pipelines.runs.folder import versions
+
+        found = versions()
+        print(f"scan-concepts {found['scan-concepts']}, torch {found['torch']}, Python {found['python']}")
+        parser.exit()
+
+
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     shared = _Parser(add_help=False)
@@ -156,6 +168,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="example: scan run rooms-mini",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    top.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in COMMANDS.items():
         sub = commands.add_parser(

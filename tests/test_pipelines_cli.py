@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -280,6 +281,13 @@ def test_a_wrong_command_line_ends_with_2(words: list[str], capsys: pytest.Captu
         cli.main(words)
     assert end.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(["--version"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"scan-concepts {metadata.version('scan-concepts')}, torch ")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ def test_doctor_reports_the_machine(capsys: pytest.CaptureFixture[str]) -> None:
     found = findings(capsys)
     assert {"torch", "cores", "torch threads", "GPU", "free disk here"} <= found.keys()
     assert {"symbols", "vision", "scan", "pipelines"} <= found.keys()
+    for name in ("symbols", "vision", "scan", "pipelines"):
+        assert found[name]["value"].startswith(("owned by scan-concepts", "used from ")), found[name]
     assert found["processor"]["value"].endswith(f" ({platform.machine()})")
 
 

@@ -186,6 +186,23 @@ def test_the_images_that_show_a_concept_best_are_found(
     assert [one["image"] for one in found] == [str(photos[i]) for i in order]
     assert [one["score"] for one in found] == pytest.approx([scores[i].item() for i in order], abs=1e-3)
     assert json.loads(out.with_suffix(".json").read_text())["images"] == 3
+    assert ("no image shows it" in told) == (scores.max() <= 0)
+
+
+def test_a_search_says_when_no_image_shows_the_concept(
+    finished_run: Path,
+    photos: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = ["find", str(finished_run), "hat", str(photos[0].parent)]
+    for best, note in ((0.0, "note: no image shows it"), (0.5, "")):
+        scores = torch.tensor([best, -1, -2, -3, -4, -5])
+        monkeypatch.setattr(scan.ConceptModel, "score", lambda *_, scores=scores: scores)
+        code, said, told = run(words, capsys)
+        assert code == 0
+        assert len(said.splitlines()) == 6
+        assert (note in told) if note else ("note" not in told)
 
 
 @pytest.mark.parametrize(

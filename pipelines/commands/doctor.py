@@ -107,6 +107,8 @@ def _precision() -> Finding:
 
 def _names() -> list[Finding]:
     from importlib.metadata import packages_distributions
+    from importlib.util import find_spec
+    from pathlib import Path
 
     owners = packages_distributions()
     found = []
@@ -115,7 +117,9 @@ def _names() -> list[Finding]:
         if owned_by == ["scan-concepts"]:
             found.append(Finding(name, "owned by scan-concepts"))
         elif not owned_by:
-            found.append(Finding(name, "not installed, used from this folder"))
+            spec = find_spec(name)
+            origin = spec.origin if spec else None
+            found.append(Finding(name, f"used from {Path(origin).parent}" if origin else "not installed"))
         else:
             found.append(
                 Finding(

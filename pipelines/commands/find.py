@@ -62,6 +62,8 @@ def main(options: argparse.Namespace) -> None:
         print(f"note: left out what cannot be read ({len(unreadable)}): {named}{more}", file=sys.stderr)
     if not found:
         raise UsageError(f"{options.folder}: no image that can be read ({', '.join(ENDINGS)})")
+    if found[0][0] <= 0:
+        print("note: no image shows it: 0 is the score of one that says nothing of it", file=sys.stderr)
     if options.output is not None:
         _write(options, found)
     if options.json:

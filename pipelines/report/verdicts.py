@@ -17,6 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from pipelines.config import Config, GaussianLikelihood, LayeredNetwork
+from pipelines.report.health import MORE_NATS
 from pipelines.report.tables import Table
 from vision.data import ImageSet
 
@@ -35,7 +36,7 @@ REASONS: dict[Kind, str] = {
     "learned": "learned",
     "too few images": "too few images of a value",
     "unreadable": "unreadable to the judge: its values look alike at this size, or the labels are wrong",
-    "lost in vision": "lost in vision; lower the scale or add components",
+    "lost in vision": "lost in vision: reconstructions do not show it",
     "lost in naming": "lost in naming: one word looks too different from image to image (several outlines)",
 }
 
@@ -113,11 +114,12 @@ def of_attributes(
 
 
 def advice(found: Mapping[str, Mapping[str, Any]], config: Config) -> str:
-    """The command that may keep what was lost in vision; empty where nothing was, or nothing is known."""
-    lost = any(one["verdict"] == "lost in vision" for one in found.values())
-    network, likelihood = config.vision.network, config.vision.likelihood
-    if not lost or not isinstance(likelihood, GaussianLikelihood) or likelihood.scale == "auto":
+    """What may keep what was lost in vision: a command where numbers are known; empty where nothing was."""
+    if all(one["verdict"] != "lost in vision" for one in found.values()):
         return ""
+    network, likelihood = config.vision.network, config.vision.likelihood
+    if not isinstance(likelihood, GaussianLikelihood) or likelihood.scale == "auto":
+        return MORE_NATS.get(config.vision.objective.kind, "") if config.joint is None else ""
     settings = [f"vision.likelihood.scale={LOWER_SCALE * likelihood.scale:.3g}"]
     if isinstance(network, LayeredNetwork):
         settings.append(f"vision.network.components={network.components + MORE_COMPONENTS}")
@@ -131,8 +133,8 @@ def lines(found: Mapping[str, Mapping[str, Any]], config: Config) -> list[str]:
         shares = f"judge {_two(one['judge'])}, reconstruction {_two(one['reconstruction'])}"
         shares += f", symbols {_two(one['symbols'])}, chance {_two(one['chance'])}"
         shown.append(f"{name}: {shares}: {REASONS[one['verdict']]}")
-    command = advice(found, config)
-    return [*shown, f"what was lost in vision may be kept by: {command}"] if command else shown
+    what = advice(found, config)
+    return [*shown, f"to keep what was lost in vision, try: {what}"] if what else shown
 
 
 def table(found: Mapping[str, Mapping[str, Any]], config: Config) -> Table:
@@ -145,9 +147,9 @@ def table(found: Mapping[str, Mapping[str, Any]], config: Config) -> Table:
     caption += (
         "Judge: on real images; reconstruction: on those of test images; symbols: on images of taught ones."
     )
-    command = advice(found, config)
-    if command:
-        caption += f" What was lost in vision may be kept by: {command}"
+    what = advice(found, config)
+    if what:
+        caption += f" To keep what was lost in vision, try: {what}"
     head = ("attribute", "chance", "judge", "reconstruction", "symbols", "fewest images", "verdict")
     return Table(head, rows, caption)
 
