@@ -9,5 +9,5 @@ def run(words: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[int, str,
     """Exit code, stdout, stderr."""
     capsys.readouterr()
     code = cli.main(words)
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    streams = capsys.readouterr()
+    return code, streams.out, streams.err

@@ -77,9 +77,9 @@ def test_what_a_user_has_is_not_replaced(
     shutil.copy("sunset.png", "photos.png")
     before = contents(here)
     filled = [word.replace("RUN", str(finished_run)).replace("LINK", "link.png") for word in words]
-    code, said, told = run(filled, capsys)
-    assert (code, said, len(told.splitlines())) == (2, "", 1)
-    assert line in told
+    code, said, notes = run(filled, capsys)
+    assert (code, said, len(notes.splitlines())) == (2, "", 1)
+    assert line in notes
     assert contents(here) == before
     assert not (finished_run / "taught.json").exists()
 
@@ -112,9 +112,9 @@ def test_find_does_not_replace_a_picture_of_ours_that_it_searches(
 ) -> None:
     edit = ["edit", str(finished_run), "sunset.png", "wall: blue", "-o", "photos/blue.png"]
     assert run(edit, capsys)[0] == 0
-    code, _, told = run(["find", str(finished_run), "hat", "photos", "-o", "photos/blue.png"], capsys)
+    code, _, notes = run(["find", str(finished_run), "hat", "photos", "-o", "photos/blue.png"], capsys)
     assert code == 2
-    assert "blue.png is one of the images that are read" in told
+    assert "blue.png is one of the images that are read" in notes
 
 
 def test_a_picture_that_another_program_saved_is_not_ours(here: Path) -> None:

@@ -81,9 +81,9 @@ def test_a_lesson_is_refused_before_its_pictures_are_read(
         (["a AND b", *absent], 'because of "AND"'),
         (["few", *absent[:4]], '"few" is taught by 5 images or more, got 4'),
     ]:
-        code, said, told = run(["teach", str(own), *words], capsys)
-        assert (code, said, len(told.splitlines())) == (2, "", 1)
-        assert line in told
+        code, said, notes = run(["teach", str(own), *words], capsys)
+        assert (code, said, len(notes.splitlines())) == (2, "", 1)
+        assert line in notes
     assert (own / "taught.json").read_bytes() == before
 
 
@@ -92,12 +92,12 @@ def test_pictures_that_repeat_another_count_once(
 ) -> None:
     copies = [Path(shutil.copy(photos[0], tmp_path / f"copy{i}.png")) for i in range(5)]
     teach = ["teach", str(own), "cosy", "-o", str(tmp_path / "cosy.png"), "--json"]
-    code, said, told = run([*teach, *map(str, copies)], capsys)
+    code, said, notes = run([*teach, *map(str, copies)], capsys)
     assert (code, said) == (2, "")
-    assert '"cosy" is taught by 5 different images or more, got 1: 4 of 5 repeat another' in told
-    code, said, told = run([*teach, *map(str, [*photos, *copies])], capsys)
+    assert '"cosy" is taught by 5 different images or more, got 1: 4 of 5 repeat another' in notes
+    code, said, notes = run([*teach, *map(str, [*photos, *copies])], capsys)
     assert code == 0
-    assert told == "note: 5 of 11 images repeat another and are left out\n"
+    assert notes == "note: 5 of 11 images repeat another and are left out\n"
     assert json.loads(said)["images"] == 6
 
 
@@ -116,8 +116,8 @@ def test_many_pictures_of_other_sizes_are_one_note(
     out = ["-o", str(tmp_path / "out.png")]
     assert run(["img2sym", str(own), *files], capsys)[2] == note
     assert run(["teach", str(own), "cosy", *files, *out], capsys)[2] == note
-    told = run(["edit", str(own), files[1], "wall: red", *out], capsys)[2]
-    assert told == f"note: {files[1]}: 32x32 made 16x16\n"
+    notes = run(["edit", str(own), files[1], "wall: red", *out], capsys)[2]
+    assert notes == f"note: {files[1]}: 32x32 made 16x16\n"
 
 
 def test_definitions_follow_a_rename_and_a_forgotten_word_is_named_in_a_note(
@@ -128,9 +128,9 @@ def test_definitions_follow_a_rename_and_a_forgotten_word_is_named_in_a_note(
     assert run(["teach", str(own), "warm2", "--expression", "warm NOT wall: red", *out], capsys)[0] == 0
     assert run(["teach", str(own), "--rename", "warm", "hot"], capsys)[0] == 0
     assert "warm2: from (hot) NOT (wall: red)\n" in run(["teach", str(own), "--list"], capsys)[1]
-    code, said, told = run(["teach", str(own), "--forget", "hot"], capsys)
+    code, said, notes = run(["teach", str(own), "--forget", "hot"], capsys)
     assert (code, said) == (0, 'forgot "hot"\n')
-    assert told == 'note: the definition of "warm2" names "hot"; its meaning stays as it is\n'
+    assert notes == 'note: the definition of "warm2" names "hot"; its meaning stays as it is\n'
     assert list(scan.load(own).taught) == ["warm2"]
 
 
@@ -142,9 +142,9 @@ def test_words_of_another_visual_model_are_refused_by_name(
     path = own / "taught.json"
     content = json.loads(path.read_text())
     path.write_text(json.dumps({**content, "vision": "0" * 64}))
-    code, said, told = run(["teach", str(own), "--list"], capsys)
+    code, said, notes = run(["teach", str(own), "--list"], capsys)
     assert (code, said) == (1, "")
-    assert "taught.json: taught on another visual model" in told
+    assert "taught.json: taught on another visual model" in notes
 
 
 def test_an_image_is_edited_and_what_moved_is_printed(
@@ -177,16 +177,16 @@ def test_the_images_that_show_a_concept_best_are_found(
     (folder / "notes.txt").write_text("not looked at")
     out = tmp_path / "found.png"
     words = ["find", str(finished_run), "wall: red NOT hat", str(folder), "-n", "3", "-o", str(out), "--json"]
-    code, said, told = run(words, capsys)
+    code, said, notes = run(words, capsys)
     assert code == 0
-    assert f"left out what cannot be read (1): {folder / 'text.png'}" in told
+    assert f"left out what cannot be read (1): {folder / 'text.png'}" in notes
     found = json.loads(said)
     scores = scan.load(finished_run).score(photos, "wall: red NOT hat")
     order = scores.argsort(descending=True)[:3].tolist()
     assert [one["image"] for one in found] == [str(photos[i]) for i in order]
     assert [one["score"] for one in found] == pytest.approx([scores[i].item() for i in order], abs=1e-3)
     assert json.loads(out.with_suffix(".json").read_text())["images"] == 3
-    assert ("no image shows it" in told) == (scores.max() <= 0)
+    assert ("no image shows it" in notes) == (scores.max() <= 0)
 
 
 def test_a_search_says_when_no_image_shows_the_concept(
@@ -199,10 +199,10 @@ def test_a_search_says_when_no_image_shows_the_concept(
     for best, note in ((0.0, "note: no image shows it"), (0.5, "")):
         scores = torch.tensor([best, -1, -2, -3, -4, -5])
         monkeypatch.setattr(scan.ConceptModel, "score", lambda *_, scores=scores: scores)
-        code, said, told = run(words, capsys)
+        code, said, notes = run(words, capsys)
         assert code == 0
         assert len(said.splitlines()) == 6
-        assert (note in told) if note else ("note" not in told)
+        assert (note in notes) if note else ("note" not in notes)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_wrong_request_is_one_line(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     places = {"RUN": str(own), "PHOTO": str(photos[0]), "EMPTY": "empty"}
-    code, said, told = run([places.get(word, word) for word in words], capsys)
+    code, said, notes = run([places.get(word, word) for word in words], capsys)
     assert (code, said) == (2, "")
-    assert line in told
+    assert line in notes
     assert not (own / "taught.json").exists()

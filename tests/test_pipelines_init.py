@@ -160,8 +160,8 @@ def test_break_even_tells_what_is_visible_from_what_is_not(folder: Path) -> None
     assert found["colour"].beta == pytest.approx(found["colour"].nats / np.log(3))
     twice = {one.name: one for one in break_even.break_even(first.images, 0.2)}
     assert twice["side"].nats == pytest.approx(found["side"].nats / 4)
-    told = break_even.prospect(list(found.values()), 15.0, found["framed"].beta + 0.01)
-    assert told.startswith("would be lost: framed")
+    line = break_even.prospect(list(found.values()), 15.0, found["framed"].beta + 0.01)
+    assert line.startswith("would be lost: framed")
     both = break_even.prospect([found["side"]], 1e9, 1e-9)
     assert both.startswith("may be lost, for they earn less than the highest beta: side")
 

@@ -79,11 +79,11 @@ def test_a_verdict_stands_beside_chance_and_says_what_to_type() -> None:
         "likelihood": {"kind": "gaussian", "scale": 0.1},
     }
     config = Config.model_validate({**raw, "vision": vision})
-    told = lines(found, config)
-    assert told[1].startswith(
+    shown = lines(found, config)
+    assert shown[1].startswith(
         "eyes: judge 0.99, reconstruction 0.26, symbols 0.30, chance 0.25: lost in vision: reconstr"
     )
-    assert "--set vision.likelihood.scale=0.07 --set vision.network.components=12" in told[-1]
+    assert "--set vision.likelihood.scale=0.07 --set vision.network.components=12" in shown[-1]
     assert table(found, config).rows[0][-1] == REASONS["lost in vision"]
     bernoulli = Config.model_validate(
         {**raw, "vision": {"likelihood": {"kind": "bernoulli"}, "network": {"kind": "study"}}}

@@ -37,7 +37,7 @@ def page(url: str) -> Iterator[Any]:
         tab = browser.new_page(viewport={"width": 1280, "height": 900})
         tab.on("pageerror", lambda error: wrong.append(str(error)))
         tab.on("request", lambda sent: sent.url.startswith((url, "data:")) or wrong.append(sent.url))
-        tab.on("console", lambda told: "status of 422" in told.text or wrong.append(told.text))
+        tab.on("console", lambda note: "status of 422" in note.text or wrong.append(note.text))
         tab.goto(url)
         tab.wait_for_selector("#samples img")
         yield tab

@@ -76,14 +76,14 @@ def test_no_more_requests_wait_than_the_limit(model: scan.ConceptModel) -> None:
 def test_a_large_body_is_refused_whether_it_says_so_or_not(client: Client) -> None:
     body = json.dumps({"expression": "x" * 1000})
     headers = {"content-type": "application/json"}
-    told = client.post("/api/parse", content=body, headers=headers)
+    declared = client.post("/api/parse", content=body, headers=headers)
 
     async def parts() -> AsyncIterator[bytes]:
         yield body[:500].encode()
         yield body[500:].encode()
 
-    untold = client.post("/api/parse", content=parts(), headers=headers)
-    for answer in (told, untold):
+    undeclared = client.post("/api/parse", content=parts(), headers=headers)
+    for answer in (declared, undeclared):
         assert (answer.status_code, list(answer.json())) == (413, ["error"])
     fits = client.post("/api/parse", json={"expression": "hat"})
     assert fits.status_code == 200
@@ -194,9 +194,9 @@ def test_without_the_extra_the_command_names_it(
     found = util.find_spec
     monkeypatch.setattr(util, "find_spec", lambda name: None if name == "uvicorn" else found(name))
     assert cli.main(["serve", str(finished_run)]) == 2
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "pip install 'scan-concepts[serve]'" in told
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "pip install 'scan-concepts[serve]'" in said
 
 
 def test_a_wrong_request_of_the_command_is_one_line(
@@ -217,5 +217,5 @@ def test_ctrl_c_is_the_way_to_end_it(finished_run: Path) -> None:
         url = line.split()[1]
         assert httpx.post(f"{url}api/parse", json={"expression": "hat"}).json()["items"] == {"shape": "hat"}
         server.send_signal(signal.SIGINT)
-        _, told = server.communicate(timeout=20)
-    assert (server.returncode, told) == (0, "")
+        _, errors = server.communicate(timeout=20)
+    assert (server.returncode, errors) == (0, "")

@@ -29,8 +29,8 @@ def test_seconds_are_steps_of_all_restarts_and_images_of_the_evaluation() -> Non
     assert found["judge"] == pytest.approx(0.01 * CONFIG.judge.steps)
     assert found["evaluate"] == pytest.approx(0.001 * 64 * (133 + 200 + 200 + 2 * 200) + budget.REST)
     assert list(seconds_of(CONFIG, COSTS, ["judge"])) == ["judge"]
-    told = "plan: about 13 min on this machine (vision 3,000 steps of 24 restarts 11 min, symbols 8 s"
-    assert line(CONFIG, COSTS).startswith(told)
+    start = "plan: about 13 min on this machine (vision 3,000 steps of 24 restarts 11 min, symbols 8 s"
+    assert line(CONFIG, COSTS).startswith(start)
 
 
 @pytest.mark.parametrize("minutes", [1.5, 4, 10, 30, 60])

@@ -98,7 +98,7 @@ def _command(options: argparse.Namespace) -> str:
 
 def _described(cell: Cell) -> dict[str, Any]:
     """What a member is, and how much it is trained."""
-    from pipelines.config.told import told
+    from pipelines.config.prior_knowledge import prior_knowledge
 
     vision, joint = cell.config.vision, cell.config.joint
     network, training = vision.network.model_dump(), vision.training if joint is None else joint
@@ -107,7 +107,7 @@ def _described(cell: Cell) -> dict[str, Any]:
         "objective": (vision.objective if joint is None else joint).kind,
         "network": vision.network.kind,
         "likelihood": vision.likelihood.kind,
-        "told": told(vision, joint),
+        "told": prior_knowledge(vision, joint),
         "latents": network.get("latents") or network.get("mask_latents"),
         "steps": training.steps,
         "batch": training.batch,

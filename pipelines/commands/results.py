@@ -89,8 +89,8 @@ class Results:
             self._done.append(job)
         if not kept:
             self.write()
-        told = f"failed: {why}" if why else _line(entry["measures"], kept=kept)
-        self.here.say(f"[{self._ended}/{len(self._entries)}] {self._labels[job.folder]}: {told}")
+        outcome = f"failed: {why}" if why else _line(entry["measures"], kept=kept)
+        self.here.say(f"[{self._ended}/{len(self._entries)}] {self._labels[job.folder]}: {outcome}")
 
 
 def earlier(file: Path, version: int, what: str) -> dict[str, Any]:

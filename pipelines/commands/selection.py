@@ -111,7 +111,7 @@ def choose(rows: Sequence[Row], criterion: Criterion) -> tuple[dict[str, Any], l
     correlations = {
         by: _correlations(rows, by, [n for n in TRUE_SCORES if n in chosen]) for by in ("udr", "loss")
     }
-    told = [
+    choices = [
         f"rank correlation of {by} with "
         + ", ".join(f"{TRUE_SCORES[name]} {value:.2f}" for name, value in found.items())
         for by, found in correlations.items()
@@ -124,7 +124,7 @@ def choose(rows: Sequence[Row], criterion: Criterion) -> tuple[dict[str, Any], l
         "setting": row["setting"],
         "rank_correlations": correlations,
     }
-    return content, [*aligned(Table(head, lines)), *told]
+    return content, [*aligned(Table(head, lines)), *choices]
 
 
 def _done(rows: Sequence[Row]) -> list[Row]:

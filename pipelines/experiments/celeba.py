@@ -73,11 +73,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         settings = {"models": fingerprint(models), "weights": WEIGHTS, "drawn": DRAWN}
         one = part(asked.folder, f"seed-{seed}", settings, partial(measure, sweep, seed))
         found[str(seed)] = one
-        machine.say(told(str(seed), one))
+        machine.say(line_of(str(seed), one))
         rows = rows or _rows(sweep, seed)
     verdict = verdict_of(list(found.values()), is_trial=asked.steps is not None)
     return Outcome(
-        (*(told(*item) for item in found.items()), f"attributes follow their weights: {verdict}"),
+        (*(line_of(*item) for item in found.items()), f"attributes follow their weights: {verdict}"),
         verdict,
         {"weights": WEIGHTS, "by_seed": found},
         {"sweep": plots.strips(rows)},
@@ -198,7 +198,7 @@ def verdict_of(found: Sequence[Mapping[str, Any]], *, is_trial: bool) -> Verdict
     return "refuted" if all(share < FEW for share in shares) else "undecided"
 
 
-def told(seed: str, one: Mapping[str, Any]) -> str:
+def line_of(seed: str, one: Mapping[str, Any]) -> str:
     """A line for a seed."""
     if one["follow"] is None:
         return f"seed {seed}: the judge tells no attribute apart"

@@ -57,7 +57,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Teach the symbol for each seed."""
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Tensor] = {}
-    for model, one in measured(asked, machine, {"concept": CONCEPT}, partial(measure, machine), told):
+    for model, one in measured(asked, machine, {"concept": CONCEPT}, partial(measure, machine), line_of):
         found[str(model.seed)] = one
         if not rows:
             taught = images_of(model)
@@ -77,7 +77,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     }
     marks = [STEPS, 2 * STEPS] if asked.steps is None else [asked.steps, 2 * asked.steps]
     return Outcome(
-        (*(told(*item) for item in found.items()), last),
+        (*(line_of(*item) for item in found.items()), last),
         verdict,
         {"concept": CONCEPT, "images": EACH * len(VARIES), "by_seed": found},
         {"specificity": plots.against(panels, "step", marks), "samples": plots.strips(rows)},
@@ -198,7 +198,7 @@ def relaxes(one: Mapping[str, Any]) -> bool:
     return all(first[name] - last[name] >= RELAXED and last["wall"] - last[name] >= ABOVE for name in others)
 
 
-def told(seed: str, one: Mapping[str, Any]) -> str:
+def line_of(seed: str, one: Mapping[str, Any]) -> str:
     """A line for a seed."""
     words = []
     for name in (name for name in GROUPS if name in one["specificity"][0]):

@@ -46,7 +46,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     found: dict[str, dict[str, Any]] = {}
     figures: dict[str, bytes] = {}
     settings = {"lattices": LATTICES, "drawn": DRAWN}
-    for model, one in measured(asked, machine, settings, measure, told):
+    for model, one in measured(asked, machine, settings, measure, line_of):
         found[str(model.seed)] = one
         if not figures:
             concepts = above(full_combinations(model)[0])
@@ -58,7 +58,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     holds = [is_contained(one) for one in found.values()]
     verdict = verdict_of(holds, is_trial=asked.steps is not None)
     last = f"parents contain their children: {verdict} ({sum(holds)} of {len(holds)} seeds)"
-    return Outcome((*(told(*item) for item in found.items()), last), verdict, {"by_seed": found}, figures)
+    return Outcome((*(line_of(*item) for item in found.items()), last), verdict, {"by_seed": found}, figures)
 
 
 def full_combinations(model: VisualModel) -> list[Concept]:
@@ -143,7 +143,7 @@ def is_contained(one: Mapping[str, Any]) -> bool:
     return bool(one["inside"] >= INSIDE and one["contained"] >= SHARE and one["narrower"] >= SHARE)
 
 
-def told(seed: str, one: Mapping[str, Any]) -> str:
+def line_of(seed: str, one: Mapping[str, Any]) -> str:
     """A line for a seed."""
     return (
         f"seed {seed}: {one['edges']} edges: {one['inside']:.3f} of the children's images show the parent, "

@@ -82,7 +82,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         plan = plan._replace(images=300, steps=asked.steps, judge_steps=asked.steps)
     judge = judge_of(asked.data, plan, asked.folder, machine)
     right = real_accuracy(judge, asked.data, plan, machine.device)
-    machine.say(f"judge, on test digits: {told(right)}")
+    machine.say(f"judge, on test digits: {spelled(right)}")
     found: dict[str, dict[str, dict[str, Any]]] = {method: {} for method in PUBLISHED}
     rows: dict[str, Tensor] = {}
     for seed in asked.seeds:
@@ -94,11 +94,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
                 asked.folder, f"{method}-{seed}", settings, partial(measure, model, world, judge, seed)
             )
             found[method][str(seed)] = one
-            machine.say(f"{method}, seed {seed}: {told({k: v['correctness'] for k, v in one.items()})}")
+            machine.say(f"{method}, seed {seed}: {spelled({k: v['correctness'] for k, v in one.items()})}")
             if seed == asked.seeds[0]:
                 rows |= pictures(method, model, machine.device)
     verdict = verdict_of(found, is_full=asked.full, is_trial=asked.steps is not None)
-    lines = (f"judge, on test digits: {told(right)}", *lines_of(found))
+    lines = (f"judge, on test digits: {spelled(right)}", *lines_of(found))
     return Outcome(
         (*lines, f"as the authors' table within {TOLERANCE}: {verdict}"),
         verdict,
@@ -192,6 +192,6 @@ def lines_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
     return table(head, rows)
 
 
-def told(shares: Mapping[str, float]) -> str:
+def spelled(shares: Mapping[str, float]) -> str:
     """Named shares in one line."""
     return ", ".join(f"{name} {share:.3f}" for name, share in shares.items())

@@ -42,7 +42,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Fit one symbol in both directions for each seed."""
     found: dict[str, dict[str, dict[str, Any]]] = {}
     rows: dict[str, Tensor] = {}
-    for model, one in measured(asked, machine, {"concept": CONCEPT, "images": IMAGES}, measure, told):
+    for model, one in measured(asked, machine, {"concept": CONCEPT, "images": IMAGES}, measure, line_of):
         found[str(model.seed)] = one
         if not rows:
             rng = generator(model.seed, "experiment shown")
@@ -55,7 +55,10 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     verdict = verdict_of(list(holds.values()), is_trial=asked.steps is not None)
     last = f"the forward KL covers the images, the reverse KL does not: {verdict}"
     return Outcome(
-        (*(told(*item) for item in found.items()), f"{last} ({sum(holds.values())} of {len(holds)} seeds)"),
+        (
+            *(line_of(*item) for item in found.items()),
+            f"{last} ({sum(holds.values())} of {len(holds)} seeds)",
+        ),
         verdict,
         {"concept": CONCEPT, "images": IMAGES, "by_seed": found},
         {"samples": plots.strips(rows)},
@@ -128,7 +131,7 @@ def verdict_of(holds: Sequence[bool], *, is_trial: bool) -> Verdict:
     return "undecided" if any(holds) else "refuted"
 
 
-def told(seed: str, one: Mapping[str, Mapping[str, Any]]) -> str:
+def line_of(seed: str, one: Mapping[str, Mapping[str, Any]]) -> str:
     """A line for a seed."""
     words = [
         f"{direction} KL: variance {found['variance_ratio']:.2f} of the codes', "

@@ -25,15 +25,15 @@ def part(
         The result as it is read back from JSON, whether it was there already or not.
     """
     path = folder / "parts" / f"{name}.json"
-    wanted = fingerprint(dict(settings))
+    digest = fingerprint(dict(settings))
     if path.is_file():
         try:
             found = json.loads(path.read_text("utf-8"))
-            if found["settings"] == wanted:
+            if found["settings"] == digest:
                 return dict(found["result"])
         except (ValueError, KeyError, TypeError):
             pass  # not one of ours, or damaged: it is made again
     result = dict(compute())
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, {"settings": wanted, "result": result})
+    write_json(path, {"settings": digest, "result": result})
     return dict(json.loads(path.read_text("utf-8"))["result"])

@@ -236,14 +236,14 @@ def lines_of(
         for measure in ("accuracy", "diversity"):
             cells = [str(advantage(found, rival, f"{split} {measure}")) for rival in standings]
             ahead.append((f"{split} {measure}", *cells))
-    told = ", ".join(f"{name} {where}" for name, where in standings.items())
+    standing_of_each = ", ".join(f"{name} {where}" for name, where in standings.items())
     return [
         *table(("mean ± sd over seeds", *found), rows),
         "diversity is KL to uniform in nats, smaller is more diverse",
         "",
         *table(("SCAN's advantage [95 %]", *standings), ahead),
         "",
-        f"SCAN surpasses its rivals: {verdict} ({told})",
+        f"SCAN surpasses its rivals: {verdict} ({standing_of_each})",
     ]
 
 

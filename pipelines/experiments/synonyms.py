@@ -58,7 +58,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Teach the word for each seed."""
     found: dict[str, dict[str, Any]] = {}
     rows: dict[str, Tensor] = {}
-    for model, one in measured(asked, machine, {"word": WORD, "each": EACH}, measure, told):
+    for model, one in measured(asked, machine, {"word": WORD, "each": EACH}, measure, line_of):
         found[str(model.seed)] = one
         for name in () if rows else (WORD, "white wall, ice lolly"):
             stored = one["word"] if name == WORD else one["meant"]
@@ -69,7 +69,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     verdict = verdict_of(holds, is_trial=asked.steps is not None)
     last = f'"{WORD}" becomes a synonym: {verdict} ({sum(holds)} of {len(holds)} seeds)'
     return Outcome(
-        (*(told(*item) for item in found.items()), last),
+        (*(line_of(*item) for item in found.items()), last),
         verdict,
         {"word": WORD, "meant": MEANT, "images": EACH, "by_seed": found},
         {"samples": plots.strips(rows)},
@@ -144,7 +144,7 @@ def is_synonym(one: Mapping[str, Any]) -> bool:
     return bool(one["is_nearest"] and one["shown"] >= FEWEST and separates)
 
 
-def told(seed: str, one: Mapping[str, Any]) -> str:
+def line_of(seed: str, one: Mapping[str, Any]) -> str:
     """A line for a seed."""
     return (
         f'seed {seed}: nearest to "{WORD}" is {{{one["nearest"]}}} ({one["nats"]:.1f} nats), '

@@ -117,7 +117,7 @@ def measured(
     machine: Machine,
     settings: Mapping[str, Any],
     measure: Callable[[VisualModel, int | None], Mapping[str, Any]],
-    told: Callable[[str, Any], str],
+    line_of: Callable[[str, Any], str],
 ) -> Iterator[tuple[VisualModel, dict[str, Any]]]:
     """Each seed's visual model, and what is measured of it: once, kept as a part, and said as it comes.
 
@@ -126,12 +126,12 @@ def measured(
         machine: Where to compute.
         settings: JSON-able; what the result depends on beside the model and the steps.
         measure: (model, steps for a trial or None) -> JSON-able.
-        told: (seed, result) -> a line.
+        line_of: (seed, result) -> a line.
     """
     for model in visual_models(asked, machine):
-        wanted = {**settings, "steps": asked.steps, "vision": model.digest}
-        one = part(asked.folder, f"seed-{model.seed}", wanted, partial(measure, model, asked.steps))
-        machine.say(told(str(model.seed), one))
+        settings_of_part = {**settings, "steps": asked.steps, "vision": model.digest}
+        one = part(asked.folder, f"seed-{model.seed}", settings_of_part, partial(measure, model, asked.steps))
+        machine.say(line_of(str(model.seed), one))
         yield model, one
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from pipelines.config import config_files
-from pipelines.config.told import told
+from pipelines.config.prior_knowledge import prior_knowledge
 from pipelines.devices import usable_cores
 from pipelines.report import figures, image_tables, plots, tables
 from pipelines.report.context import ReportContext
@@ -73,7 +73,7 @@ def vision(context: ReportContext) -> Values | None:
     start = figures.code(context.vision, images[:1])[0]
     traversals = context.figures.add_sheet(figures.traversals(context.vision, kl, start))
     return {
-        "told": told(context.config.vision, context.config.joint),
+        "told": prior_knowledge(context.config.vision, context.config.joint),
         "reconstructions": reconstructions,
         "reach": figures.REACH,
         "traversals": traversals,

@@ -1,4 +1,4 @@
-"""What a visual model is told beside its images, in a few words: for tables that compare first stages."""
+"""What a visual model knows of its data beside the images, in a few words, for tables of first stages."""
 
 from pipelines.config.joint import Joint
 from pipelines.config.networks import JointNetwork
@@ -12,14 +12,15 @@ OF_NETWORKS = {"layered": "images are flat layers of one colour each"}
 """By kind; the other networks suit any images."""
 
 
-def told(vision: Vision, joint: Joint | None = None) -> str:
+def prior_knowledge(vision: Vision, joint: Joint | None = None) -> str:
     """What the network and the objective of a config assume of the images, or know of their factors.
 
     Args:
         vision: The section.
         joint: That of a model that learns images and words together, instead of `vision.objective`.
 
-    >>> told(Vision.model_validate({"network": {"kind": "study"}, "likelihood": {"kind": "bernoulli"}}))
+    >>> plain = {"network": {"kind": "study"}, "likelihood": {"kind": "bernoulli"}}
+    >>> prior_knowledge(Vision.model_validate(plain))
     'nothing'
     """
     of_network = OF_NETWORKS.get(vision.network.kind)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipelines.config import JMVAE, Vision
-from pipelines.config.told import told
+from pipelines.config.prior_knowledge import prior_knowledge
 
 CONVOLUTIONAL = {"kind": "convolutional"}
 
@@ -30,10 +30,10 @@ CONVOLUTIONAL = {"kind": "convolutional"}
 def test_it_is_what_network_and_objective_know(network: dict, objective: dict, expected: str) -> None:
     likelihood = {"kind": "gaussian", "scale": 0.1}
     vision = Vision.model_validate({"network": network, "likelihood": likelihood, "objective": objective})
-    assert told(vision) == expected
+    assert prior_knowledge(vision) == expected
 
 
 def test_a_joint_model_is_told_words() -> None:
     vision = Vision.model_validate({"network": {"kind": "layered"}})
     expected = "images are flat layers of one colour each; the words of the training pairs"
-    assert told(vision, JMVAE(kind="jmvae")) == expected
+    assert prior_knowledge(vision, JMVAE(kind="jmvae")) == expected
