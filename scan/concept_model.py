@@ -26,7 +26,7 @@ from scan.mixture import Mixture
 from scan.operators import Operators
 from scan.pictures import ImagesLike, as_images, different
 from scan.teaching import SIGNIFICANCE, TaughtConcept, check_taught_name, renamed, taught_concept
-from symbols import Concept, Expression, Operation, Vocabulary, attributes_of, parse
+from symbols import Concept, Expression, Operation, TaughtName, Vocabulary, attributes_of, parse
 from vision.gaussian import Gaussian
 
 ConceptLike = str | Expression | Gaussian | Mixture
@@ -269,11 +269,12 @@ class ConceptModel(nn.Module):
             concept: As in `ground`; a taught word is not compared with itself.
             most: How many words.
         """
+        parsed = self.parse(concept) if isinstance(concept, str) else concept
         words = single_words(self.vocabulary)
-        taught = [one for name, one in self.taught.items() if name != concept]
+        taught = [one for name, one in self.taught.items() if TaughtName(name) != parsed]
         known = [self.ground_concepts(list(words.values())), *(one.q.to(self.device) for one in taught)]
         return meaning(
-            self.ground(concept), [*words, *(one.name for one in taught)], concatenated(known), most
+            self.ground(parsed), [*words, *(one.name for one in taught)], concatenated(known), most
         )
 
     @torch.no_grad()

@@ -14,12 +14,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from scan.joint_model import SymbolModel
 from symbols import Concept, Vocabulary
 from vision.gaussian import Gaussian
+
+CONCEPTS = 1_000
+"""Concepts whose probabilities are looked up at a time."""
 
 
 class Prediction(NamedTuple):
@@ -150,12 +154,10 @@ class Description:
 
     def _smallest(self, concepts: Iterable[Concept]) -> Tensor:
         """The smallest probability of the values of each of M concepts, (N, M); 1 of the empty concept."""
-        smallest = torch.ones(len(self), 0, device=self.logits.device)
-        for concept in concepts:
-            y = torch.from_numpy(self.vocabulary.encode(concept)).to(self.logits.device)
-            column = self.symbol_probabilities.masked_fill(y == 0, 1.0).amin(-1, keepdim=True)
-            smallest = torch.cat((smallest, column), -1)
-        return smallest
+        asked = [self.vocabulary.encode(concept) for concept in concepts]
+        y = torch.tensor(np.stack(asked), device=self.logits.device) if asked else self.logits[:0]
+        p = self.symbol_probabilities.unsqueeze(1)  # (N, 1, K)
+        return torch.cat([p.masked_fill(some == 0, 1.0).amin(-1) for some in y.split(CONCEPTS)], dim=1)
 
     def _by_value(self, image: int) -> dict[str, dict[str, float]]:
         rounded = [round(p, 4) for p in self.symbol_probabilities[image].tolist()]

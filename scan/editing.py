@@ -13,7 +13,6 @@ concept's, and between the two 1 - s^2 says how far. Concepts wider than the pri
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
-import torch
 from torch import Tensor
 
 from scan.description import Description, described
@@ -102,17 +101,17 @@ def edited(q_x: Gaussian, concept: Mixture) -> Tensor:
         q_x: The codes of B images, over (B, D).
         concept: What they shall show.
     """
-    chosen = concept.log_ratios(q_x).argmax(-1).tolist()
-    rows = []
-    for z, number in zip(q_x.mean, chosen, strict=True):
-        component = concept.components[number]
-        rows.append(component.nearest(shifted(z, component.q)))
-    return torch.stack(rows)
+    chosen = concept.log_ratios(q_x).argmax(-1)
+    z = q_x.mean.clone()
+    for number, component in enumerate(concept.components):
+        rows = chosen == number
+        z[rows] = component.nearest(shifted(z[rows], component.q))
+    return z
 
 
 def shifted(z: Tensor, q: Gaussian) -> Tensor:
-    """Return s^2 z + mu, (D,), for a code z (D,) and a concept q over (1, D)."""
-    return q.variance[0].clamp(max=1.0) * z + q.mean[0]
+    """Return s^2 z + mu, (B, D), for codes z (B, D) and a concept q over (1, D)."""
+    return q.variance.clamp(max=1.0) * z + q.mean
 
 
 def changes(

@@ -22,6 +22,7 @@ from scan.symbol_networks import ExpertSymbolEncoder
 from symbols import Concept, Vocabulary
 from vision.gaussian import Gaussian, kl, kl_from_prior
 from vision.schedules import Schedule, linear
+from vision.spelling import choose
 
 Direction = Literal["forward", "reverse"]
 
@@ -86,14 +87,15 @@ def directed_kl(q_x: Gaussian, q: Gaussian, direction: Direction) -> Tensor:
         direction: Which of the two stands first.
 
     Raises:
-        ValueError: For Gaussians of different numbers of rows or latents.
+        ValueError: For Gaussians of different numbers of rows or latents, and for an unknown direction.
     """
     if q_x.mean.shape != q.mean.shape:
         raise ValueError(
             f"expected two Gaussians over the same (B, D), got {tuple(q_x.mean.shape)} of images "
             f"and {tuple(q.mean.shape)}"
         )
-    return kl(q_x, q) if direction == "forward" else kl(q, q_x)
+    ordered = {"forward": (q_x, q), "reverse": (q, q_x)}
+    return kl(*choose(ordered, direction, "direction"))
 
 
 def grounding_loss(
@@ -120,7 +122,8 @@ def grounding_loss(
         generator: Source of the noise in z_y.
 
     Raises:
-        ValueError: For q_x of another number of rows than y, or of latents than the model.
+        ValueError: For q_x of another number of rows than y, or of latents than the model, and for an unknown
+            direction.
     """
     q_y = scan.encode_symbol(y)
     logits = scan.decode_symbol(q_y.sample(generator))
@@ -236,11 +239,9 @@ def completed(
         threshold: Of the probability, at least 1/2 and below 1; at most one value is above it.
         generator: Source of the choice of attributes, on the device of y.
     """
-    logits = scan.decode_symbol(q_x.mean)
-    odds = (logits - logits.amax(1, keepdim=True)).exp()
-    total = (odds @ attributes.T).clamp(min=torch.finfo(odds.dtype).tiny)
-    sigma = odds / (total @ attributes)
-    chosen = torch.rand(total.shape, generator=generator, device=y.device) < 0.5
+    logits = scan.decode_symbol(q_x.mean).unsqueeze(1)  # (B, 1, K)
+    sigma = logits.masked_fill(attributes == 0, -torch.inf).softmax(-1).sum(1)  # over (B, A, K): (B, K)
+    chosen = torch.rand((len(y), len(attributes)), generator=generator, device=y.device) < 0.5
     is_open = (y @ attributes.T == 0) & (attributes.sum(1) > 1) & chosen  # (B, A)
     return y + (sigma > threshold) * (is_open.to(y.dtype) @ attributes)
 
@@ -266,8 +267,11 @@ def optimal_posterior(
         beta: Weight of the KL from the prior, >= 0.
         grounding: Weight of the grounding KL, > 0.
         direction: "forward" is KL(q_x || q_y), "reverse" KL(q_y || q_x).
+
+    Raises:
+        ValueError: For an unknown direction.
     """
-    if direction == "reverse":
+    if choose({"forward": False, "reverse": True}, direction, "direction"):
         precision = grounding * (1 / q_x.variance).mean(0, keepdim=True) + beta
         weighted_mean = grounding * (q_x.mean / q_x.variance).mean(0, keepdim=True)
         return Gaussian(weighted_mean / precision, ((grounding + beta) / precision).log())

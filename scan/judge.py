@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vision.networks import Convolutions, Shape, image_shape
+from vision.spelling import choose
 
 BLUR = 1 / 20
 SHIFT = 1 / 16
@@ -94,10 +95,10 @@ class Judge(nn.Module):
         hidden: int = 128,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(f"unknown judge network {network!r}: expected one of {', '.join(NETWORKS)}")
         self.sizes = tuple(sizes)
-        self.convolutions = NETWORKS[network](shape, WIDTHS[network] if widths is None else widths)
+        self.convolutions = choose(NETWORKS, network, "judge network")(
+            shape, WIDTHS[network] if widths is None else widths
+        )
         self.hidden = nn.Linear(self.convolutions.features, hidden)
         self.heads = nn.Linear(hidden, sum(self.sizes))
 

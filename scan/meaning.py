@@ -64,7 +64,8 @@ def meaning(q: Gaussian, names: Sequence[str], known: Gaussian, most: int = 5) -
     """
     nats = kl_from_prior(q)[0]
     order = nats.argsort(descending=True)
-    specific = tuple((int(k), float(nats[k])) for k in order if nats[k] > ACTIVE)
+    ordered = zip(order.tolist(), nats[order].tolist(), strict=True)
+    specific = tuple((latent, value) for latent, value in ordered if value > ACTIVE)
     distances = torch.minimum(kl(q, known).sum(-1), kl(known, q).sum(-1))
     nearest = torch.sort(distances, stable=True)
     words = zip(nearest.indices[:most].tolist(), nearest.values[:most].tolist(), strict=True)

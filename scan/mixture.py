@@ -123,14 +123,20 @@ class Component:
         return Gaussian(mean, variance.log())
 
     def nearest(self, z: Tensor) -> Tensor:
-        """Return latents near z (D,) that are accepted more often than not, where there are any, (D,).
+        """Return latents (B, D) near z (B, D) that are accepted more often than not, where there are any.
 
         Only latents that the excluded concepts specify are replaced, by those of the nearest of `points`.
         """
-        if not self.excluded or self.acceptance(z.unsqueeze(0)) >= 0.5:
+        refused = self.acceptance(z) < 0.5
+        if not refused.any():
             return z
         moved = torch.stack([specific(one.q)[0] for one in self.excluded]).any(0)
-        candidates = torch.where(moved, self.points(), z)
+        points, z = self.points(), z.clone()
+        z[refused] = torch.stack([self._nearest(row, torch.where(moved, points, row)) for row in z[refused]])
+        return z
+
+    def _nearest(self, z: Tensor, candidates: Tensor) -> Tensor:
+        """The accepted one of candidates (M, D) that is nearest to z (D,), or the likeliest, (D,)."""
         accepted = self.acceptance(candidates)
         if accepted.amax() < 0.5:
             return candidates[accepted.argmax()]

@@ -22,8 +22,8 @@ from scan.judge import Judge
 from scan.multimodal import JointEncoder, MultimodalVAE
 from scan.operators import Operators
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
-from symbols.names import did_you_mean
 from vision import models as vision_models
+from vision.spelling import choose
 from vision.vae import VAE
 
 
@@ -43,7 +43,7 @@ def scan(
     """
     decoder = encoder if decoder is None else decoder
     check_encoder(encoder)
-    _check_known(decoder, DECODERS, "symbol decoder")
+    choose(DECODERS, decoder, "symbol decoder")
     chosen = ENCODERS[encoder](symbols, latents, hidden, attributes)
     return SCAN(chosen, DECODERS[decoder](latents, symbols, hidden))
 
@@ -98,7 +98,7 @@ def build(spec: Mapping[str, Any]) -> nn.Module:
             is missing or unknown.
     """
     kind: Any = spec.get("kind")
-    _check_known(kind, KINDS, "kind of model")
+    choose(KINDS, kind, "kind of model")
     arguments = {key: value for key, value in spec.items() if key != "kind"}
     try:
         inspect.signature(KINDS[kind]).bind(**arguments)
@@ -116,14 +116,7 @@ def check_encoder(name: object) -> None:
     Raises:
         ValueError: With the nearest valid name.
     """
-    _check_known(name, ENCODERS, "symbol encoder")
-
-
-def _check_known(name: object, known: Mapping[str, object], what: str) -> None:
-    if not isinstance(name, str) or name not in known:
-        shown = reprlib.repr(name)
-        hint = did_you_mean(shown.strip("'"), known) or f": expected one of {', '.join(known)}"
-        raise ValueError(f"unknown {what} {shown}{hint}")
+    choose(ENCODERS, name, "symbol encoder")
 
 
 def _check_sizes(key: str, value: Any, kind: str) -> None:

@@ -9,6 +9,7 @@ symbol, in the direction of `scan.grounding`; the ablation SCAN_R reverses it he
 "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018).
 """
 
+import math
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ from scan.joint_model import SymbolModel
 from scan.symbol_networks import LOGVAR_LIMIT, mlp
 from symbols import OPERATORS, Concept, ShortageError, Triple, Unseen, Vocabulary, operator_triples
 from vision.gaussian import Gaussian, bounded
+
+LARGEST_MULTIPLE = 2**62
+"""An int64; remainders of so many numbers are uniform but for a share of 2^-62 of each count."""
 
 
 class Operators(nn.Module):
@@ -57,7 +61,7 @@ def operator_loss(q_x: Gaussian, q_r: Gaussian, direction: Direction = "forward"
         direction: "forward" is the method, "reverse" the ablation SCAN_R.
 
     Raises:
-        ValueError: For Gaussians of different numbers of rows or latents.
+        ValueError: For Gaussians of different numbers of rows or latents, and for an unknown direction.
     """
     return directed_kl(q_x, q_r, direction).sum(-1).mean()
 
@@ -75,8 +79,8 @@ class Recombinations(NamedTuple):
     """Row (T,), int64, of the first image code of the result."""
     available: Tensor
     """How many image codes of the result follow each other there, (T,), int64."""
-    most: int
-    """The largest number of image codes that a concept has."""
+    common: int
+    """A common multiple of the numbers of image codes that concepts have."""
 
 
 def recombinations(
@@ -105,9 +109,8 @@ def recombinations(
     with torch.no_grad():
         q_left = model.encode_symbol(k_hot(vocabulary, [triple.left for triple in triples], device))
         q_right = model.encode_symbol(k_hot(vocabulary, [triple.right for triple in triples], device))
-    return Recombinations(
-        op, q_left, q_right, first[reached].to(device), count[reached].to(device), max(counts)
-    )
+    common = min(math.lcm(*counts), LARGEST_MULTIPLE)
+    return Recombinations(op, q_left, q_right, first[reached].to(device), count[reached].to(device), common)
 
 
 def recombination_loss(
@@ -128,8 +131,8 @@ def recombination_loss(
         direction: As in `operator_loss`.
         generator: Source of the choice of images, on the device of the codes.
     """
-    drawn = torch.randint(examples.most, rows.shape, generator=generator, device=rows.device)
-    image = examples.first[rows] + drawn * examples.available[rows] // examples.most
+    drawn = torch.randint(examples.common, rows.shape, generator=generator, device=rows.device)
+    image = examples.first[rows] + drawn % examples.available[rows]
     q_r = operators(examples.q_left[rows], examples.q_right[rows], examples.op[rows])
     return operator_loss(q_x[image], q_r, direction)
 

@@ -79,4 +79,4 @@ def _checked(x: Tensor, shape: Sequence[int], device: torch.device) -> Tensor:
         raise ValueError(f"expected images as floats in [0, 1] or as uint8, got {batch.dtype}")
     if batch.numel() and not (batch.amin() >= -TOLERANCE and batch.amax() <= 1 + TOLERANCE):
         raise ValueError("expected float images in [0, 1], found values outside")
-    return batch
+    return batch.float().clamp(0, 1)

@@ -90,8 +90,12 @@ def nearest_distance(x: Tensor, real: Tensor) -> Tensor:
         real: Images (M, C, H, W) in [0, 1].
     """
     among = pixels(real)
-    parts = [torch.cdist(rows, among).amin(-1) for rows in pixels(x).split(ROWS)]
-    return torch.cat(parts) * (255 / among.shape[1] ** 0.5)
+    # cdist takes matrix products, which round distances near 0; those to the nearest are computed again.
+    parts = [
+        (rows - among[torch.cdist(rows, among).argmin(-1)]).square().mean(-1).sqrt()
+        for rows in pixels(x).split(ROWS)
+    ]
+    return torch.cat(parts) * 255
 
 
 def variance_within(x: Tensor, kept: Tensor | None = None) -> Tensor:

@@ -145,6 +145,8 @@ def test_images_are_described_by_what_they_show(model: ConceptModel) -> None:
     # One image, bytes, and a sample of the posterior say the same.
     assert model.img2sym(images[0]).best() == description.best()[:1]
     assert model.img2sym((images * 255).round().to(torch.uint8)).best() == description.best()
+    for dtype in (torch.float64, torch.float16):
+        assert model.img2sym(images.to(dtype)).best() == description.best()
     assert model.img2sym(images, torch.Generator().manual_seed(0), mean=False).best() == description.best()
 
 

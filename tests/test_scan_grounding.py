@@ -5,7 +5,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from scan.grounding import SCAN, Direction, completed, grounding_loss, optimal_posterior, training_loss
+from scan.grounding import (
+    SCAN,
+    Direction,
+    completed,
+    directed_kl,
+    grounding_loss,
+    optimal_posterior,
+    training_loss,
+)
 from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSymbolEncoder, SymbolDecoder
 from vision.gaussian import Gaussian, kl, kl_from_prior
 
@@ -181,6 +189,22 @@ def test_open_attributes_are_completed_where_the_image_is_read_with_confidence()
         assert share == pytest.approx(0.5 if probability > 0.9 else 0, abs=0.03)
     nothing = completed(Reading(), y, Gaussian(-1e4 * torch.ones(4000, 6), y * 0), BLOCKS, 0.9)
     assert torch.equal(nothing, y)
+
+
+def test_values_of_one_attribute_are_compared_however_far_below_another_s() -> None:
+    y = torch.tensor([[1.0, 0, 0, 0, 0, 0]]).repeat(100, 1)
+    q_x = Gaussian(torch.tensor([[0.0, -50, -50, -200, -120, 0]]).repeat(100, 1), torch.zeros(100, 6))
+    full = completed(Reading(), y, q_x, BLOCKS, 0.9, seeded(0))
+    assert full[:, 4].mean().item() == pytest.approx(0.5, abs=0.2)
+    assert torch.equal(full[:, :4], y[:, :4])
+
+
+def test_an_unknown_direction_is_refused_with_the_nearest() -> None:
+    q = Gaussian(torch.zeros(2, 3), torch.zeros(2, 3))
+    for wrong in ("Forward", "reversed"):
+        for refused in (directed_kl, lambda q, _, direction: optimal_posterior(q, direction=direction)):
+            with pytest.raises(ValueError, match=rf"unknown direction '{wrong}' .did you mean"):
+                refused(q, q, wrong)  # type: ignore[arg-type]
 
 
 def test_the_loss_takes_the_completed_symbols() -> None:

@@ -127,7 +127,7 @@ def test_pooled_features_have_each_maximum_wherever_an_object_stands() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"unknown judge network 'deep': expected one of strided, pooled"):
+    with pytest.raises(ValueError, match=r"unknown judge network 'deep': choose from strided, pooled"):
         Judge((1, 32, 32), (2,), network="deep")
     with pytest.raises(ValueError, match=r"4x32 pixels cannot be halved 3 times"):
         Judge((1, 4, 32), (2,), network="pooled")

@@ -56,14 +56,14 @@ def test_encoders_and_decoders_are_chosen_by_name() -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"kind": "operator"}, "'operator'; did you mean \"operators\""),
+        ({"kind": "operator"}, "'operator' .did you mean 'operators'"),
         ({}, "unknown kind"),
         ({"kind": "scan", "symbols": 4}, "scan model does not fit.*latents"),
         ({"kind": "scan", "symbols": 4, "latents": 2, "hiden": [3]}, "hiden"),
-        ({"kind": "scan", "symbols": 4, "latents": 2, "encoder": "expert"}, 'did you mean "experts"'),
+        ({"kind": "scan", "symbols": 4, "latents": 2, "encoder": "expert"}, "did you mean 'experts'"),
         (
             {"kind": "scan", "symbols": 4, "latents": 2, "decoder": "mpl"},
-            "decoder 'mpl'; did you mean .mlp.",
+            "decoder 'mpl' .did you mean 'mlp'",
         ),
     ],
 )

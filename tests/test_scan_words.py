@@ -72,6 +72,8 @@ def test_a_word_taught_by_images_means_what_they_share(model: ConceptModel) -> N
     meaning = model.meaning("tall")
     assert [latent for latent, _ in meaning.specific] == [1]
     assert meaning.nearest[0].name == "wall: high"
+    for same in (" tall", "Tall", model.parse("tall")):
+        assert model.meaning(same).nearest == meaning.nearest
     both = model.sym2img("Tall OR sky: low", 200, torch.Generator().manual_seed(0))
     assert ((rows(model, both)[:, 1] == 2) | (rows(model, both)[:, 0] == 0)).mean() > 0.95
     without = model.sym2img("NOT tall", 1000, torch.Generator().manual_seed(0))
@@ -193,7 +195,7 @@ def test_an_edit_takes_the_nearest_alternative_and_leaves_what_is_excluded(model
 def test_an_edit_is_the_product_of_the_concepts_expert_and_the_image_as_prior() -> None:
     tau, m = torch.tensor([0.0, 3.0, 500.0]), torch.tensor([9.0, 1.0, -2.0])
     q = Gaussian((tau * m / (1 + tau)).unsqueeze(0), -(1 + tau).log().unsqueeze(0))
-    z = torch.tensor([0.3, -0.7, 1.1])
+    z = torch.tensor([[0.3, -0.7, 1.1], [2.0, 0.0, -1.0]])
     torch.testing.assert_close(shifted(z, q), (z + tau * m) / (1 + tau))
 
 

@@ -30,6 +30,12 @@ def test_the_exact_form_holds_the_capacity_and_the_variance():
     assert torch.allclose(gain**2 + scale**2, torch.ones(5, dtype=torch.float64), rtol=0, atol=1e-12)
 
 
+def test_the_exact_form_has_a_finite_gradient_without_capacity():
+    channel = ExactChannel(3)
+    channel(torch.ones(4, 3), 0.0, torch.Generator().manual_seed(0)).z.sum().backward()
+    assert channel.shares.grad.isfinite().all()
+
+
 def test_the_signal_and_noise_are_those_that_are_told():
     channel = PenalisedChannel(2)
     f = torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))

@@ -64,7 +64,7 @@ def test_tanh_bounds_the_code_and_linear_does_not():
     tanh, linear = dae(bound="tanh").bottleneck(x), dae(bound="linear").bottleneck(x)
     assert torch.equal(tanh, linear.tanh())
     assert linear.abs().max() > 1
-    with pytest.raises(ValueError, match="'sigmoid' for the code: choose from tanh, linear"):
+    with pytest.raises(ValueError, match="unknown bound of the code 'sigmoid': choose from tanh, linear"):
         dae(bound="sigmoid")
 
 

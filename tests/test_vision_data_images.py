@@ -119,3 +119,5 @@ def test_a_rendered_set_is_sampled_evenly_and_without_what_is_not_allowed() -> N
     assert some.images.flatten().tolist() == some.factors.sum(1).tolist()
     with pytest.raises(DataError, match="only a rendered one"):
         stored.sample(1, rng)
+    bare = dataclasses.replace(rendered, factors=np.zeros((2, 0), np.int64), names=(), value_names=())
+    assert bare.sample(3, rng).factors.shape == (3, 0)

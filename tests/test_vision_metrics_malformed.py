@@ -231,6 +231,8 @@ def test_malformed_encoders_and_grids_are_refused() -> None:
         sparse_change(lambda v: v, (3, 4), rng=rng, moves=2.5)  # type: ignore[arg-type]
     with pytest.raises(MetricError, match="no factor can move"):
         sparse_change(lambda v: v, (1, 1), rng=rng)
+    with pytest.raises(MetricError, match="for 1000 points"):
+        sparse_change(lambda v: v[:5], (3, 4), rng=rng)
 
 
 def test_malformed_judgements_and_rankings_are_refused() -> None:

@@ -207,6 +207,10 @@ def test_downstream_accuracy_grows_with_labels(learner: str) -> None:
     assert result.accuracy[0] < result.accuracy[1] < result.accuracy[2] + 0.05
     assert result.accuracy[2] > 0.7
     assert result.efficiency == result.accuracy[1] / result.accuracy[2]
+    most = downstream(
+        codes[:400], factors[:400], codes[400:], factors[400:], learner=learner, sizes=(10, 100)
+    )
+    assert np.isnan(most.efficiency), "100 labels were not compared with more"
 
 
 def test_explicitness_leaves_out_what_the_test_part_lacks() -> None:

@@ -59,6 +59,16 @@ def test_a_resolved_specification_survives_json_and_builds_the_same_model(kind):
             "unknown colour space 'hvs' .*'hsv'",
         ),
         ({"kind": "convolutional", "shape": [1, 64, 64], "colour": "hsv"}, "HSV needs 3 channels"),
+        ({"kind": "convolutional", "shape": [3, 64, 64], "activation": "rleu"}, "activation 'rleu' .*'relu'"),
+        ({"kind": "convolutional", "shape": [3, 64, 64], "activation": ["elu"]}, "unknown activation"),
+        ({"kind": "dae", "shape": [3, 64, 64], "bound": "tan"}, "unknown bound of the code 'tan' .*'tanh'"),
+        *(
+            (
+                {"kind": "info_gan", "shape": [3, 64, 64], "noise": noise},
+                "noise of kind info_gan is an integer",
+            )
+            for noise in ("3", 2.5, -1, True)
+        ),
     ],
 )
 def test_what_is_wrong_is_named(spec, message):

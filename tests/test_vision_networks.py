@@ -124,7 +124,7 @@ def test_a_shape_is_three_positive_integers(shape):
 
 
 def test_unknown_activations_are_refused():
-    with pytest.raises(ValueError, match="'gelu': choose from relu, elu"):
+    with pytest.raises(ValueError, match=r"'gelu' .did you mean 'elu'.*: choose from relu, elu"):
         ConvEncoder((3, 32, 32), 8, activation="gelu")
 
 

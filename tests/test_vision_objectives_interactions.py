@@ -47,6 +47,12 @@ def test_the_hessian_penalty_is_nothing_for_an_additive_decoder() -> None:
     assert penalty(additive) < 1e-10
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("bias", [0.0, 5.0])
+def test_the_hessian_penalty_of_a_linear_decoder_is_not_its_rounding(dtype: torch.dtype, bias: float) -> None:
+    assert penalty(lambda z: z[:, 0] - 2 * z[:, 1] + bias, codes().to(dtype)) < 0.02
+
+
 def test_the_hessian_penalty_is_one_for_a_product() -> None:
     """H has only mixed terms: Var[v'Hv] is 4 s_1^2 s_2^2 for signs and for normal draws."""
     assert penalty(product) == pytest.approx(1, abs=0.1)

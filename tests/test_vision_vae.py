@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 
@@ -45,6 +47,16 @@ def test_parts_that_do_not_fit_are_refused():
     with pytest.raises(ValueError, match="HSV needs 3 channels, the images have 1"):
         vae(HSV(), (1, 16, 16))
     assert vae(RGB(), (1, 16, 16)).shape == (1, 16, 16)
+
+
+def test_standardised_codes_keep_no_graph():
+    vae = VAE(
+        ConvEncoder((3, 16, 16), 4, widths=(8, 8), hidden=16),
+        ConvDecoder((3, 16, 16), 4, widths=(8, 8), hidden=16),
+    )
+    vae.standardise(vae.encode(torch.rand(8, 3, 16, 16)))
+    assert not vae.shift.requires_grad
+    assert torch.equal(copy.deepcopy(vae).scale, vae.scale)
 
 
 def test_standardised_codes_have_the_prior_s_moments_and_the_same_pictures():

@@ -44,7 +44,7 @@ class BroadcastDecoder(Decoder):
         latents: D.
         channels: Of every hidden layer.
         layers: Hidden layers, the one that tiles included; at least 1.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
 
     Raises:
         ValueError: For fewer layers, an unknown activation, or what is no shape.
@@ -115,7 +115,7 @@ def broadcast_vae(
         layers: Hidden layers of the decoder.
         widths: Channels after each halving convolution of the encoder, from the image inwards.
         hidden: Units of the encoder's fully connected layer.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no posterior variance falls below its inverse. None for no limit.
 

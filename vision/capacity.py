@@ -63,7 +63,8 @@ class ExactChannel(Channel):
     def gains(self, capacity: float) -> tuple[Tensor, Tensor, Tensor]:
         """As `Channel`; the KL sums to the capacity."""
         kl = capacity * self.shares.softmax(dim=0)
-        return (-torch.expm1(-2 * kl)).sqrt(), (-kl).exp(), kl
+        gain = (-torch.expm1(-2 * kl)).clamp(min=torch.finfo(kl.dtype).tiny).sqrt()  # finite slope at 0
+        return gain, (-kl).exp(), kl
 
 
 class PenalisedChannel(Channel):

@@ -28,10 +28,12 @@ from vision.networks import (
     full_precision,
     image_shape,
 )
+from vision.spelling import choose
 from vision.vae import check_channels
 
 Features = Literal["pixels", "bottleneck", "dae_logits"]
 FEATURES: tuple[str, ...] = get_args(Features)
+BOUNDS = dict.fromkeys(("tanh", "linear"))
 
 
 class DAE(nn.Module):
@@ -44,7 +46,7 @@ class DAE(nn.Module):
         code: Units of the bottleneck.
         widths: Channels after each convolution, from the image inwards.
         bound: "tanh" limits the code to (-1, 1), "linear" does not.
-        activation: "relu" or "elu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The colour space, that of the VAE which is trained with the features; RGB by default.
 
     Raises:
@@ -63,8 +65,7 @@ class DAE(nn.Module):
         colour: Colour | None = None,
     ) -> None:
         super().__init__()
-        if bound not in ("tanh", "linear"):
-            raise ValueError(f"unknown bound {bound!r} for the code: choose from tanh, linear")
+        choose(BOUNDS, bound, "bound of the code")
         self.shape = image_shape(shape)
         self.colour = RGB() if colour is None else colour
         check_channels(self.colour, self.shape)

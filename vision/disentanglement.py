@@ -17,17 +17,16 @@ import torch
 from vision.data import ImageSet
 from vision.encoding import ImageEncoder, encode_with
 from vision.gaussian import ACTIVE, kl_from_prior
+from vision.metric_names import BINS
 from vision.metrics import (
     MetricError,
     Parts,
     dci,
-    mig_per_factor,
-    modularity,
     mutual_information,
     sap_matrix,
 )
 from vision.metrics.information import factor_entropies
-from vision.metrics.mig import gaps
+from vision.metrics.mig import gaps, modularity_of
 from vision.randomness import derive_seed, generator
 
 POINTS = 3_000
@@ -35,7 +34,6 @@ POINTS = 3_000
 DCI_WORK = 3_000 * 51 * 32
 """Points x values of all factors x latents that DCI takes some seconds for; with more, fewer points."""
 MIN_POINTS = 500
-BINS = 20
 BATCH = 2_000
 
 
@@ -175,10 +173,14 @@ def _scores(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, An
     predicted = sap_matrix(codes, factors, codes_test, factors_test)
     few, some = dci_points, max(dci_points // 2, 2)
     learned = dci(codes[:few], factors[:few], codes_test[:some], factors_test[:some], seed=seed)
+    information, entropies = mutual_information(codes, factors, bins=BINS), factor_entropies(factors)
+    every = np.ones(codes.shape[1], dtype=bool)
     scores = {
-        "mig": float(mig_per_factor(codes, factors, bins=BINS).mean()),
-        "modularity": modularity(codes, factors, bins=BINS),
-        "modularity_active": modularity(codes, factors, bins=BINS, active_only=True, active=active),
+        "mig": float((gaps(information, axis=0) / entropies).mean()),
+        "modularity": modularity_of(information, every),
+        "modularity_active": modularity_of(
+            information, every if active is None else active, active_only=True
+        ),
         "sap": float(gaps(predicted, axis=0).mean()),
         "dci": {
             **{name: getattr(learned, name) for name in learned._fields if name != "importance"},
@@ -187,8 +189,8 @@ def _scores(parts: Parts, dci_points: int) -> tuple[dict[str, Any], dict[str, An
         },
     }
     matrices = {
-        "factor_entropy": factor_entropies(factors).tolist(),
-        "mutual_information": mutual_information(codes, factors, bins=BINS).tolist(),
+        "factor_entropy": entropies.tolist(),
+        "mutual_information": information.tolist(),
         "dci_importance": learned.importance.tolist(),
         "sap": predicted.tolist(),
     }

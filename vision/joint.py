@@ -57,7 +57,7 @@ class JointEncoder(Encoder):
         categories: K_i, the number of values of each category, 2 at least.
         widths: Channels after each convolution.
         hidden: Units of the hidden layer.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         precision_limit: Above 1. No variance of a continuous latent falls below 1 / precision_limit.
             None for no limit.
 

@@ -7,6 +7,7 @@ the failures.
 from typing import NamedTuple
 
 BINS = 20
+"""Equal-width bins of each latent, unless other ones are asked for."""
 DEAD = "dead latents: by KL in a run, constant ones in a file"
 
 

@@ -66,7 +66,7 @@ def vae(
         latents: D.
         widths: Channels after each halving convolution, from the image inwards.
         hidden: Units of the fully connected layer.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no posterior variance falls below its inverse. None for no limit.
 
@@ -102,7 +102,7 @@ def layered_vae(
         masks: "convolutional", or "additive" for masks without interactions between their latents.
         widths: Channels after each halving convolution, from the image inwards.
         hidden: Units of the fully connected layers.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no posterior variance of a mask latent falls below its inverse. None for no
             limit.
@@ -145,7 +145,7 @@ def joint_vae(
         categories: The number of values of each category, 2 at least.
         widths: Channels after each halving convolution, from the image inwards.
         hidden: Units of the fully connected layer.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
         precision_limit: Above 1: no variance of a continuous latent falls below its inverse. None for
             no limit.
@@ -175,7 +175,7 @@ def dae(
         code: Units of the bottleneck.
         widths: Channels after each halving convolution, from the image inwards.
         bound: "tanh" limits the code to (-1, 1), "linear" does not.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         colour: The networks' colour space: "rgb", "hsv" or "hsv_cyclic".
 
     Raises:
@@ -255,11 +255,13 @@ def resolve(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_type(key: str, value: Any, kind: str) -> None:
-    """Raise ValueError for a size that is no positive integer, or a limit that is no number."""
+    """Raise ValueError for a size that is no positive integer, or another value that is no number."""
     if key in SIZES and not _is_count(value):
         raise ValueError(f"{key} of kind {kind} is a positive integer, got {reprlib.repr(value)}")
     if key in LISTS and not (isinstance(value, Sequence) and all(map(_is_count, value))):
         raise ValueError(f"{key} of kind {kind} is a list of positive integers, got {reprlib.repr(value)}")
+    if key == "noise" and not (_is_count(value) or value == 0):
+        raise ValueError(f"{key} of kind {kind} is an integer of at least 0, got {reprlib.repr(value)}")
     if key == "precision_limit" and not (value is None or isinstance(value, int | float)):
         raise ValueError(f"{key} of kind {kind} is a number or null, got {reprlib.repr(value)}")
 

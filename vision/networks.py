@@ -27,6 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vision.gaussian import Gaussian, bounded
+from vision.spelling import choose
 
 Shape = tuple[int, int, int]
 Link = Literal["sigmoid", "identity"]
@@ -72,7 +73,7 @@ class Convolutions(nn.Module):
     Args:
         shape: (C, H, W) of the images.
         widths: Channels after each convolution, from the image inwards.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         kernels: The kernel of each convolution, 4 or 2; None for 4 everywhere. One of 2 sees every pixel of
             even sides only.
 
@@ -116,7 +117,7 @@ class Deconvolutions(nn.Module):
     Args:
         shape: (C, H, W) of the images.
         widths: Those of the encoder, from the image inwards.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
 
     Raises:
         ValueError: As `Convolutions`.
@@ -158,7 +159,7 @@ class ConvEncoder(Encoder):
         widths: Channels after each convolution.
         hidden: Units of a hidden layer.
         hidden_layers: How many there are.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
         kernels: As of `Convolutions`.
         precision_limit: Above 1. No posterior variance falls below 1 / precision_limit, so that a latent
             cannot encode a second factor in the fine structure of a first. None for no limit.
@@ -206,7 +207,7 @@ class ConvDecoder(Decoder):
         widths: Those of the encoder, from the image inwards.
         hidden: Units of a hidden layer.
         hidden_layers: How many there are.
-        activation: "relu", "elu" or "leaky_relu".
+        activation: "relu", "elu", "leaky_relu" or "tanh".
 
     Raises:
         ValueError: As `Convolutions`.
@@ -272,9 +273,7 @@ def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
 
 def activation_layer(name: str) -> nn.Module:
     """The activation "relu", "elu", "leaky_relu" (slope 0.01) or "tanh"; ValueError for another name."""
-    if name not in _ACTIVATIONS:
-        raise ValueError(f"unknown activation {name!r}: choose from {', '.join(_ACTIVATIONS)}")
-    return _ACTIVATIONS[name]()
+    return choose(_ACTIVATIONS, name, "activation")()
 
 
 def image_shape(shape: Sequence[int]) -> Shape:

@@ -69,6 +69,7 @@ class VAE(nn.Module):
         """RGB images (B, C, H, W) in [0, 1] as `decode` gives them from their mean codes, same shape."""
         return self.decode(self.encode(x).mean)
 
+    @torch.no_grad()
     def standardise(self, q: Gaussian) -> None:
         """Shift and scale every latent so that the aggregate posterior q(z) has mean 0 and variance 1.
 
@@ -91,7 +92,10 @@ class VAE(nn.Module):
         return output.sigmoid() if self.decoder.link == "sigmoid" else output
 
     def decode(self, z: Tensor) -> Tensor:
-        """The mean of p(x|z), restored if there is a restorer: RGB (B, C, H, W) in [0, 1], float32."""
+        """The mean of p(x|z), restored where there is a restorer, RGB (B, C, H, W) in [0, 1].
+
+        It is float32, or float64 for a model and codes of float64.
+        """
         x = self.colour.decode(self.mean(self.decoder(z * self.scale + self.shift)).clamp(0, 1))
         return x if self.restorer is None else self.restorer.denoise(x)
 

@@ -110,7 +110,8 @@ class ImageSet:
 
     def sample_factors(self, n: int, rng: np.random.Generator) -> np.ndarray:
         """Draw n combinations (n, A) int64, every factor uniform over its values."""
-        return np.stack([rng.integers(0, values, n) for values in self.sizes], axis=1)
+        drawn = [rng.integers(0, values, n) for values in self.sizes]
+        return np.stack(drawn, axis=1) if drawn else np.empty((n, 0), np.int64)
 
     def sample(
         self, n: int, rng: np.random.Generator, allowed: Callable[[np.ndarray], np.ndarray] | None = None

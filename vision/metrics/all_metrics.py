@@ -5,6 +5,7 @@ for metric in ALL_METRICS.values():
     scores |= metric(Parts(codes, factors, codes_test, factors_test))
 """
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -85,7 +86,8 @@ def _downstream(parts: Parts) -> Scores:
     result = downstream(*parts[:4], seed=parts.seed)
     names = [f"downstream_{size}" for size in result.sizes]
     scores = dict(zip(names, map(float, result.accuracy), strict=True))
-    return scores | {"downstream_efficiency": result.efficiency}
+    known = not math.isnan(result.efficiency)
+    return scores | {"downstream_efficiency": result.efficiency} if known else scores
 
 
 ALL_METRICS: dict[str, Callable[[Parts], Scores]] = {

@@ -8,11 +8,12 @@ than bins share a bin (with 20 bins the MIG of a perfect code for dSprites' 40 o
 import numpy as np
 from numpy.typing import ArrayLike
 
+from vision.metric_names import BINS
 from vision.metrics.arrays import Integers, MetricError, varies
 from vision.metrics.checks import check_codes, check_count
 
 
-def discretise(codes: ArrayLike, bins: int = 20) -> Integers:
+def discretise(codes: ArrayLike, bins: int = BINS) -> Integers:
     """Bin each latent on its own; returns bin numbers (N, D) in 0..bins-1.
 
     The bins are those of `numpy.histogram`: closed on the left, the last closed on both sides. A constant

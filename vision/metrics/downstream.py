@@ -31,7 +31,8 @@ class Downstream(NamedTuple):
     sizes: tuple[int, ...]
     """(S,)."""
     efficiency: float
-    """Accuracy at 100 over that at the largest size; NaN if 100 is not among them, or the latter is 0."""
+    """Accuracy at 100 points over that at the largest size; NaN if 100 is not among the sizes or the largest
+    of them, or the accuracy there is 0."""
 
 
 def downstream(
@@ -82,7 +83,7 @@ def downstream(
             rows[row, factor] = (predicted == values_test[:, factor]).mean()
     accuracy = rows.mean(1)
     at = dict(zip(chosen, accuracy, strict=True))
-    known = 100 in at and at[max(chosen)] > 0
+    known = 100 in at and max(chosen) > 100 and at[max(chosen)] > 0
     efficiency = float(at[100] / at[max(chosen)]) if known else float("nan")
     return Downstream(accuracy, rows, chosen, efficiency)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import entr
 
+from vision.metric_names import BINS
 from vision.metrics.arrays import Floats, Integers, dense
 from vision.metrics.checks import check_codes, check_count, check_pair
 from vision.metrics.discretise import discretise
@@ -58,7 +59,7 @@ def information_with(binned: Integers, bins: int, values: Integers, size: int) -
     return np.where(information < 1e-14, 0.0, information)  # below rounding: independent
 
 
-def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
+def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS) -> Floats:
     """Matrix I (D, K) of the mutual information of each latent with each factor, in nats.
 
     0: independent, up to the bias above; at most H(v_k), which is reached where no bin holds two values.
@@ -81,7 +82,7 @@ def mutual_information(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) 
     return np.stack([information_with(binned, bins, *dense(column)) for column in values.T], axis=1)
 
 
-def latent_mutual_information(codes: ArrayLike, *, bins: int = 20) -> float:
+def latent_mutual_information(codes: ArrayLike, *, bins: int = BINS) -> float:
     """Mean mutual information of two different latents, in nats; 0 with a single latent.
 
     An unsupervised check for redundancy (Locatello et al. 2019, section 3): 0 for independent latents up to

@@ -81,7 +81,17 @@ def _check(sizes: Sequence[int], **counts: int) -> tuple[int, ...]:
     return shape
 
 
-def _encode(encode: Encode, factors: Integers, latents: int | None = None) -> Floats:
+def codes_of(encode: Encode, factors: Integers, latents: int | None = None) -> Floats:
+    """The codes (N, D) that `encode` returns for factors (N, K).
+
+    Args:
+        encode: Maps factors to codes.
+        factors: (N, K).
+        latents: D, where it is known.
+
+    Raises:
+        MetricError: For another shape, or what is not finite.
+    """
     codes = real(encode(factors), "what encode returned")
     if codes.ndim != 2 or len(codes) != len(factors) or codes.shape[1] != (latents or codes.shape[1]):
         wide = "D" if latents is None else latents
@@ -109,9 +119,9 @@ def _fix_factor(factors: Integers, fixed: Integers, source: Integers) -> None:
 def _variances(encode: Encode, sizes: Sequence[int], rng: Random, points: int) -> tuple[Floats, Booleans]:
     """Variance (D,) of each latent over `points` points, and whether it varies."""
     factors = draw_factors(rng, sizes, points)
-    first = _encode(encode, factors[:ROWS])
+    first = codes_of(encode, factors[:ROWS])
     others = [
-        _encode(encode, factors[start : start + ROWS], first.shape[1]) for start in range(ROWS, points, ROWS)
+        codes_of(encode, factors[start : start + ROWS], first.shape[1]) for start in range(ROWS, points, ROWS)
     ]
     codes = check_codes(np.concatenate([first, *others]), "what encode returned")
     return codes.var(0, ddof=1), varies(codes)
@@ -132,7 +142,7 @@ def _votes(
         fixed, rounds = draw_rounds(rng, sizes, votes, 1, batch)
         factors = rounds[:, 0]
         _fix_factor(factors, fixed, factors[:, 0])
-        codes = _encode(encode, factors.reshape(-1, len(sizes)), len(variances))
+        codes = codes_of(encode, factors.reshape(-1, len(sizes)), len(variances))
         codes = codes.reshape(votes, batch, -1)
         winner = active[(codes.var(1, ddof=1)[:, active] / variances[active]).argmin(1)]
         np.add.at(table, (winner, fixed), 1)
@@ -203,7 +213,7 @@ def _pairs(
         fixed, factors = draw_rounds(rng, sizes, block, 2, batch)
         _fix_factor(factors[:, 1], fixed, factors[:, 0])
         latents = points[0].shape[1] if points else None
-        codes = _encode(encode, factors.reshape(-1, len(sizes)), latents).reshape(block, 2, batch, -1)
+        codes = codes_of(encode, factors.reshape(-1, len(sizes)), latents).reshape(block, 2, batch, -1)
         points.append(np.abs(codes[:, 0] - codes[:, 1]).mean(1))
         labels.append(fixed)
     return np.concatenate(points), np.concatenate(labels)

@@ -15,7 +15,8 @@ has more values than there are bins.
 import numpy as np
 from numpy.typing import ArrayLike
 
-from vision.metrics.arrays import Floats, MetricError
+from vision.metric_names import BINS
+from vision.metrics.arrays import Booleans, Floats, MetricError
 from vision.metrics.checks import check_active, check_pair
 from vision.metrics.discretise import discretise
 from vision.metrics.information import factor_entropies, latent_entropies, mutual_information
@@ -36,7 +37,7 @@ def gaps(matrix: Floats, axis: int) -> Floats:
     return top if matrix.shape[axis] == 1 else top - np.take(ordered, -2, axis=axis)
 
 
-def mig_per_factor(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> Floats:
+def mig_per_factor(codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS) -> Floats:
     """Mutual information gap of each factor (K,), in 0..1: (I_1k - I_2k) / H(v_k); `mig` is their mean.
 
     Args:
@@ -51,7 +52,7 @@ def mig_per_factor(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> F
     return gaps(mutual_information(codes, values, bins=bins), axis=0) / factor_entropies(values)
 
 
-def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
+def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS) -> float:
     """Mutual information gap, mean_k (I_1k - I_2k) / H(v_k) (Chen et al. 2018, eq. 6, on binned codes).
 
     Between 0 and 1; 1: each factor is determined by one latent and independent of all others; 0: two latents
@@ -76,7 +77,7 @@ def mig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
 
 
 def mig_sup(
-    codes: ArrayLike, factors: ArrayLike, *, bins: int = 20, active: ArrayLike | None = None
+    codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS, active: ArrayLike | None = None
 ) -> float:
     """Gap over factors, mean over latents of max_k - second_k of I(z_j; v_k)/H(v_k) (Li et al. 2020).
 
@@ -105,7 +106,7 @@ def mig_sup(
     return float(gaps(normalised, axis=1).mean())
 
 
-def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
+def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS) -> float:
     """Joint entropy minus mutual information gap, turned so that higher is better (Do & Tran 2020).
 
     mean_k 1 - (H(v_k, z*) - I_1k + I_2k) / (H(v_k) + log bins) with z* the latent with most information on
@@ -138,7 +139,7 @@ def jemmig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
     return float(np.mean(1.0 - (joint - gaps(matrix, axis=0)) / (of_factor + np.log(bins))))
 
 
-def dcimig(codes: ArrayLike, factors: ArrayLike, *, bins: int = 20) -> float:
+def dcimig(codes: ArrayLike, factors: ArrayLike, *, bins: int = BINS) -> float:
     """3CharM / DCIMIG, sum_k S_k / sum_k H(v_k) (Sepliarskaia, Kiseleva & de Rijke 2019, section 4).
 
     Each latent is assigned to the factor on which it has most information; its gap is I with that factor
@@ -184,7 +185,7 @@ def modularity(
     codes: ArrayLike,
     factors: ArrayLike,
     *,
-    bins: int = 20,
+    bins: int = BINS,
     active_only: bool = False,
     active: ArrayLike | None = None,
 ) -> float:
@@ -214,10 +215,17 @@ def modularity(
     (0.5, 1.0)
     """
     checked, values = check_pair(codes, factors)
-    matrix = mutual_information(checked, values, bins=bins)
-    scores = modularity_per_latent(matrix)
-    counted = np.ones(len(scores), dtype=bool) if active is None else check_active(active, checked)
-    if active_only:
-        counted &= matrix.max(1) > 0
-    scores = scores[counted]
+    counted = np.ones(checked.shape[1], dtype=bool) if active is None else check_active(active, checked)
+    return modularity_of(mutual_information(checked, values, bins=bins), counted, active_only=active_only)
+
+
+def modularity_of(matrix: Floats, counted: Booleans, *, active_only: bool = False) -> float:
+    """Mean modularity of some rows of a mutual information matrix (D, K >= 2); 0 of none.
+
+    Args:
+        matrix: Mutual information (D, K) in nats.
+        counted: (D,), the rows that count.
+        active_only: Whether to leave out rows of zeros.
+    """
+    scores = modularity_per_latent(matrix)[counted & (matrix.max(1) > 0) if active_only else counted]
     return float(scores.mean()) if len(scores) else 0.0

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from vision.metrics.arrays import Floats, MetricError, real, varies
 from vision.metrics.checks import check_codes, check_count, check_sizes
 from vision.metrics.draws import Random, draw_factors, integers
-from vision.metrics.interventional import Encode
+from vision.metrics.interventional import Encode, codes_of
 
 
 class SparseChange(NamedTuple):
@@ -55,7 +55,7 @@ def sparse_change(
         threshold: What a latent must change by, in standard deviations of it over all starting points.
 
     Raises:
-        MetricError: Where no factor has two values, or `encode` returns no finite codes.
+        MetricError: Where no factor has two values, or `encode` returns no finite codes, or not as many.
 
     >>> sparse_change(lambda v: v, (3, 4), rng=np.random.RandomState(0)).mean
     1.0
@@ -67,14 +67,14 @@ def sparse_change(
         raise MetricError(f"threshold={threshold} must be 0 or more")
     per_factor = np.full(len(sizes), np.nan)
     starts = [draw_factors(rng, sizes, moves) for _ in sizes]
-    before = [check_codes(encode(start)) for start in starts]
+    before = [check_codes(codes_of(encode, start)) for start in starts]
     everywhere = np.concatenate(before)
     varying, scale = varies(everywhere), everywhere.std(0)
     for factor, size in enumerate(sizes):
         if size > 1:
             moved = starts[factor].copy()
             moved[:, factor] = (moved[:, factor] + 1 + integers(rng, size - 1, moves)) % size
-            change = np.abs(check_codes(encode(moved)) - before[factor])
+            change = np.abs(check_codes(codes_of(encode, moved, before[factor].shape[1])) - before[factor])
             per_factor[factor] = ((change > threshold * scale) & varying).sum(1).mean()
     return SparseChange(float(np.nanmean(per_factor)), per_factor)
 

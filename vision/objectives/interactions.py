@@ -22,8 +22,10 @@ from vision.networks import Decoder
 DRAWS = 2
 STEP = 0.1
 """Of the finite differences, in standard deviations of the latents."""
+ROUNDING = 16
+"""Second differences of fewer units in the last place of the output are rounding."""
 LEAST = 1e-10
-"""Of a denominator."""
+"""Of a standard deviation."""
 
 
 def normalised_hessian(decoder: Decoder, z: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -33,7 +35,8 @@ def normalised_hessian(decoder: Decoder, z: Tensor, generator: torch.Generator |
 
     for `DRAWS` draws of v for each image. The variance of v'Hv is 2 sum_{i != j} H_ij^2 for v of signs, and
     2 sum_ij H_ij^2 for normal v: 0 for an output that is a sum of functions of one latent each, 1 for a
-    product of two latents. It does not depend on the scale of the output, nor on that of a latent.
+    product of two latents, and about 0 for a linear output, whose second differences are rounding. It does
+    not depend on the scale of the output, nor on that of a latent.
 
     The paper takes the ratio for each image and for the activations of each layer; here it is that of the
     outputs, and of the means over the batch, which has less noise for two draws. It costs 9 passes of the
@@ -55,7 +58,8 @@ def normalised_hessian(decoder: Decoder, z: Tensor, generator: torch.Generator |
         plus, minus = f[1:].chunk(2)
         second = (plus - 2 * f[0] + minus) / STEP**2
         mixed, total = (draws.var(0).mean() for draws in second.chunk(2))
-    return mixed / total.clamp(min=LEAST)
+    rounding = (ROUNDING * torch.finfo(f.dtype).eps / STEP**2) ** 2 * f.detach().square().mean()
+    return mixed / total.maximum(rounding + torch.finfo(f.dtype).tiny)
 
 
 def latent_multiinformation(z: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ def jacobian_l1(vae: VAE, passed: Pass, generator: torch.Generator | None = None
 
         sum_k E || x_hat(z with z_k exchanged) - x_hat(z) ||_1
 
-    where z_k is exchanged for that of another image of the batch. A rotation of two latents leaves the
+    where z_k is exchanged for that of a random image of the batch. A rotation of two latents leaves the
     likelihood and the KL nearly unchanged, but each latent then changes the pixels of both, which
     increases the L1 norm and not an L2 norm. So the penalty separates factors of similar variance in
     different parts of the image, which the beta-VAE alone cannot separate. One latent per image is drawn,
