@@ -48,7 +48,7 @@ def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) ->
     metrics: dict[str, Any] = {"images": len(images)}
     for kind in ("clean", "blurred"):
         blur_seed = None if kind == "clean" else derive_seed(seed, "judge blur")
-        right = read_images(judge, images, device, blur_seed)
+        right = right_readings(judge, images, device, blur_seed)
         share = right.mean(axis=0)
         metrics[f"{kind}_accuracy"] = round(float(share.mean()), 5)
         metrics[kind] = {name: round(float(s), 5) for name, s in zip(images.names, share, strict=True)}
@@ -56,7 +56,7 @@ def _compare(judge: Judge, images: ImageSet, seed: int, device: torch.device) ->
 
 
 @torch.no_grad()
-def read_images(
+def right_readings(
     judge: Judge, images: ImageSet, device: torch.device, disturb: int | None = None
 ) -> np.ndarray:
     """Where the judge reads real images right, bool (N, A), as they are or disturbed by a seed.

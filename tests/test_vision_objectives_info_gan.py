@@ -99,10 +99,10 @@ def test_the_losses_are_those_of_the_papers() -> None:
     real, fake = draw(7), draw(7, seed=1)
     d_real, d_fake = real.sigmoid(), fake.sigmoid()
     expected = -(d_real.log().mean() + (1 - d_fake).log().mean())
-    assert info_gan.discriminator(real, fake).item() == pytest.approx(expected.item(), rel=1e-10)
-    assert info_gan.generator(fake).item() == pytest.approx(-d_fake.log().mean().item(), rel=1e-10)
-    assert info_gan.critic(real, fake) == fake.mean() - real.mean()
-    assert info_gan.critic_generator(fake) == -fake.mean()
+    assert info_gan.discriminator_loss(real, fake).item() == pytest.approx(expected.item(), rel=1e-10)
+    assert info_gan.generator_loss(fake).item() == pytest.approx(-d_fake.log().mean().item(), rel=1e-10)
+    assert info_gan.critic_loss(real, fake) == fake.mean() - real.mean()
+    assert info_gan.critic_generator_loss(fake) == -fake.mean()
 
 
 def test_the_encoder_gives_q_of_the_codes_and_the_prior_of_the_rest() -> None:

@@ -88,10 +88,8 @@ def encoded(
     if total < 6:
         raise MetricError(f"{total} images are too few")
     z, v, fit = np.concatenate(codes), np.concatenate(factors), total * 2 // 3
-    head = (
-        v[: min(fit, MIN_POINTS)],
-        v[fit : fit + MIN_POINTS // 2],
-    )  # so that it does in the parts for DCI, too
+    # DCI may see MIN_POINTS only (`_dci_points`), and a factor has to vary among these.
+    head = v[: min(fit, MIN_POINTS)], v[fit : fit + MIN_POINTS // 2]
     varies = np.logical_and(*((part != part[0]).any(axis=0) for part in head))
     if not varies.any():
         raise MetricError("no factor of the images varies")

@@ -101,7 +101,7 @@ def info_gan(
     colour: str = "rgb",
     precision_limit: float | None = None,
 ) -> VAE:
-    """The generator of InfoGAN with Q as its encoder (`vision.info_gan`); arguments as `vae`, and
+    """The generator of InfoGAN with Q as its encoder (`vision.info_gan`), with the arguments of `vae`.
 
     Args:
         latents: Gaussian codes.

@@ -124,7 +124,7 @@ def quantised(
     activation: str = "relu",
     colour: str = "rgb",
 ) -> VAE:
-    """An autoencoder whose latents take few values (`vision.quantised`); arguments as `vae`, and
+    """An autoencoder whose latents take few values (`vision.quantised`), with the arguments of `vae`.
 
     Args:
         values: That each latent may take, at least 2.

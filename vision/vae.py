@@ -23,9 +23,9 @@ class Restorer(Protocol):
 class VAE(nn.Module):
     """A vision model with prior N(0, I): RGB images (B, C, H, W) in [0, 1] to Gaussian codes (B, D) and back.
 
-    Its codes are those of encoder and decoder, shifted and scaled by `standardise`. A decoder that was
-    trained in the features of a denoising autoencoder makes images that look right through that alone: with
-    it as the `restorer`, which is not trained, `decode` gives them so.
+    Its codes are those of encoder and decoder, shifted and scaled by `standardise`. The outputs of a decoder
+    that was trained in the features of a denoising autoencoder are images only after that autoencoder: as the
+    `restorer`, which is not trained, it is the last step of `decode`.
 
     Args:
         encoder: Images (B, C, H, W) in `colour` to q(z|x) over (B, D).

@@ -38,7 +38,7 @@ def adversarial(config: Config, vae: VAE, pixels: Tensor, chosen: InfoGAN | Info
     training, device, encoder = config.vision.training, pixels.device, vae.encoder
     assert isinstance(encoder, InfoEncoder), "the specification of the objective is of kind info_gan"
     torch.manual_seed(derive_seed(config.seed, "discriminator weights"))
-    head = place(info_gan.Discriminator(encoder.units, bias=isinstance(chosen, InfoGAN)), device)
+    head = place(info_gan.RealismHead(encoder.units, bias=isinstance(chosen, InfoGAN)), device)
     optimisers = {
         NETWORK: _adam(vae.decoder, chosen),
         DISCRIMINATOR: _adam(nn.ModuleList((encoder, head)), chosen),
@@ -61,10 +61,10 @@ def adversarial(config: Config, vae: VAE, pixels: Tensor, chosen: InfoGAN | Info
             values = head(encoder.features(real)), head(features)
             information, _ = _information(encoder, features, z)
             if isinstance(chosen, InfoGAN):
-                value = info_gan.discriminator(*values)
+                value = info_gan.discriminator_loss(*values)
                 terms = {"discriminator": value}
             else:
-                distance = info_gan.critic(*values)
+                distance = info_gan.critic_loss(*values)
                 penalty = info_gan.gradient_penalty(
                     lambda x: head(encoder.features(x)), real, fake, generator
                 )
@@ -78,7 +78,7 @@ def adversarial(config: Config, vae: VAE, pixels: Tensor, chosen: InfoGAN | Info
             features = encoder.features(vae.mean(vae.decoder(z)))
             fake = head(features)
             is_logit = isinstance(chosen, InfoGAN)
-            value = info_gan.generator(fake) if is_logit else info_gan.critic_generator(fake)
+            value = info_gan.generator_loss(fake) if is_logit else info_gan.critic_generator_loss(fake)
             information, terms = _information(encoder, features, z)
         loss = value - chosen.information * information
         return loss, {"loss": loss, "generator": value, **terms}

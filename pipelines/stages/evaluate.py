@@ -28,7 +28,6 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
 from scan import analytic_operators
-from scan.comparison import measure_real, realism
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import (
@@ -45,6 +44,7 @@ from scan.evaluation import (
     tabulate,
     target_values,
 )
+from scan.imagined_images import measure_real, realism
 from scan.judge import Judge
 from scan.judge_accuracy import judge_accuracy
 from scan.real_images import describing, encoded, reconstruction_accuracy

@@ -10,9 +10,8 @@ generator. `plain` needs no factors. The others find images by their factors in 
                     from it in every factor of S and in no other. Locatello et al., "Weakly-Supervised
                     Disentanglement Without Compromises", ICML 2020
     FactorGroups    group of factors ~ a given ratio; values of all others ~ uniform among those that occur
-                    with two values of every factor of the group; image ~ uniform among those with them
-    SingleFactor    factor ~ uniform; values of all others ~ uniform among those that occur with two values of
-                    it; its own values as evenly as the batch allows; image ~ uniform among those with them
+                    with two values of every factor of the group; image ~ uniform among those with them, and
+                    for a group of one factor its values as evenly as the batch allows
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ import torch
 from torch import Tensor
 
 from vision.data.contexts import Contexts, NoPartnersError, checked, columns_of
-from vision.data.images import DataError, ImageSet, to_unit
+from vision.data.images import ImageSet, to_unit
 
 MOST_SETS = 200
 """Sets of factors that `Pairs` prepares at most; each takes three integers of memory an image."""
@@ -138,54 +137,6 @@ class Pairs:
         return self.starts[sizes] + rng.integers(self.counts[sizes])
 
 
-class FactorBatch(NamedTuple):
-    """Images of which one factor varies."""
-
-    indices: Tensor
-    """(batch,) int64."""
-    factor: int
-    """The column of the factor."""
-
-
-class SingleFactor:
-    """Batches in which one factor varies and all others stay.
-
-    Args:
-        factors: Integers (N, K), as `ImageSet.factors`.
-        varying: The columns among which the one that varies is drawn; by default all.
-
-    Raises:
-        DataError: When one of them never varies while the others stay, which is named.
-        ValueError: For a column that does not exist.
-    """
-
-    def __init__(self, factors: np.ndarray, varying: Sequence[int] | None = None) -> None:
-        self.factors = checked(factors)
-        self.contexts = [Contexts(self.factors, (column,)) for column in columns_of(self.factors, varying)]
-        for contexts in self.contexts:
-            if not len(contexts.images):
-                raise DataError(f"no two images differ in factor {contexts.changed[0]} alone")
-
-    def __call__(self, seed: int, step: int, batch: int, device: torch.device | str = "cpu") -> FactorBatch:
-        """The batch of one step.
-
-        Args:
-            seed: At least 0.
-            step: From 0.
-            batch: How many images, at least 2.
-            device: Of the indices.
-
-        Raises:
-            ValueError: For a smaller batch.
-        """
-        if batch < 2:
-            raise ValueError(f"one factor varies in a batch of at least 2 images, got {batch}")
-        rng = np.random.default_rng([seed, step])
-        contexts = self.contexts[rng.integers(len(self.contexts))]
-        (factor,) = contexts.changed
-        return FactorBatch(torch.from_numpy(contexts.spread(self.factors, batch, rng)).to(device), factor)
-
-
 class GroupBatch(NamedTuple):
     """Images of which the factors of one group vary."""
 
@@ -198,8 +149,8 @@ class GroupBatch(NamedTuple):
 class FactorGroups:
     """Batches in which the factors of one group vary and all others stay, some groups more often than others.
 
-    In a batch of a group of one factor its values are as even as the batch allows, as in `SingleFactor`; with
-    several, combinations are as frequent as among the images that share the other factors.
+    In a batch of a group of one factor its values are as even as the batch allows; with several,
+    combinations are as frequent as among the images that share the other factors.
 
     Args:
         factors: Integers (N, K), as `ImageSet.factors`.

@@ -231,8 +231,9 @@ def beta_vae_score(
     """BetaVAE score: is the shared factor known from mean absolute differences? (Higgins et al. 2017)
 
     The accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: always.
-    Fails: still 1 with one factor missing from the code (no latent shows it, which shows it), 1 or 0.92 on a
-    rotated code; depends on the units of the code, because the classifier is regularised.
+    Fails: still 1 with one factor missing from the code, since a pair whose shared factor is that one differs
+    from all others by its other latents; 1 or 0.92 on a rotated code; depends on the units of the code,
+    because the classifier is regularised.
 
     Args:
         encode: Maps factor values (N, K), integers, to codes (N, D).

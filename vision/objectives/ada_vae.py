@@ -1,4 +1,4 @@
-"""Ada-GVAE and Ada-ML-VAE: pairs of images that differ in few factors, and which ones is not told.
+"""Ada-GVAE and Ada-ML-VAE: pairs of images that differ in few factors, which are not known.
 
     delta_k = KL(q(z_k|x_1) || q(z_k|x_2)) ,    tau = (min_k delta_k + max_k delta_k) / 2   of each pair
     shared  = latents with delta_k < tau, whose two posteriors are replaced by one average

@@ -29,7 +29,7 @@ from vision.gaussian import Gaussian
 from vision.networks import full_precision
 
 
-class Discriminator(nn.Module):
+class RealismHead(nn.Module):
     """The head of the discriminator or critic on the layers that it shares with Q: (B, units) to (B,).
 
     Args:
@@ -46,22 +46,22 @@ class Discriminator(nn.Module):
         return full_precision(self.head, features).squeeze(1)
 
 
-def discriminator(real: Tensor, fake: Tensor) -> Tensor:
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-E[log D(x)] - E[log(1 - D(x_hat))] of logits (B,) of real and of generated images: a scalar."""
     return F.softplus(-real).mean() + F.softplus(fake).mean()
 
 
-def generator(fake: Tensor) -> Tensor:
+def generator_loss(fake: Tensor) -> Tensor:
     """-E[log D(x_hat)], the non-saturating loss of the generator, of logits (B,): a scalar."""
     return F.softplus(-fake).mean()
 
 
-def critic(real: Tensor, fake: Tensor) -> Tensor:
+def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     """E[f(x_hat)] - E[f(x)] of values (B,): a scalar, minus the estimate of the Wasserstein distance."""
     return fake.mean() - real.mean()
 
 
-def critic_generator(fake: Tensor) -> Tensor:
+def critic_generator_loss(fake: Tensor) -> Tensor:
     """-E[f(x_hat)], the loss of a critic's generator, of values (B,): a scalar."""
     return -fake.mean()
 

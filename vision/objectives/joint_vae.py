@@ -4,11 +4,10 @@
 
     KL_z = KL(q(z|x) || N(0, I)) ,    KL_c = sum_i [ ln K_i + sum_v p_iv ln p_iv ]
 
-where C_c is at most sum_i ln K_i,
-with c relaxed by the Gumbel-softmax, softmax((ln p + g) / temperature), g = -ln(-ln u). With both gammas 1
-and both capacities 0 it is the negative ELBO (of the relaxed c). Dupont, "Learning Disentangled Joint
-Continuous and Discrete Representations", NeurIPS 2018; its code divides the loss by the number of pixels,
-which Adam does not see. The relaxation: Jang et al., "Categorical
+where C_c is at most sum_i ln K_i, with c relaxed by the Gumbel-softmax, softmax((ln p + g) / temperature),
+g = -ln(-ln u). With both gammas 1 and both capacities 0 it is the negative ELBO (of the relaxed c). Dupont,
+"Learning Disentangled Joint Continuous and Discrete Representations", NeurIPS 2018; its code divides the loss
+by the number of pixels, which does not change Adam's steps. The relaxation: Jang et al., "Categorical
 Reparameterization with Gumbel-Softmax", ICLR 2017.
 """
 

@@ -42,8 +42,8 @@ def slow_vae(
         passed: Of 2 B images: the first of B pairs, then their partners in the same order.
         beta: Weight of the KL from the prior.
         gamma: Weight of the transition term.
-        rate: Of the Laplace distribution of a latent's change, positive: the mean size of a change is 1 /
-        rate.
+        rate: Of the Laplace distribution of a latent's change, positive; the mean size of a change is its
+            inverse.
         kl_weights: Weight of each latent's KL, (D,); all 1 by default.
 
     Raises:
