@@ -16,6 +16,10 @@ class UsageError(Exception):
     """The request is wrong (config, command line, a path that is not there): exit code 2."""
 
 
+class DivergedRun(RunError):
+    """A training whose loss or weights are no longer finite."""
+
+
 class InterruptedRun(Exception):
     """Stopped by SIGINT, SIGTERM or SIGHUP after a checkpoint; the same command goes on: exit code 130."""
 

@@ -80,7 +80,7 @@ def load_taught(run: str | PathLike[str], latents: int) -> dict[str, TaughtConce
     if content.get("vision") != _digest(Path(run)):
         raise RunError(
             f"{path}: taught on another visual model than {Path(run) / 'vision' / MODEL}: "
-            "teach the concepts anew and remove this file"
+            "remove this file, then teach the words again"
         )
     try:
         concepts = [_concept(entry, latents) for entry in content["concepts"]]

@@ -185,7 +185,10 @@ def test_an_altered_file_is_refused_by_name_until_its_stage_is_named(shell: Shel
         code, lines = shell(*words)
         assert code == 1
         assert str(path) in lines[-1]
-        assert "scan run CONFIG vision" in lines[-1]
+        assert (
+            f"scan run {shell.run_dir / 'config.yaml'} vision --run-dir {shell.run_dir} makes it again"
+            in lines[-1]
+        )
     assert shell("vision", "--quiet") == (0, [])
     assert shell.digest("vision") == digest
     assert shell() == (0, ["vision: up to date", "symbols: up to date", "operators: up to date"])

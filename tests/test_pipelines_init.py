@@ -143,6 +143,12 @@ def test_a_folder_without_a_table_runs_to_a_visual_model_and_a_report(
     assert record["vocabulary"]["attributes"] == []
     assert cli.main(command) == 0
     assert "vision: up to date" in capsys.readouterr().err
+    edited = (run / "init.yaml").read_text() + "seed: 7\n"
+    (run / "init.yaml").write_text(edited)
+    assert cli.main([*command, "--fresh"]) == 0
+    assert (run / "init.yaml").read_text() == edited
+    assert "seed: 7" in (run / "config.yaml").read_text()
+    capsys.readouterr()
     assert cli.main(["sym2img", str(run), "red"]) == 1
     assert cli.main(["run", str(run)]) == 2
     assert "is a run: scan run" in capsys.readouterr().err

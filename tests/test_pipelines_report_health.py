@@ -140,6 +140,21 @@ def test_advice_for_a_joint_model_names_its_own_settings() -> None:
     assert named == [["vision", "joint", "joint"], ["joint", "joint", "symbols"]]
 
 
+def test_the_evaluation_repeats_no_stage_and_advises_what_its_objective_has() -> None:
+    symbols = {"concepts": 133, "concepts_without_specific_latents": 100}
+    evaluated = EVALUATION | {
+        "symbols": symbols,
+        "realism": {"test_symbols": {"variance_ratio": 0.01}},
+    }
+    learned = {"vision": VISION | {"objective": "jmvae"}, "symbols": symbols | {"objective": "jmvae"}}
+    lines = health.warnings({**learned, "evaluate": evaluated})
+    assert len(lines) == 2
+    assert "joint.symbol_weight" in lines[0]
+    assert "joint.steps" in lines[1]
+    assert "vision.training" not in lines[1]
+    assert any("symbols.grounding" in line for line in health.warnings({"evaluate": evaluated}))
+
+
 def test_a_budget_that_left_few_steps_is_said_before_what_was_lost() -> None:
     asked = {"vision.training.steps": 3000, "symbols.steps": 4000, "vision.training.restarts": 24}
     cut = {"vision.training.steps": 100, "symbols.steps": 3000, "vision.training.restarts": 1}

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pipelines.config import VisionTraining
 from pipelines.devices import Machine
+from pipelines.errors import DivergedRun
 from pipelines.runs.folder import RunFolder
 from pipelines.training.fitting import by_descent, fit
 from pipelines.training.loop import TrainResult
@@ -82,6 +83,38 @@ def test_the_restart_of_least_loss_is_trained_to_the_end_and_only_it(tmp_path: P
     first, second = (rung["losses"] for rung in note["rungs"])
     assert sorted(first, key=first.get) == ["1", "2", "0", "3"]
     assert set(second) == {"1", "2"}
+
+
+class Diverging(Losses):
+    """Some restarts have no finite loss from their fifth step on."""
+
+    def __init__(self, numbers: set[int]) -> None:
+        super().__init__()
+        self.numbers = numbers
+
+    def __call__(self, number: int) -> Restart[nn.Linear]:
+        module, method = super().__call__(number)
+        if number not in self.numbers:
+            return Restart(module, method)
+
+        def loss(step: int) -> tuple[Tensor, dict[str, Tensor]]:
+            value = module(torch.ones(1, 2)).square().mean() * (torch.nan if step >= 5 else 1)
+            return value, {"loss": value}
+
+        return Restart(module, by_descent(module, loss, settings(1)))
+
+
+def test_a_restart_that_diverges_is_the_worst_and_all_of_them_are_an_error(tmp_path: Path) -> None:
+    module, _ = best(tmp_path / "three", Diverging({1, 2, 3}))
+    alone = Losses()(0)
+    fit(alone.method, settings(1), tmp_path / "alone" / "vision", "vision", QUIET)
+    assert torch.equal(module.weight, alone.module.weight)
+    note = json.loads((tmp_path / "three" / "vision" / "restarts.json").read_text())
+    assert note["best"] == 0
+    assert [note["rungs"][0]["losses"][str(number)] for number in (1, 2, 3)] == [None] * 3
+    for _ in range(2):  # the second time from the checkpoints
+        with pytest.raises(DivergedRun, match=r"vision: loss is nan at step 6.*vision.training.lr"):
+            best(tmp_path / "all", Diverging({0, 1, 2, 3}))
 
 
 def test_it_ends_as_if_it_had_been_the_only_restart(tmp_path: Path) -> None:

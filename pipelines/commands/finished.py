@@ -20,6 +20,7 @@ from pipelines.errors import RunError, UsageError, counted, printable
 from pipelines.runs.files import read_json
 from pipelines.runs.folder import check_format, config_of
 from pipelines.runs.plan import STAGES
+from pipelines.training.budget import FILE as BUDGET
 from scan.run_format import finished as is_finished
 from symbols import Expression, ExpressionError, alternatives
 from vision.data import DataError
@@ -106,8 +107,9 @@ def copied(path: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="scan-") as place:
         copy = Path(place) / "run"
         copy.mkdir()
-        for file in (path / "data.json", config_of(path)):
-            shutil.copyfile(file, copy / file.name)
+        for file in (path / "data.json", config_of(path), path / BUDGET):
+            if file.is_file() or file.name != BUDGET:
+                shutil.copyfile(file, copy / file.name)
         for stage in (path / name for name in STAGES if name != "report"):
             if is_finished(stage):
                 shutil.copytree(stage, copy / stage.name)

@@ -108,6 +108,7 @@ def main(options: argparse.Namespace) -> None:
             graph.check_same(config, record, run)
         graph.adopt(config, run, but=options.stages if options.fresh else ())
         graph.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
+        graph.check_others(options.stages, config, record, run)
         if options.fresh:
             graph.discard(run, options.stages or list(STAGES), also_own=bool(options.stages))
         if first is not None:
@@ -115,7 +116,7 @@ def main(options: argparse.Namespace) -> None:
         write_json(path / "data.json", record)
         if plan:
             write_json(path / budget.FILE, plan)
-        elif minutes is None:
+        elif minutes is None and not budget.is_of(config, path):
             (path / budget.FILE).unlink(missing_ok=True)  # the steps are no longer those of a budget
         write_bytes(path / "config.yaml", config_files.dump(config).encode())
         graph.execute(config, run, record, here, options.stages)
@@ -194,14 +195,15 @@ def own_data(options: argparse.Namespace) -> tuple[Config, FirstConfig | None]:
         raise UsageError(f"{data} is a run: scan run {data / 'config.yaml'} --run-dir {data} goes on with it")
     names = [str(one.value) for one in parse(options.set) if one.key == "name"]
     file = (options.run_dir or Path("runs") / (names[-1] if names else name_of(data))) / OWN
-    if not file.is_file() or options.fresh:
-        first = first_config(data, file)
-        return config_files.load_text(first.text, file, options.set), first
-    config = config_files.load(file, options.set)
-    used = Path(str(getattr(config.data, "path", "")))
-    if used != data and data not in used.parents:
-        raise UsageError(f"{file} is for {used}, not for {data}: name another --run-dir, or --fresh")
-    return config, None
+    if file.is_file():  # also with --fresh: the user may have edited it
+        config = config_files.load(file, options.set)
+        used = Path(str(getattr(config.data, "path", "")))
+        if used == data or data in used.parents:
+            return config, None
+        if not options.fresh or options.stages:
+            raise UsageError(f"{file} is for {used}, not for {data}: name another --run-dir, or --fresh")
+    first = first_config(data, file)
+    return config_files.load_text(first.text, file, options.set), first
 
 
 def up_to_date(path: Path, names: list[str], options: argparse.Namespace) -> bool:

@@ -59,6 +59,8 @@ def warnings(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """The warnings of a run, from stage -> its metrics; each once, in the order of the stages."""
     found = of_images(measured.get("vision", {}).get("pixels"))
     found += [line for stage, check in CHECKS.items() if stage in measured for line in check(measured[stage])]
+    if "evaluate" in measured:
+        found += of_evaluation(measured["evaluate"], measured)
     return list(dict.fromkeys(found))
 
 
@@ -152,15 +154,22 @@ def of_judge(metrics: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def of_evaluation(metrics: Mapping[str, Any]) -> list[str]:
-    """Of the evaluation, which also measures what a stage with a model of the user's own did not."""
-    objective = metrics["vision"].get("objective")
+def of_evaluation(metrics: Mapping[str, Any], learned: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Of the evaluation, which also measures models of the user's own, of which no stage has metrics.
+
+    Args:
+        metrics: Of the evaluation.
+        learned: Stage -> its metrics, which are checked by themselves.
+    """
+    objective = learned.get("vision", {}).get("objective")
     imagined = metrics.get("realism", {}).get("test_symbols", {}).get("variance_ratio")
-    found = [
-        *of_codes(metrics["vision"].get("test_images"), objective),
-        *of_symbols(metrics.get("symbols", {})),
-        *of_judge(metrics["judge"]),
-    ]
+    found: list[str] = []
+    if "vision" not in learned:
+        found += of_codes(metrics["vision"].get("test_images"))
+    if "symbols" not in learned:
+        found += of_symbols(metrics.get("symbols", {}))
+    if "judge" not in learned:
+        found += of_judge(metrics["judge"])
     if imagined is not None and imagined < MIN_VARIANCE:
         found.append(
             f"imagined images are nearly all alike ({imagined:.2g} of the variance of real ones): "
@@ -174,9 +183,8 @@ CHECKS: dict[str, Callable[[Mapping[str, Any]], Sequence[str]]] = {
     "vision": of_vision,
     "symbols": of_symbols,
     "judge": of_judge,
-    "evaluate": of_evaluation,
 }
-"""What each stage's metrics, and the budget, are checked by."""
+"""What the metrics of each stage in `LEARNED`, and the budget, are checked by."""
 LEARNED = ("vision", "symbols", "judge")
 """The stages whose warnings are logged when they end; the evaluation's summary has them all."""
 
@@ -193,7 +201,7 @@ def measured(run: RunFolder) -> dict[str, dict[str, Any]]:
 
 
 def _more(objective: str | None) -> str:
-    return MORE_NATS.get(objective or "", "lower vision.likelihood.scale")
+    return MORE_NATS.get(objective or "", "lower vision.likelihood.scale of a gaussian likelihood")
 
 
 def _fewer(objective: str | None) -> str:

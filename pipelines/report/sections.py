@@ -265,10 +265,12 @@ def run(context: ReportContext) -> Values:
         measured = read_json(path) if path.exists() else {}
         log = _log(context, name)
         steps = log[-1]["step"] if log else None
-        speed = round(steps / measured["seconds"], 1) if steps and measured["seconds"] else None
+        speed = steps / measured["seconds"] if steps and measured["seconds"] else None
+        if "images_per_second" in measured:  # of vision, whose log is that of one of the restarts
+            speed = measured["images_per_second"] / context.config.vision.training.batch
         device = measured.get("device", "your own model" if receipt["own"] else "")
         seconds = f"{receipt['seconds']:,.1f}"
-        rows.append([name, seconds, steps, speed, device, measured.get("threads")])
+        rows.append([name, seconds, steps, speed and round(speed, 1), device, measured.get("threads")])
     total = sum(receipt["seconds"] for receipt in receipts.values())
     rows.append(["all", f"{total:,.1f}", None, None, None, None])
     head = ("stage", "seconds", "steps", "steps a second", "device", "threads")

@@ -10,6 +10,7 @@ were added since count as `pipelines.config.recorded` says. A stage folder that 
 and none of our notes is the user's own model, and is taken as it is.
 """
 
+import os
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
@@ -207,7 +208,7 @@ class RunFolder:
         if not isinstance(done.get("files"), dict):
             raise RunError(f"{folder / 'done.json'} is damaged (no list of files)")
         for name, digest in done["files"].items():
-            path = folder / name
+            path = Path(os.path.normpath(folder / name))
             if not path.exists():
                 return Status("altered", f"{path} is missing")
             if sha256(path) != digest:

@@ -171,7 +171,7 @@ def check_predecessors(
             else Status("absent")
         )
         if found.kind == "altered":
-            raise RunError(_altered(name, found))
+            raise RunError(_altered(name, found, run))
         if found.kind not in ("done", "own"):
             why = (
                 f"was made with other settings ({found.why})"
@@ -180,6 +180,26 @@ def check_predecessors(
             )
             raise UsageError(
                 f"{names[-1]} needs {name}, which {why}: name {name} too, or no stage to make all"
+            )
+
+
+def check_others(names: Sequence[str], config: Config, record: Mapping[str, Any], run: RunFolder) -> None:
+    """Refuse to make some stages with settings that finished ones, which do not build on them, have not.
+
+    Raises:
+        UsageError: With the stage, and what differs.
+    """
+    if not names:
+        return
+    for name in plan(config):
+        is_independent = name not in names and predecessors([name], config).isdisjoint(names)
+        if name == "report" or not is_independent or not (run.stage(name) / "done.json").exists():
+            continue
+        found = status(name, config, record, run) if _ready(name, config, run, ()) else Status("absent")
+        if found.kind == "changed":
+            raise UsageError(
+                f"{run.path} holds {name} with other settings ({found.why}): name {name} too, or another "
+                "folder by --run-dir"
             )
 
 
@@ -195,11 +215,10 @@ def _ready(name: str, config: Config, run: RunFolder, discarded: Sequence[str]) 
     return all((run.stage(one) / "done.json").exists() and one not in discarded for one in before)
 
 
-def _altered(name: str, status: Status) -> str:
-    return (
-        f"{status.why}; name the stage to make it again (scan run CONFIG {name}), "
-        f"or delete {name}/done.json to use the file as your own"
-    )
+def _altered(name: str, status: Status, run: RunFolder) -> str:
+    again = f"scan run {run.path / 'config.yaml'} {name} --run-dir {run.path} makes it again"
+    own = f", and without {name}/done.json the file is used as your own" if MODEL in status.why else ""
+    return f"{status.why}: {again}{own if (run.stage(name) / MODEL).exists() else ''}"
 
 
 def _make(name: str, config: Config, run: RunFolder, machine: Machine) -> StageResult:
@@ -218,7 +237,7 @@ def execute(
     """Bring the named stages, or all, up to date, in order.
 
     A stage that is done with the same inputs is left as it is, also when it is named; one whose files were
-    altered is made again only when it is named.
+    altered is made again only when it is named, but for the report, which nobody edits.
 
     Args:
         config: Of the run.
@@ -235,15 +254,15 @@ def execute(
     for name in (stage for stage in plan(config) if not names or stage in names):
         made_from = inputs(name, config, record, run)
         found = run.status(name, made_from, config)
-        if found.kind == "altered" and name not in names:
-            raise RunError(_altered(name, found))
+        if found.kind == "altered" and name not in names and name != "report":
+            raise RunError(_altered(name, found, run))
         if found.kind == "done":
             machine.say(f"{name}: up to date")
             continue
         if found.kind == "own":
             machine.say(f"{name}: your own {name}/{MODEL}")
             continue
-        if found.kind == "changed":
+        if found.kind in ("changed", "altered"):
             machine.say(f"{name}: made again, since {found.why}")
         if found.kind == "partial":
             machine.say(f"{name}: goes on from where it stopped")
@@ -256,6 +275,11 @@ def execute(
         seconds = result.earlier_seconds + time.monotonic() - began
         run.finish(name, made_from, result.files, seconds)
         machine.say(f"{name}: done in {seconds:.1f} s")
+        if name == "vision" and (run.path / "taught.json").exists():
+            machine.say(
+                f"vision: {run.path / 'taught.json'} has words of the former visual model: remove it, then "
+                "teach them again"
+            )
         if name in health.LEARNED and "metrics.json" in result.files:
             for line in health.CHECKS[name](read_json(run.stage(name) / "metrics.json")):
                 machine.say(f"{name}: warning: {line}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.config import TRAININGS, Config
+from pipelines.errors import RunError
 from pipelines.runs.files import read_json
 from pipelines.training.progress import spelled
 from pipelines.training.restarts import total_steps
@@ -185,6 +186,14 @@ def settle(
             return _with(config, found["found"]), found
     result = fitted(config, measure(), 60 * minutes)
     return result, {"minutes": minutes, "asked": asked, "found": _numbers(result)}
+
+
+def is_of(config: Config, run: Path) -> bool:
+    """Whether the config of a run has the steps and restarts that its budget found."""
+    try:
+        return bool(read_json(run / FILE).get("found") == _numbers(config))
+    except RunError:  # missing or damaged
+        return False
 
 
 def _numbers(config: Config) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from pipelines import stopping
 from pipelines.config import TRAININGS
 from pipelines.devices import keep_threads
-from pipelines.errors import InterruptedRun, RunError, explain
+from pipelines.errors import DivergedRun, InterruptedRun, RunError, explain
 from pipelines.runs.files import read_lines, write_bytes
 from pipelines.training import checkpoint
 from pipelines.training.checkpoint import Modules, Optimisers, Progress
@@ -73,8 +73,8 @@ def train(
 
     Raises:
         InterruptedRun: After SIGINT, SIGTERM or SIGHUP, once the state is safe.
-        RunError: When a term or a weight is not finite (the last good state is kept), or a file cannot be
-            written or read.
+        DivergedRun: When a term or a weight is not finite; the last good state is kept.
+        RunError: When a file cannot be written or read.
     """
     _check_complete(modules, optimisers)
     state, log = folder / STATE, folder / LOG
@@ -150,7 +150,7 @@ def _means(at: Progress, label: str, saved_step: int) -> dict[str, float]:
     at.sums, at.count = {}, 0
     for name, value in means.items():
         if not math.isfinite(value):
-            raise RunError(_broken(label, f"{name} is {value}", at.step, saved_step))
+            raise DivergedRun(_broken(label, f"{name} is {value}", at.step, saved_step))
     return means
 
 
@@ -158,15 +158,13 @@ def _check_weights(modules: Modules, label: str, step: int, saved_step: int) -> 
     for module in modules.values():
         for name, value in module.state_dict().items():
             if value.is_floating_point() and not bool(value.isfinite().all()):
-                raise RunError(_broken(label, f"weight {name} is not finite", step, saved_step))
+                raise DivergedRun(_broken(label, f"weight {name} is not finite", step, saved_step))
 
 
 def _broken(label: str, what: str, step: int, saved_step: int) -> str:
-    key = f"{TRAININGS.get(label, label)}.lr"
-    return (
-        f"{label}: {what} at step {step}; the state of step {saved_step} is kept. "
-        f"Try a lower {key} (--set {key}=...)"
-    )
+    key = f"{TRAININGS[label]}.lr" if label in TRAININGS else ""
+    advice = f". Try a lower {key} (--set {key}=...)" if key else ""
+    return f"{label}: {what} at step {step}; the state of step {saved_step} is kept{advice}"
 
 
 def _append(log: Path, line: dict[str, float], at: Progress) -> None:

@@ -8,6 +8,7 @@ such round is a rung. All restarts see the same batches and the same noise, so t
 their weights alone.
 """
 
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,8 +19,10 @@ from torch import nn
 
 from pipelines.config import VisionTraining
 from pipelines.devices import Machine
+from pipelines.errors import DivergedRun
 from pipelines.runs.files import read_json, read_lines, write_json
 from pipelines.runs.folder import RunFolder
+from pipelines.runs.metrics import jsonable
 from pipelines.training.fitting import Method, fit
 from pipelines.training.loop import LOG, STATE, TrainResult, take_over
 
@@ -42,7 +45,7 @@ class Rung(NamedTuple):
     steps: int
     """After how many steps in total it ends."""
     losses: dict[int, float]
-    """Number of a restart -> its loss at the end of the rung."""
+    """Number of a restart -> its loss at the end of the rung; infinite where it diverged."""
 
 
 def successive_halving(
@@ -61,7 +64,8 @@ def successive_halving(
         The trained module, and the result of its training with the seconds of all restarts.
 
     Raises:
-        InterruptedRun, RunError: As `pipelines.training.loop.train`.
+        InterruptedRun, RunError: As `pipelines.training.loop.train`; of a restart that diverges only where
+            all do.
     """
     if settings.restarts == 1:
         module, method = make(0)
@@ -70,17 +74,24 @@ def successive_halving(
     unfinished = folder / "restarts"
     if not (folder / STATE).exists():
         results: dict[int, TrainResult] = {}
+        diverged: list[DivergedRun] = []
 
         def loss_of(number: int, steps: int) -> float:
             nonlocal seconds_here
             own = unfinished / str(number)
-            results[number] = fit(make(number).method, settings, own, stage, machine, until=steps)
+            try:
+                results[number] = fit(make(number).method, settings, own, stage, machine, until=steps)
+            except DivergedRun as error:
+                diverged.append(error)
+                return math.inf
             seconds_here += results[number].seconds - results[number].earlier_seconds
             return _loss_up_to(steps, own)
 
         rungs = _rungs(loss_of, settings, lambda message: machine.say(f"{stage}: {message}"))
         best = min(rungs[-1].losses, key=rungs[-1].losses.__getitem__)
-        write_json(folder / RECORD, {"best": best, "rungs": [rung._asdict() for rung in rungs]})
+        if math.isinf(rungs[-1].losses[best]):  # so are all others
+            raise diverged[-1]
+        write_json(folder / RECORD, {"best": best, "rungs": [jsonable(rung._asdict()) for rung in rungs]})
         take_over(unfinished / str(best), folder, seconds=sum(one.seconds for one in results.values()))
     shutil.rmtree(unfinished, ignore_errors=True)
     module, method = make(read_json(folder / RECORD)["best"])
