@@ -135,6 +135,18 @@ def test_all_restarts_of_a_vision_model_count(tiny: Path) -> None:
     )
 
 
+def test_data_without_words_have_networks_of_images_alone(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, stdout, _ = bench(capsys, str(tiny), "--set", "data.attributes=[]", "--json")
+    assert code == 0
+    (found,) = json.loads(stdout)["configs"]
+    assert [one["stage"] for one in found["networks"]] == ["vision"]
+    assert found["sym2img"] is None
+    code, stdout, _ = bench(capsys, str(tiny), "--set", "data.attributes=[]")
+    assert (code, "sym2img" in stdout, "vision" in stdout) == (0, False, True)
+
+
 def test_json_holds_every_number_with_its_unit(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, stdout, stderr = bench(capsys, str(tiny), "--json")
     assert (code, stderr) == (0, "")

@@ -115,3 +115,23 @@ def test_a_part_is_computed_once_for_its_settings(tmp_path: Path) -> None:
     assert part(tmp_path, "a", {"seed": 1}, compute) == {"calls": [1, 1]}
     (tmp_path / "parts" / "a.json").write_text("{")
     assert part(tmp_path, "a", {"seed": 1}, compute) == {"calls": [1, 1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("ordered", "steps", "expected"),
+    [
+        ([True, True], 1, "reproduced"),
+        ([False, False], 1, "undecided"),
+        ([False, False], capacity.STEPS, "refuted"),
+        ([True, False], capacity.STEPS, "undecided"),
+    ],
+)
+def test_capacity_is_refuted_where_no_training_has_the_order(
+    ordered: list[bool], steps: int, expected: str
+) -> None:
+    rising = {"x": 1.0, "y": 1.0, "scale": 2.0, "shape": 3.0, "orientation": 4.0}
+    falling = {name: 5.0 - onset for name, onset in rising.items()}
+    found = {
+        str(i): capacity.Found([], {}, [], rising if one else falling, {}) for i, one in enumerate(ordered)
+    }
+    assert capacity.verdict_of(found, steps) == expected

@@ -26,6 +26,7 @@ from pipelines.experiments import (
     training_steps,
     transfer,
 )
+from vision.data import dsprites
 from vision.data.dsprites import SIZES
 
 FIGURES = {
@@ -73,6 +74,22 @@ def test_a_code_without_a_factor_keeps_the_others() -> None:
     assert (whole.shape, less.shape) == ((200, 5), (200, 4))
     assert abs(np.corrcoef(less[:, 0], grid[:, 0])[0, 1]) > 0.9
     assert np.abs([np.corrcoef(column, grid[:, 2])[0, 1] for column in less.T]).argmax() == 1
+
+
+def test_metric_failure_is_refuted_where_no_seed_shows_it() -> None:
+    def scores(beta_vae: float, whole: float = 1.0) -> metric_failure.Scores:
+        missing = {name: {"beta_vae": beta_vae, "factor_vae": 0.8} for name in dsprites.FACTORS}
+        return missing | {metric_failure.WHOLE: {"beta_vae": whole, "factor_vae": whole}}
+
+    verdicts = {
+        "reproduced": [scores(1.0), scores(1.0)],
+        "refuted": [scores(0.9), scores(0.9)],
+        "undecided": [scores(1.0), scores(0.9)],
+    }
+    for expected, seeds in verdicts.items():
+        assert metric_failure.verdict_of(seeds, metric_failure.VOTES) == expected
+    assert metric_failure.verdict_of([scores(0.9, whole=0.9)], metric_failure.VOTES) == "undecided"
+    assert metric_failure.verdict_of(verdicts["refuted"], 10) == "undecided"
 
 
 def test_samples_have_the_total_correlation_that_is_asked_for() -> None:

@@ -44,6 +44,11 @@ def test_it_measures_both_methods_and_goes_on_where_it_stopped(
     assert cli.main([*words, "--device", "cpu", "--quiet", "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert again["methods"] == found["methods"]
+    (made,) = [path.name for path in (tmp_path / "out" / "mnist-a").iterdir()]
+    labels = digits / "train-labels-idx1-ubyte.gz"
+    labels.write_bytes(gzip.compress(gzip.decompress(labels.read_bytes())[:-1] + b"\0"))
+    assert cli.main([*words, "--device", "cpu", "--quiet"]) == 0
+    assert len({path.name for path in (tmp_path / "out" / "mnist-a").iterdir()} - {made}) == 1
 
 
 def test_it_needs_the_digits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,8 @@ from vision.data import ImageSet
         (Shares(0.25, 0.99, 0.97, 0.95, 500), "learned"),
         (Shares(0.25, 0.99, 0.26, 0.25, 500), "lost in vision"),
         (Shares(0.125, 0.99, 0.93, 0.47, 500), "lost in naming"),
-        (Shares(0.25, 0.99, 0.97, math.nan, 500), "learned"),
+        (Shares(0.25, 0.99, 0.97, math.nan, 500), "not named"),
+        (Shares(0.25, 0.99, 0.26, math.nan, 500), "lost in vision"),
         (Shares(0.25, 0.40, 0.40, 0.40, 500), "unreadable"),
         # 0.96 is no achievement where 0.95 of the images have the same value
         (Shares(0.95, 0.96, 0.96, 0.96, 500), "unreadable"),
@@ -72,7 +73,7 @@ def test_a_verdict_stands_beside_chance_and_says_what_to_type() -> None:
     assert found["eyes"]["chance"] == 0.25
     assert found["hat"]["chance"] == 0.9
     assert found["hat"]["fewest"] == 10
-    assert [one["verdict"] for one in found.values()] == ["lost in vision", "learned"]
+    assert [one["verdict"] for one in found.values()] == ["lost in vision", "not named"]
     raw = {"name": "t", "data": {"kind": "npz"}}
     vision = {
         "network": {"kind": "layered", "components": 8},
@@ -80,7 +81,7 @@ def test_a_verdict_stands_beside_chance_and_says_what_to_type() -> None:
     }
     config = Config.model_validate({**raw, "vision": vision})
     shown = lines(found, config)
-    assert shown[1].startswith(
+    assert shown[0].startswith(
         "eyes: judge 0.99, reconstruction 0.26, symbols 0.30, chance 0.25: lost in vision: reconstr"
     )
     assert "--set vision.likelihood.scale=0.07 --set vision.network.components=12" in shown[-1]

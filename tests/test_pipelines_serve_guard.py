@@ -18,6 +18,7 @@ from serve_client import Client
 
 import scan
 from pipelines import cli
+from pipelines.commands import serve as serve_command
 from pipelines.errors import UsageError
 from pipelines.serve import guard
 from pipelines.serve.app import FILES, Limits, create_app
@@ -206,6 +207,14 @@ def test_a_wrong_request_of_the_command_is_one_line(
     assert "does not exist" in capsys.readouterr().err
     assert cli.main(["serve", str(finished_run), "--port", "-1"]) == 2
     assert cli.main(["serve", str(finished_run), "--host", "no such host", "--port", "0"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [("127.0.0.1", True), ("127.0.0.2", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)],
+)
+def test_every_address_of_this_machine_alone_is_local(host: str, local: bool) -> None:
+    assert serve_command._is_loopback(host) is local
 
 
 def test_ctrl_c_is_the_way_to_end_it(finished_run: Path) -> None:

@@ -32,6 +32,16 @@ def run(folder: Path, data: Path, *assignments: str, more: tuple[str, ...] = ())
     return cli.main(words)
 
 
+def test_the_judge_is_checked_with_the_network_that_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = []
+    build = concept_models.build
+    monkeypatch.setattr(concept_models, "build", lambda spec: built.append(dict(spec)) or build(spec))
+    assert run(tmp_path, write_npz(tmp_path / "set.npz"), "judge.network=pooled", more=("judge",)) == 0
+    assert [spec["network"] for spec in built if spec["kind"] == "judge"] == ["pooled"] * 2
+
+
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str:
     """What was said of a request that was refused before anything was written into the run folder."""
     stderr = capsys.readouterr().err

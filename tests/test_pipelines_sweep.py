@@ -14,9 +14,8 @@ from conftest import TINY
 from pipelines import cli
 from pipelines.commands import selection
 from pipelines.config import config_files
-from pipelines.config.yaml_reader import read
 from pipelines.errors import UsageError
-from pipelines.jobs import local, sweep_file, sweep_runs
+from pipelines.jobs import local
 
 GRID = """
 base: tiny.yaml
@@ -66,7 +65,7 @@ def found(file: Path) -> dict[str, Any]:
 def test_a_grid_is_a_row_for_each_setting_and_goes_on(
     sweep: Path, called: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(sweep, "--select", "udr") == 0
+    assert run(sweep, "--select", "udr") == 1  # a run fails
     low, high = found(sweep)["rows"]
     assert low["setting"] == {"vision.objective.beta": "0.1", "evaluate.images_per_symbol": "4"}
     assert [one["status"] for one in (*low["cells"], *high["cells"])] == ["done", "done", "done", "failed"]
@@ -90,7 +89,7 @@ def test_a_grid_is_a_row_for_each_setting_and_goes_on(
     assert float(rows[0]["mig"]) == one["mig"]
 
     called.clear()
-    assert run(sweep, "--quiet") == 0
+    assert run(sweep, "--quiet") == 1
     assert [("vision.objective.beta=2" in words, "seed=1" in words) for words in called] == [(True, True)]
 
 
@@ -149,49 +148,6 @@ def test_what_is_wrong_is_refused_in_one_line_before_anything_runs(
     assert not (sweep.parent / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "value", [True, None, "no", "1e-4", "a: b", "", "x, y", "{", "~", ["1", {"kind": "beta_vae"}], "#", "é"]
-)
-def test_a_setting_is_read_back_as_the_same_value(value: object) -> None:
-    assert read(sweep_file.flow(value)) == value
-
-
-def test_the_examples_of_the_documentation_are_sweeps(tmp_path: Path) -> None:
-    text = (Path(__file__).parent.parent / "docs" / "sweeps.md").read_text()
-    whole, *others = [block.partition("```")[0] for block in text.split("```yaml")[1:]]
-    (tmp_path / "betas.yaml").write_text(whole)
-    plans = sweep_runs.planned_all(sweep_file.load(tmp_path / "betas.yaml"), tmp_path)
-    assert sum(len(plan.jobs) for plan in plans) == 18
-    for block in others:
-        (tmp_path / "other.yaml").write_text(f"base: rooms-paper\n{block}".replace("mask_latents", "latents"))
-        assert sweep_runs.planned_all(sweep_file.load(tmp_path / "other.yaml"), tmp_path)
-    assert len(others) == 2
-
-
-@pytest.mark.parametrize(
-    ("named", "made"),
-    [
-        ("[vision]", ("vision",)),
-        ("[symbols]", ("vision", "symbols")),
-        ("[judge, operators]", ("vision", "symbols", "operators", "judge")),
-        ("[]", ()),
-    ],
-)
-def test_the_stages_of_a_sweep_come_with_what_they_build_on(
-    tmp_path: Path, named: str, made: tuple[str, ...]
-) -> None:
-    (tmp_path / "some.yaml").write_text(f"base: rooms-mini\nstages: {named}\nlist: [{{symbols.steps: 5}}]")
-    (plan,) = sweep_runs.planned_all(sweep_file.load(tmp_path / "some.yaml"), tmp_path)
-    assert [job.stages for job in plan.jobs] == [made]
-
-
-def test_labels_of_different_settings_differ() -> None:
-    settings = [{"a": "x y"}, {"a": "x_y"}, {"a": "x/y"}, {"a": "z" * 200}, {"a": "z" * 201}, {}]
-    labels = [sweep_runs.label_of(setting) for setting in settings]
-    assert len(set(labels)) == len(settings)
-    assert all("/" not in label and len(label) <= sweep_runs.LONGEST_LABEL for label in labels)
-
-
 def test_a_search_tries_values_of_its_ranges_and_goes_on(
     sweep: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,6 +204,30 @@ search:
     assert run(sweep, "--quiet") == 0
     kept = [row["setting"] for row in rows if row["setting"]["vision.training.restarts"] == "2"]
     assert [row["setting"] for row in found(sweep)["rows"]][: len(kept)] == kept
+
+
+def test_a_choice_by_udr_needs_seeds_before_anything_is_trained(
+    sweep: Path, called: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep.write_text("base: tiny.yaml\nlist: [{vision.training.lr: 1e-3}]")
+    assert run(sweep, "--select", "udr") == 2
+    assert "--select udr compares seeds of a setting: expected two or more" in capsys.readouterr().err
+    assert called == []
+
+
+@pytest.mark.parametrize(
+    ("cores", "seeds", "expected"), [(6, "[0]", 6), (6, "[0, 1]", 3), (2, "[0, 1, 2]", 1)]
+)
+def test_a_search_asks_for_as_many_settings_as_run_at_a_time(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, cores: int, seeds: str, expected: int
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("pipelines.devices.usable_cores", lambda: cores)
+    monkeypatch.setattr("pipelines.commands.sweep._search", lambda *given: asked.append(given[-1]))
+    search = "search: {trials: 9, minimise: rmse, keys: {vision.training.lr: {low: 1e-4, high: 1e-2}}}"
+    sweep.write_text(f"base: tiny.yaml\nseeds: {seeds}\n{search}")
+    assert run(sweep, "--quiet", "--jobs", "0") == 0
+    assert asked == [expected]
 
 
 def test_a_search_needs_a_measure_and_prints_no_commands(

@@ -1,5 +1,8 @@
 """What is shown of a training where there is no terminal."""
 
+import io
+import sys
+
 import pytest
 
 from pipelines import devices
@@ -23,6 +26,18 @@ def test_without_a_terminal_there_are_lines_with_the_time_left(
         now[0] += 100.0
         shown.update(1, {})
     assert capsys.readouterr().err == ""
+
+
+def test_lines_that_nobody_reads_end_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    with ProgressDisplay("vision", 100, 0, quiet=False) as shown:
+        monkeypatch.setattr(sys, "stderr", Closed())
+        shown.next = 0.0
+        shown.update(1, {})
+        assert shown.next > 0
 
 
 @pytest.mark.parametrize(("load", "running", "busy"), [(9.0, 9, True), (9.0, 1, False), (0.5, 9, False)])

@@ -124,7 +124,9 @@ def _measured(config: Config, here: Machine, rates: dict[Resolved, float], secon
     from pipelines.commands import benchmark
 
     bench = benchmark.prepare(config, here.device)
-    latency = benchmark.latency(bench.model, bench.concept, here.device, min(seconds, RATE_SECONDS))
+    latency = None
+    if bench.model is not None and bench.concept is not None:
+        latency = benchmark.latency(bench.model, bench.concept, here.device, min(seconds, RATE_SECONDS))
     costs = []
     with tqdm(bench.trainings, desc=config.name, unit="network", leave=False, disable=None) as bar:
         for training in bar:
@@ -135,7 +137,7 @@ def _measured(config: Config, here: Machine, rates: dict[Resolved, float], secon
         "image_shape": list(bench.shape),
         "networks": [one._asdict() for one in costs],
         "estimated_seconds": sum(one.estimated_seconds for one in costs),
-        "sym2img": latency._asdict(),
+        "sym2img": latency and latency._asdict(),
     }
 
 
@@ -165,15 +167,19 @@ def _config_lines(measured: dict[str, Any]) -> str:
         for row in (columns, *rows)
     ]
     shape = " x ".join(map(str, measured["image_shape"]))
-    latency = measured["sym2img"]
+    latency, sym2img = measured["sym2img"], []
+    if latency is not None:
+        sym2img = [
+            f"sym2img, untrained: {latency['one_image_milliseconds']:.2f} ms for one image, "
+            f"{latency['batch_milliseconds']:.2f} ms for {latency['batch_images']}"
+        ]
     return "\n".join(
         (
             f"\n{measured['name']}, images of {shape}",
             *table,
             f"estimated, the steps of all networks: {measured['estimated_seconds']:,.0f} s "
             "(without data, evaluation and report)",
-            f"sym2img, untrained: {latency['one_image_milliseconds']:.2f} ms for one image, "
-            f"{latency['batch_milliseconds']:.2f} ms for {latency['batch_images']}",
+            *sym2img,
         )
     )
 

@@ -72,6 +72,8 @@ def prepare(config: Config, device: torch.device) -> Bench:
     config = image_weights.of_images(config, images)
     words = datasets.vocabulary(config, images)
     data = Data(images, words, splits.draw(config, images, words))
+    if not config.has_words:
+        return Bench(images.shape, without_words(config, data, device), None, None)
     return of_data(config, data, device)
 
 
@@ -126,8 +128,9 @@ def costs(
         return budget.Costs({one.stage: _step_seconds(one, device, seconds, clock) for one in trainings})
     bench = of_data(config, data, device)
     step = {one.stage: _step_seconds(one, device, seconds, clock) for one in bench.trainings}
-    text, noise = str(bench.concept), torch.Generator(device).manual_seed(0)
-    many = timed(lambda: bench.model.sym2img(text, SYM2IMG_BATCH, noise), device, seconds, clock)
+    model, text, noise = bench.model, str(bench.concept), torch.Generator(device).manual_seed(0)
+    assert model is not None, "the data have words"
+    many = timed(lambda: model.sym2img(text, SYM2IMG_BATCH, noise), device, seconds, clock)
     return budget.Costs(step, EVALUATED * many.seconds / SYM2IMG_BATCH)
 
 

@@ -80,14 +80,15 @@ def main(options: argparse.Namespace) -> None:
         entries = [results.expect(cell.job, label, cell.config) for cell in some]
         rows.append({"label": label, **_described(some[0]), "cells": entries})
     write()
-    seeds_told = ", ".join(map(str, options.seeds))
-    here.say(f"{len(cells)} runs in {options.out}: {len(rows)} members, seeds {seeds_told}")
+    seeds = ", ".join(map(str, options.seeds))
+    here.say(f"{len(cells)} runs in {options.out}: {len(rows)} members, seeds {seeds}")
     results.run([cell.job for cell in cells], engine)
     if options.json:
-        print(json.dumps(content, indent=1))
-        return
-    print(printable("\n".join(comparison.lines(rows)), lines=True))
-    print(printable(f"\n{options.out / 'compare.html'}", lines=True))
+        print(json.dumps(content, indent=1), flush=True)
+    else:
+        print(printable("\n".join(comparison.lines(rows)), lines=True))
+        print(printable(f"\n{options.out / 'compare.html'}", lines=True), flush=True)
+    results.check()
 
 
 def _command(options: argparse.Namespace) -> str:

@@ -72,6 +72,16 @@ class Results:
         else:
             self.write()
 
+    def check(self) -> None:
+        """Fail where a run failed, after what was found has been shown.
+
+        Raises:
+            RunError: With how many.
+        """
+        failed = sum(entry["status"] == "failed" for entry in self._entries.values())
+        if failed:
+            raise RunError(f"{failed} of {len(self._entries)} runs failed, as the table says")
+
     def _end(self, job: Job, why: str, *, kept: bool = False) -> None:
         """Measure a run that ended, unless it failed or is current; write everything, and say a line."""
         entry = self._entries[job.folder]

@@ -52,20 +52,29 @@ def _serve(options: argparse.Namespace) -> None:
     from pipelines.serve.server import listen, serve
     from pipelines.serve.session import Session
 
-    is_local = options.host in LOOPBACK
+    is_local = _is_loopback(options.host)
     name = options.run.resolve().name
     with listen(options.host, options.port) as socket:
         torch.set_num_threads(max(1, usable_cores() - 1))  # one core is left to the web server
         model = finished.model(options.run)
         nats = finished.kl_per_latent(options.run, model.latents)
         session = Session(model, name, None if nats is None else nats.tolist(), run=options.run)
-        app = create_app(session, hosts=LOOPBACK if is_local else ())
+        app = create_app(session, hosts=(*LOOPBACK, options.host) if is_local else ())
         if not is_local:
             print(f"warning: --host {printable(options.host)}: {OPEN}", file=sys.stderr)
         shown = f"[{options.host}]" if ":" in options.host else options.host
         where = f"http://{shown}:{socket.getsockname()[1]}/"
         print(printable(f"{name}: {where} (Ctrl-C stops)"), flush=True)
         serve(app, socket)
+
+
+def _is_loopback(host: str) -> bool:
+    from ipaddress import ip_address
+
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name
+        return host in LOOPBACK
 
 
 COMMAND = Command(

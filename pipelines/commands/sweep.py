@@ -61,6 +61,8 @@ def main(options: argparse.Namespace) -> None:
     out = options.out or Path("runs") / options.sweep.stem
     sweep = sweep_file.load(options.sweep)
     _check_measure(sweep)
+    if options.select == "udr" and len(sweep.seeds) < 2:
+        raise UsageError(f"{options.sweep}: --select udr compares seeds of a setting: expected two or more")
     try:
         plans = sweep_runs.planned_all(sweep, out)
     except UsageError as error:
@@ -133,18 +135,22 @@ def _make(options: argparse.Namespace, engine: Engine, sweep: Sweep, plans: list
     else:
         here.say(f"{sweep.search.trials} settings in {out}, seeds {_seeds(sweep)}")
         known = [row["setting"] for row in before if sweep.search.allows(row["setting"])]
-        _search(sweep, known, out, expect, results, engine, rows, max(1, options.jobs or 1))
-    shown = sweeps.lines(rows)
+        at_once = max(1, (engine.at_once or 1) // len(sweep.seeds))
+        _search(sweep, known, out, expect, results, engine, rows, at_once)
     if options.select:
         selection.add_udr(rows, out, here.device)
+        write()
+    if not options.json:
+        print(printable("\n".join([*sweeps.lines(rows), "", f"{out / 'sweep.csv'}"]), lines=True), flush=True)
+    if options.select:
         content["selected"], choices = selection.choose(rows, options.select)
         write()
         chosen = out / content["selected"]["run"]
-        shown = [*sweeps.lines(rows), "", *choices, f"chosen by {options.select}: {chosen}"]
+        if not options.json:
+            print(printable("\n".join(["", *choices, f"chosen by {options.select}: {chosen}"]), lines=True))
     if options.json:
-        print(json.dumps(content, indent=1))
-        return
-    print(printable("\n".join([*shown, "", f"{out / 'sweep.csv'}"]), lines=True))
+        print(json.dumps(content, indent=1), flush=True)
+    results.check()
 
 
 def _search(

@@ -64,11 +64,11 @@ class Bench(NamedTuple):
 
     shape: tuple[int, int, int]
     """(C, H, W) of the images."""
-    concept: Concept
-    """One of those that are taught."""
     trainings: list[Training]
-    model: ConceptModel
-    """Of the same networks."""
+    model: ConceptModel | None
+    """Of the same networks; None where the data have no words."""
+    concept: Concept | None
+    """One of those that are taught; None where the data have no words."""
 
 
 def of_data(config: Config, data: Data, device: torch.device) -> Bench:
@@ -97,7 +97,7 @@ def of_data(config: Config, data: Data, device: torch.device) -> Bench:
         *_on_codes(config, data, naming, recombining, vae, device),
         _judge(config, data, device),
     ]
-    return Bench(images.shape, data.splits.train_symbols[0], trainings, model)
+    return Bench(images.shape, trainings, model, data.splits.train_symbols[0])
 
 
 def without_words(config: Config, data: Data, device: torch.device) -> list[Training]:
@@ -171,7 +171,13 @@ def _on_codes(
 
 def _judge(config: Config, data: Data, device: torch.device) -> Training:
     settings = config.judge
-    module = _built("judge", scan.models.build, judge.specification(data, settings.network), Judge, device)
+    module = _built(
+        "judge",
+        scan.models.build,
+        judge.specification(settings, data.images.shape, data.vocabulary),
+        Judge,
+        device,
+    )
     seen = judge.training_images(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
     method = by_descent(module, judge.loss_of(config, module, seen, device), settings)
     return Training("judge", method, settings, settings.steps, _resolved(settings.precision))

@@ -188,10 +188,11 @@ def spelled(found: Found) -> str:
 
 
 def verdict_of(found: Mapping[str, Found], steps: int) -> Verdict:
-    """Reproduced where every training has the order; else undecided after fewer than `STEPS` steps."""
-    if all(is_ordered(one.onsets) for one in found.values()):
+    """Reproduced where every training has the order, refuted where none has it after `STEPS` steps."""
+    ordered = [is_ordered(one.onsets) for one in found.values()]
+    if all(ordered):
         return "reproduced"
-    return "refuted" if steps >= STEPS else "undecided"
+    return "undecided" if any(ordered) or steps < STEPS else "refuted"
 
 
 def _lines(found: dict[str, Found], verdict: Verdict) -> list[str]:

@@ -39,6 +39,7 @@ from pipelines.experiments.mnist_a_models import (
     SHORT,
     VALUES,
     World,
+    digest_of,
     judge_of,
     k_hot,
     model_of,
@@ -77,10 +78,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     """Train the judge, and both methods with each seed; measure what they imagine."""
     if asked.data is None:
         raise UsageError(f"mnist-a needs --data DIR, a folder with {OBTAIN}")
+    folder = asked.folder / f"data-{digest_of(asked.data)[:8]}"
     plan = FULL if asked.full else SHORT
     if asked.steps is not None:
         plan = plan._replace(images=300, steps=asked.steps, judge_steps=asked.steps)
-    judge = judge_of(asked.data, plan, asked.folder, machine)
+    judge = judge_of(asked.data, plan, folder, machine)
     right = real_accuracy(judge, asked.data, plan, machine.device)
     machine.say(f"judge, on test digits: {spelled(right)}")
     found: dict[str, dict[str, dict[str, Any]]] = {method: {} for method in PUBLISHED}
@@ -88,11 +90,9 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     for seed in asked.seeds:
         world = world_of(asked.data, plan, seed, machine.device)
         for method in PUBLISHED:
-            model = model_of(method, world, plan, seed, asked.folder, machine)
+            model = model_of(method, world, plan, seed, folder, machine)
             settings = {"plan": plan, "seed": seed, "drawn": [QUERIES, DRAWN], "method": method}
-            one = part(
-                asked.folder, f"{method}-{seed}", settings, partial(measure, model, world, judge, seed)
-            )
+            one = part(folder, f"{method}-{seed}", settings, partial(measure, model, world, judge, seed))
             found[method][str(seed)] = one
             machine.say(f"{method}, seed {seed}: {spelled({k: v['correctness'] for k, v in one.items()})}")
             if seed == asked.seeds[0]:

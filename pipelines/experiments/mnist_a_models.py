@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from pipelines.config import JMVAE, Joint, Judge, Precision, TrELBO
 from pipelines.devices import Machine, autocast, place
-from pipelines.runs.files import fingerprint
+from pipelines.runs.files import fingerprint, sha256
 from pipelines.stages.joint import method_of
 from pipelines.training.fitting import by_descent, fit
 from scan import judge as judges
@@ -64,6 +64,11 @@ class World(NamedTuple):
     """Combinations (24, 4)."""
     taught: np.ndarray
     """The other combinations (216, 4)."""
+
+
+def digest_of(folder: Path) -> str:
+    """Of the idx files of a folder."""
+    return fingerprint({path.name: sha256(path) for path in sorted(folder.glob("*idx*"))})
 
 
 def world_of(folder: Path, plan: Plan, seed: int, device: torch.device) -> World:

@@ -4,11 +4,11 @@ Higgins et al. (2018), section 4: the forward KL, KL(q(z|x) || q(z|y)), fits q(z
 so that what varies among them relaxes to the prior; section 5: SCAN_R, with the reverse KL, does not. The
 perceptrons of the paper learn one symbol, `CONCEPT`, from 100 images, once in each direction.
 
-Reproduced where for every seed the variance of q(z|y) is within a factor of two of that of the codes with the
-forward KL (geometric mean over the latents), less than half of that with the reverse KL, and the KL to
-uniform of the open attributes of its images is larger with the reverse KL by at least 0.3 nats, while with
-the forward KL at least 0.9 of the images show the symbol. Refuted where no seed has all of these; undecided
-otherwise and in a trial of fewer steps.
+Reproduced where for every seed the variance of q(z|y) learned with the forward KL is within a factor of two
+of that of the codes (geometric mean over the latents), and with the reverse KL is less than half of what it
+is with the forward one; the KL to uniform of the open attributes of its images is larger with the reverse KL
+by at least 0.3 nats; and with the forward KL at least 0.9 of the images show the symbol. Refuted where no
+seed has all of these; undecided otherwise and in a trial of fewer steps.
 """
 
 from __future__ import annotations

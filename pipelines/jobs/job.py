@@ -80,6 +80,11 @@ Done = Callable[[Job, str], None]
 class Engine(Protocol):
     """Where jobs run."""
 
+    @property
+    def at_once(self) -> int | None:
+        """Jobs at a time; None for as many as it finds place for."""
+        ...
+
     def run(self, jobs: Sequence[Job], done: Done, finished: Sequence[Job] = ()) -> None:
         """Bring jobs up to date; each goes on from its checkpoint where it has one, and one that fails ends
         no other.

@@ -30,13 +30,14 @@ FEW_IMAGES = 20
 LOWER_SCALE, MORE_COMPONENTS = 0.7, 4
 """By what the scale is multiplied, and how many components are added, for what was lost in vision."""
 
-Kind = Literal["learned", "too few images", "unreadable", "lost in vision", "lost in naming"]
+Kind = Literal["learned", "too few images", "unreadable", "lost in vision", "lost in naming", "not named"]
 
 REASONS: dict[Kind, str] = {
     "learned": "learned",
     "too few images": "too few images of a value",
     "unreadable": "unreadable to the judge: its values look alike at this size, or the labels are wrong",
     "lost in vision": "lost in vision: reconstructions do not show it",
+    "not named": "no taught symbol names it: raise splits.train_symbols",
     "lost in naming": "lost in naming: one word looks too different from image to image (several outlines)",
 }
 
@@ -69,6 +70,8 @@ def verdict(shares: Shares) -> Kind:
         found: Kind = "unreadable"
     elif kept < KEPT * judge:
         found = "lost in vision"
+    elif np.isnan(named):
+        return "not named"
     elif named < KEPT * kept:
         found = "lost in naming"
     else:

@@ -270,7 +270,7 @@ def _encoded(x: Tensor) -> list[str]:
 def _png(image: Tensor) -> bytes:
     """An image uint8 (C, H, W) as the content of a PNG file.
 
-    As `pipelines.report.sheets.png`, but packed for speed, by runs alone: less than half of its time at 32x32
+    As `vision.grids.png`, but packed for speed, by runs alone: less than half of its time at 32x32
     pixels.
     """
     pixels = image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from pipelines.config import Config
+from pipelines.config import Judge as Settings
 from pipelines.devices import Machine, autocast, place
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder, StageResult
@@ -24,7 +25,9 @@ from scan import models
 from scan.data import Data
 from scan.judge import Judge, augment, judge_loss
 from scan.judge_accuracy import judge_accuracy
+from symbols import Vocabulary
 from vision.data import ImageSet, batches
+from vision.networks import Shape
 from vision.randomness import derive_seed, generator, step_generator
 
 
@@ -33,7 +36,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     settings, device = config.judge, machine.device
     data = datasets.load(config, run)
     seen = training_images(data, settings.images, generator(config.seed, "judge images"))
-    spec = specification(data, settings.network)
+    spec = specification(settings, data.images.shape, data.vocabulary)
     torch.manual_seed(derive_seed(config.seed, "judge weights"))
     judge = models.build(spec)
     assert isinstance(judge, Judge)
@@ -50,15 +53,16 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     return save_model(judge, spec, metrics, trained, run, "judge", machine)
 
 
-def specification(data: Data, network: str) -> dict[str, Any]:
+def specification(settings: Settings, shape: Shape, words: Vocabulary) -> dict[str, Any]:
     """What rebuilds the model, written beside its weights.
 
     Args:
-        data: The images and their attributes.
-        network: Its convolutions, a name of `scan.judge.NETWORKS`.
+        settings: The section of the config.
+        shape: (C, H, W) of the images.
+        words: Their attributes.
     """
-    sizes = list(data.vocabulary.factor_sizes)
-    return {"kind": "judge", "shape": list(data.images.shape), "sizes": sizes, "network": network}
+    sizes = list(words.factor_sizes)
+    return {"kind": "judge", "shape": list(shape), "sizes": sizes, "network": settings.network}
 
 
 def training_images(data: Data, n: int, rng: np.random.Generator) -> ImageSet:

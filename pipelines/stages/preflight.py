@@ -30,13 +30,13 @@ from pipelines.errors import RunError, UsageError, shortened
 from pipelines.runs import datasets
 from pipelines.runs.folder import RunFolder
 from pipelines.runs.plan import plan
-from pipelines.stages import dae, factor_batches, joint, operators, own_models
+from pipelines.stages import dae, factor_batches, joint, judge, operators, own_models
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
+from scan.judge import WIDTHS as JUDGE_WIDTHS
 from symbols import Vocabulary
 from vision import weights
-from vision.networks import WIDTHS
 from vision.published_networks import STUDY_WIDTHS, burgess_widths
 from vision.vae import VAE
 
@@ -177,8 +177,11 @@ def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) ->
 
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
-    spec = {"kind": "judge", "shape": list(shape), "sizes": list(words.factor_sizes)}
-    return Network(lambda: scan.models.build(spec), _outputs(shape, WIDTHS), "judge.batch")
+    spec = judge.specification(config.judge, shape, words)
+    outputs = _outputs(shape, JUDGE_WIDTHS[config.judge.network])
+    if config.judge.network == "pooled":  # two maps of each width, before the halving, which leaves a quarter
+        outputs *= 8
+    return Network(lambda: scan.models.build(spec), outputs, "judge.batch")
 
 
 def _outputs(shape: Shape, widths: Sequence[int]) -> int:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -51,7 +52,8 @@ class ProgressDisplay:
         if self.lines and now >= self.next and step < self.steps:
             self.next = now + EVERY
             left = (now - self.began) / (step - self.done) * (self.steps - step)
-            print(line(self.label, step, self.steps, terms, left), file=sys.stderr, flush=True)
+            with suppress(OSError):  # whoever read the lines may be gone
+                print(line(self.label, step, self.steps, terms, left), file=sys.stderr, flush=True)
 
     def show(self, terms: Mapping[str, float]) -> None:
         """Show terms beside the bar."""
