@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from pipelines.commands import Command, add_device, add_settings, real
+from pipelines.report.columns import columns
 
 if TYPE_CHECKING:
     from pipelines.config import Config
@@ -147,7 +148,7 @@ def _rate_lines(rates: dict[Resolved, float]) -> str:
 
 def _config_lines(measured: dict[str, Any]) -> str:
     """The table of a config's networks, and what follows from it."""
-    columns = ("network", "precision", "GFLOP/step", "GFLOP/s", "ratio", "ms/step", "steps", "estimated s")
+    head = ("network", "precision", "GFLOP/step", "GFLOP/s", "ratio", "ms/step", "steps", "estimated s")
     rows = [
         (
             one["stage"],
@@ -161,11 +162,7 @@ def _config_lines(measured: dict[str, Any]) -> str:
         )
         for one in measured["networks"]
     ]
-    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
-    table = [
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in (columns, *rows)
-    ]
+    table = columns([head, *rows], right=range(len(head)))
     shape = " x ".join(map(str, measured["image_shape"]))
     latency, sym2img = measured["sym2img"], []
     if latency is not None:

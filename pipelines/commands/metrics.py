@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.commands import Command, place, real, whole
+from pipelines.report.columns import columns
 from vision.metric_names import METRICS, QUICK, interpretation
 
 if TYPE_CHECKING:
@@ -236,14 +237,7 @@ def table(results: dict[str, Any]) -> str:
             rows.append((score, value, read["better"], read["zero"], read["one"], entry["settings"]))
         if "not_measured" in entry:
             missing.append(f"{name}: not measured, {entry['not_measured']}")
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if column == 1 else cell.ljust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join([*lines, *([""] if missing else []), *missing])
+    return "\n".join([*lines, *columns(rows, right=(1,)), *([""] if missing else []), *missing])
 
 
 COMMAND = Command(

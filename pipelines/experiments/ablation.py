@@ -27,11 +27,12 @@ from typing import Any, Literal, NamedTuple
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.concept_scores import SIZES, Named, Scores, named, scores
-from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
+from pipelines.experiments.over_seeds import Difference, as_json, difference, spread
 from pipelines.experiments.parts import part
 from pipelines.experiments.variants import VARIANTS, Variant
 from pipelines.experiments.visual_models import VisualModel, visual_models
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from scan.fitting import fit, fit_operators
 from symbols import Concept, novel_concepts, training_concepts
 from vision.models import VisionModel
@@ -274,10 +275,10 @@ def _lines(
     heads = tuple(head for head, _, _ in COLUMNS)
     floor = next(iter(found["default"].values()))["test_symbols"]["floor"]
     return [
-        *table(("mean ± sd over seeds", *heads), rows),
+        *columns([("mean ± sd over seeds", *heads), *rows]),
         f"diversity is KL to uniform in nats, smaller is more diverse; a uniform sampler has {floor:.3f}",
         "",
-        *table(("minus its reference [95 %]", "matters", *heads), changes),
+        *columns([("minus its reference [95 %]", "matters", *heads), *changes]),
         "",
         f"the reverse KL loses diversity: {verdict} (with experts "
         f"{answers['reverse KL'].differences['test_symbols', 'diversity']}, with perceptrons "

@@ -19,6 +19,7 @@ from typing import Any
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.report import plots
+from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 BETAS = (1.0, 4.0, 16.0, 64.0)
@@ -48,7 +49,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         (
             f"{latents} latents, beta {beta:g}",
             f"{beta * latents / PIXELS:.4f}",
-            *(str(over_seeds.spread({s: one[name] for s, one in ones.items()})) for name in shown),
+            *over_seeds.spreads(ones, shown),
         )
         for latents, betas in found.items()
         for beta, ones in betas.items()
@@ -62,7 +63,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     }
     return Outcome(
         (
-            *over_seeds.table(("", "beta_norm", *shown), rows),
+            *columns([("", "beta_norm", *shown), *rows]),
             f"the BetaVAE score has its maximum at an intermediate beta: {verdict}",
         ),
         verdict,

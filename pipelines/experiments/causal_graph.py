@@ -23,9 +23,10 @@ from torch import Tensor, nn
 
 from pipelines.config import VisionTraining
 from pipelines.devices import Machine
-from pipelines.experiments import Asked, Outcome, Verdict, over_seeds
+from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.training.fitting import by_descent, fit
 from vision.gaussian import kl_from_prior
 from vision.networks import dense, posterior
@@ -78,7 +79,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     ]
     panels = {name: [[float(row[column])] for row in rows] for column, name in enumerate(head) if column}
     return Outcome(
-        (*over_seeds.table(head, rows), f"the graph is found without being told: {verdict}"),
+        (*columns([head, *rows]), f"the graph is found without being told: {verdict}"),
         verdict,
         {"edges": found},
         {"edges": plots.dots([row[0] for row in rows], panels)},

@@ -25,9 +25,10 @@ from torch.nn import functional
 
 from pipelines.config import VisionTraining
 from pipelines.devices import Machine
-from pipelines.experiments import Asked, Outcome, Verdict, over_seeds
+from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.training.fitting import by_descent, fit
 from vision.networks import dense
 from vision.randomness import derive_seed, step_generator
@@ -87,7 +88,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     }
     return Outcome(
         (
-            *over_seeds.table(("", *NAMES, "|r| with the position"), rows),
+            *columns([("", *NAMES, "|r| with the position"), *rows]),
             f"each policy moves the square along an axis of its own: {verdict}",
         ),
         verdict,

@@ -17,6 +17,7 @@ from typing import Any
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.report import plots
+from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 OBJECTIVES: dict[str, dict[str, Any]] = {
@@ -45,14 +46,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     lost = {m: over_seeds.difference(mig[f"correlated, {m}"], mig[f"independent, {m}"]) for m in OBJECTIVES}
     verdict = verdict_of(gained["correlated"], steps)
     shown = ("mig", "factor_vae", "dci", "reconstruction")
-    rows = [
-        (name, *(str(over_seeds.spread({s: one[key] for s, one in ones.items()})) for key in shown))
-        for name, ones in found.items()
-    ]
+    rows = [(name, *over_seeds.spreads(ones, shown)) for name, ones in found.items()]
     panels = {key: [[one[key] for one in ones.values()] for ones in found.values()] for key in shown[:3]}
     return Outcome(
         (
-            *over_seeds.table(("", *shown), rows),
+            *columns([("", *shown), *rows]),
             *(f"correlation changes the MIG of {method} by {value}" for method, value in lost.items()),
             f"MIG of beta-TCVAE minus beta-VAE: independent {gained['independent']}, correlated "
             f"{gained['correlated']}: {verdict}",

@@ -21,6 +21,7 @@ from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_se
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.runs.files import read_lines
 from pipelines.training.loop import LOG
 
@@ -54,7 +55,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     rows = [
         (
             model,
-            *(str(over_seeds.spread({s: one[name] for s, one in ones.items()})) for name in shown),
+            *over_seeds.spreads(ones, shown),
             ""
             if model == FACTOR_VAE
             else str(over_seeds.spread({s: o["information"] for s, o in ones.items()})),
@@ -64,7 +65,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     panels = {name: [[one[name] for one in ones.values()] for ones in found.values()] for name in shown}
     return Outcome(
         (
-            *over_seeds.table(("", *shown, "information, nats"), rows),
+            *columns([("", *shown, "information, nats"), *rows]),
             f"InfoWGAN-GP scores below FactorVAE at every lambda: {verdict}",
         ),
         verdict,

@@ -19,6 +19,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.report import plots
+from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 LATENTS = (8, 32, 128)
@@ -40,14 +41,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
             )
     verdict = verdict_of(found, steps)
     shown = (*CLAIM, "active", "reconstruction")
-    rows = [
-        (str(d), *(str(over_seeds.spread({s: x[name] for s, x in ones.items()})) for name in shown))
-        for d, ones in found.items()
-    ]
+    rows = [(str(d), *over_seeds.spreads(ones, shown)) for d, ones in found.items()]
     panels = {name: [[one[name] for one in ones.values()] for ones in found.values()] for name in CLAIM}
     return Outcome(
         (
-            *over_seeds.table(("latents", *shown), rows),
+            *columns([("latents", *shown), *rows]),
             f"FactorVAE score and DCI rise with the latents, SAP and MIG fall: {verdict}",
         ),
         verdict,

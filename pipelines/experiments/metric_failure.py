@@ -21,9 +21,10 @@ from typing import Any
 import numpy as np
 
 from pipelines.devices import Machine
-from pipelines.experiments import Asked, Outcome, Verdict, over_seeds
+from pipelines.experiments import Asked, Outcome, Verdict
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from vision.data.dsprites import FACTORS, SIZES
 from vision.metrics import beta_vae_score, factor_vae_score
 from vision.randomness import generator
@@ -57,7 +58,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     }
     return Outcome(
         (
-            *over_seeds.table(("missing factor", "BetaVAE score", "FactorVAE score"), rows),
+            *columns([("missing factor", "BetaVAE score", "FactorVAE score"), *rows]),
             f"the BetaVAE score is blind to a missing factor and the FactorVAE score is not: {verdict}",
         ),
         verdict,

@@ -46,9 +46,10 @@ from pipelines.experiments.mnist_a_models import (
     real_accuracy,
     world_of,
 )
-from pipelines.experiments.over_seeds import spread, table
+from pipelines.experiments.over_seeds import spread
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from scan.accuracy import accuracy
 from scan.evaluation import reader, readings
 from scan.judge import Judge
@@ -189,7 +190,7 @@ def lines_of(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
                 row += (str(few), f"{PUBLISHED_COVERAGE[method][level]:.3f}", f"{many} of {ceiling:.3f}")
             rows.append((*row, *[""] * (8 - len(row))))
     head = ("", "mentioned", "correct", "authors", "digit", "coverage, 10 images", "authors", "100 images")
-    return table(head, rows)
+    return columns([head, *rows])
 
 
 def spelled(shares: Mapping[str, float]) -> str:

@@ -6,7 +6,7 @@ t over the seeds, at 95 %.
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from scipy.stats import t
@@ -78,19 +78,16 @@ def difference(ours: Mapping[str, float], reference: Mapping[str, float]) -> Dif
     return Difference(mean, mean - half, mean + half, n)
 
 
+def spreads(by_seed: Mapping[str, Mapping[str, float]], names: Iterable[str]) -> list[str]:
+    """Cells of a table: mean and standard deviation over the seeds of some measures.
+
+    Args:
+        by_seed: Seed -> measures by name.
+        names: Of the measures.
+    """
+    return [str(spread({seed: one[name] for seed, one in by_seed.items()})) for name in names]
+
+
 def as_json(value: Spread | Difference) -> dict[str, float | int | None]:
     """The fields, with None for what is not finite."""
     return {name: x if math.isfinite(x) else None for name, x in value._asdict().items()}
-
-
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
-    """Lines of a table in columns of equal width, the first to the left.
-
-    >>> table(("a", "b"), [("long", "1")])
-    ['a     b', 'long  1']
-    """
-    widths = [max(len(row[place]) for row in (head, *rows)) for place in range(len(head))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (head, *rows)
-    ]

@@ -23,6 +23,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.report import plots
+from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 MODELS: dict[str, dict[str, Any]] = {
@@ -52,17 +53,14 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     every = [one for ones in found.values() for one in ones.values()]
     rank = rank_correlation([one["reconstruction"] for one in every], [one["factor_vae"] for one in every])
     shown = ("reconstruction", "kl", "factor_vae", "mig", "dci")
-    rows = [
-        (model, *(str(over_seeds.spread({s: one[name] for s, one in ones.items()})) for name in shown))
-        for model, ones in found.items()
-    ]
+    rows = [(model, *over_seeds.spreads(ones, shown)) for model, ones in found.items()]
     panels = {
         name: [[one[name] for one in ones.values()] for ones in found.values()]
         for name in ("reconstruction", "factor_vae", "mig")
     }
     return Outcome(
         (
-            *over_seeds.table(("", *shown), rows),
+            *columns([("", *shown), *rows]),
             f"rank correlation of reconstruction error and FactorVAE score: {rank:+.2f}",
             f"FactorVAE's advantage in score at equal reconstruction: {gained}: {verdict}",
         ),

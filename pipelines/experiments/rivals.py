@@ -26,11 +26,12 @@ from typing import Any, Literal
 
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict
-from pipelines.experiments.over_seeds import Difference, as_json, difference, spread, table
+from pipelines.experiments.over_seeds import Difference, as_json, difference, spread
 from pipelines.experiments.visual_models import bring, trial
 from pipelines.jobs import Job
 from pipelines.jobs.judges import share
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.runs.files import read_json
 
 CONFIG, FULL_CONFIG = "rooms-mini", "rooms"
@@ -238,10 +239,10 @@ def lines_of(
             ahead.append((f"{split} {measure}", *cells))
     standing_of_each = ", ".join(f"{name} {where}" for name, where in standings.items())
     return [
-        *table(("mean ± sd over seeds", *found), rows),
+        *columns([("mean ± sd over seeds", *found), *rows]),
         "diversity is KL to uniform in nats, smaller is more diverse",
         "",
-        *table(("SCAN's advantage [95 %]", *standings), ahead),
+        *columns([("SCAN's advantage [95 %]", *standings), *ahead]),
         "",
         f"SCAN surpasses its rivals: {verdict} ({standing_of_each})",
     ]

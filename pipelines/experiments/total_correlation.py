@@ -28,6 +28,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, over_seeds
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.training.fitting import by_descent, fit
 from vision.objectives.factor_vae import Discriminator, discrimination, permuted
 from vision.randomness import derive_seed, step_generator
@@ -72,7 +73,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     }
     return Outcome(
         (
-            *over_seeds.table(("true total correlation", "estimate, nats"), rows),
+            *columns([("true total correlation", "estimate, nats"), *rows]),
             f"the estimate grows with the truth and stays below it: {verdict}",
         ),
         verdict,

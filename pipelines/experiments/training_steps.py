@@ -19,6 +19,7 @@ from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_se
 from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 
 STEPS = 4000
 SHARES = (0.25, 0.5, 1.0)
@@ -58,7 +59,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
         for name in SHOWN[:4]
     }
     return Outcome(
-        (*over_seeds.table(("", *SHOWN), rows), f"DCI and MIG rise with the steps: {verdict}"),
+        (*columns([("", *SHOWN), *rows]), f"DCI and MIG rise with the steps: {verdict}"),
         verdict,
         {"steps_measured": places, "scores": found},
         {"scores": plots.against(panels, "steps")},

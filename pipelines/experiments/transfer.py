@@ -26,6 +26,7 @@ from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
 from pipelines.experiments.parts import part
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from vision.data import ImageSet
 from vision.encoding import encode
 from vision.metrics.linear import classifier
@@ -73,14 +74,11 @@ def run(asked: Asked, machine: Machine) -> Outcome:
             found[model][str(seed)] = _transferred(name, config, asked, machine)
     correlation = correlation_of(found)
     verdict = verdict_of(correlation, steps)
-    rows = [
-        (model, *(str(over_seeds.spread({s: one[name] for s, one in ones.items()})) for name in SHOWN))
-        for model, ones in found.items()
-    ]
+    rows = [(model, *over_seeds.spreads(ones, SHOWN)) for model, ones in found.items()]
     panels = {name: [[one[name] for one in ones.values()] for ones in found.values()] for name in SHOWN}
     return Outcome(
         (
-            *over_seeds.table(("", *SHOWN), rows),
+            *columns([("", *SHOWN), *rows]),
             f"rank correlation of DCI and target over source accuracy: {correlation.rank:+.2f} "
             f"(p {correlation.p:.3f}): {verdict}",
         ),

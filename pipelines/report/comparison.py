@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipelines.report import plots
+from pipelines.report.columns import columns
 from pipelines.report.page import environment
 from pipelines.report.tables import Table, number
 
@@ -154,12 +155,7 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def aligned(table: Table) -> list[str]:
     """A table for the terminal: the first column to the left, the others to the right."""
     cells = [list(map(str, table.head)), *([number(one) for one in row] for row in table.rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    shown = []
-    for row in cells:
-        padded = (one.rjust(width) for one, width in zip(row[1:], widths[1:], strict=True))
-        shown.append("  ".join((row[0].ljust(widths[0]), *padded)))
-    return shown
+    return columns(cells, right=range(1, len(table.head)))
 
 
 def drawing(rows: Sequence[Mapping[str, Any]]) -> bytes | None:

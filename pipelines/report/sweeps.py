@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipelines.report.comparison import DRAWN, FEW_DIGITS, GROUPS, aligned, cell
+from pipelines.report.comparison import DRAWN, FEW_DIGITS, GROUPS, aligned, cell, failures
 from pipelines.report.tables import Table
 
 HEADS = {name: column.head for group in GROUPS.values() for name, column in group.items()}
@@ -47,12 +47,6 @@ def table(rows: Sequence[Row]) -> Table:
         lines.append([*(values or ["base"]), f"{done} of {len(row['cells'])}", *shown])
     head = (*(names.values() or ["setting"]), "done", *(COLUMNS[name] for name in there))
     return Table(head, lines)
-
-
-def failures(rows: Sequence[Row]) -> list[str]:
-    """A line for each run that failed, with the reason."""
-    failed = ((row, one) for row in rows for one in row["cells"] if one["status"] == "failed")
-    return [f"{row['label']}, seed {one['seed']}: {one['why']}" for row, one in failed]
 
 
 def lines(rows: Sequence[Row]) -> list[str]:
