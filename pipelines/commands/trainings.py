@@ -171,13 +171,8 @@ def _on_codes(
 
 def _judge(config: Config, data: Data, device: torch.device) -> Training:
     settings = config.judge
-    module = _built(
-        "judge",
-        scan.models.build,
-        judge.specification(settings, data.images.shape, data.vocabulary),
-        Judge,
-        device,
-    )
+    spec = judge.specification(settings, data.images.shape, data.vocabulary)
+    module = _built("judge", scan.models.build, spec, Judge, device)
     seen = judge.training_images(data, min(settings.images, IMAGES), generator(config.seed, "judge images"))
     method = by_descent(module, judge.loss_of(config, module, seen, device), settings)
     return Training("judge", method, settings, settings.steps, _resolved(settings.precision))
