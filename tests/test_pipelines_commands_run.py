@@ -90,7 +90,9 @@ def test_advice_on_a_missing_file_is_a_command_that_works(
 def test_a_visual_model_that_is_made_again_says_what_becomes_of_taught_words(
     own: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["teach", str(own), "warm", "--expression", "wall: red OR wall: orange"], capsys)[0] == 0
+    sheet = str(own.parent / "warm.png")
+    words = ["teach", str(own), "warm", "--expression", "wall: red OR wall: orange", "-o", sheet]
+    assert run(words, capsys)[0] == 0
     words = ["run", str(own / "config.yaml"), "--run-dir", str(own), "--set", "vision.training.steps=5"]
     code, _, notes = run(words, capsys)
     assert code == 0
