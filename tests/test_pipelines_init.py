@@ -167,7 +167,7 @@ def test_break_even_tells_what_is_visible_from_what_is_not(folder: Path) -> None
     twice = {one.name: one for one in break_even.break_even(first.images, 0.2)}
     assert twice["side"].nats == pytest.approx(found["side"].nats / 4)
     line = break_even.prospect(list(found.values()), 15.0, found["framed"].beta + 0.01)
-    assert line.startswith("would be lost: framed")
+    assert line.startswith("is likely to be lost: framed")
     both = break_even.prospect([found["side"]], 1e9, 1e-9)
     assert both.startswith("may be lost, for they earn less than the highest beta: side")
 

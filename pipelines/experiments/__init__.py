@@ -39,7 +39,7 @@ class Experiment(NamedTuple):
 
 EXPERIMENTS = {
     "capacity": Experiment(
-        "which factors of dSprites a decoder spends its nats on as capacity grows",
+        "in which order a decoder encodes the factors of dSprites as the capacity of its code grows",
         "Burgess et al. 2018, 4.2",
         5,
     ),

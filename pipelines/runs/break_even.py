@@ -5,9 +5,10 @@ An attribute of V values takes about ln V nats of KL. Its class means earn some 
 
     nats / ln V        (the break-even beta)
 
-it costs more than it earns. Labels that say nothing of the images earn (V - 1) / (N - 1) of the nats of
-their whole variance by chance, which is taken off. A break-even beta above the config's is necessary, not
-sufficient: what is not visible in the means (a pose, a pair of attributes) earns more than they say.
+its KL costs more than the class means reduce the reconstruction. Labels that say nothing of the images
+reduce it by (V - 1) / (N - 1) of the nats of their whole variance by chance, which is taken off. It is a
+lower bound: an attribute that shows little in the means, such as a pose or a pair of attributes, reduces
+the reconstruction by more.
 """
 
 from __future__ import annotations
@@ -133,7 +134,7 @@ def prospect(found: Sequence[BreakEven], start: float, end: float) -> str:
     risky = [one.name for one in found if min(start, end) < one.beta <= max(start, end)]
     parts = []
     if lost:
-        parts.append(f"would be lost: {', '.join(lost)}")
+        parts.append(f"is likely to be lost: {', '.join(lost)}")
     if risky:
         parts.append(f"may be lost, for they earn less than the highest beta: {', '.join(risky)}")
     if not parts:
