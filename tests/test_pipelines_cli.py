@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,7 +14,7 @@ import torch
 from tiny_set import write_npz
 
 from pipelines import cli
-from pipelines.config import Config
+from pipelines.config import Config, config_files
 from pipelines.errors import InterruptedRun
 from pipelines.runs import plan
 from pipelines.runs.folder import RunFolder
@@ -284,6 +285,14 @@ def test_a_wrong_command_line_ends_with_2(words: list[str], capsys: pytest.Captu
         cli.main(words)
     assert end.value.code == 2
     assert "error: " in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_help_names_every_shipped_config(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["run", "--help"])
+    unwrapped = re.sub(r"-\n\s+", "-", capsys.readouterr().out)
+    words = re.split(r"[\s(),]+", unwrapped)
+    assert set(config_files.shipped_names()) <= set(words)
 
 
 def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

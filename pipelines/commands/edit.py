@@ -64,7 +64,7 @@ def main(options: argparse.Namespace) -> None:
 
 
 COMMAND = Command(
-    summary="change an image as an expression says, and nothing else",
+    summary="change in an image what an expression names, and report what else changed",
     example='scan edit runs/rooms photo.png "wall: red" -o red.png --sheet before-after.png',
     configure=configure,
     main=main,

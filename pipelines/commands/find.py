@@ -23,10 +23,16 @@ NAMED = 3
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the arguments."""
     parser.add_argument("run", metavar="RUN", type=place, help="a run folder, such as runs/rooms")
-    parser.add_argument("expression", metavar="EXPRESSION", help="what the images shall show")
+    parser.add_argument(
+        "expression",
+        metavar="EXPRESSION",
+        help="what the images shall show; scores are in nats, 0 for an image that says nothing of it",
+    )
     parser.add_argument("folder", metavar="FOLDER", type=place, help="where the images are, at any depth")
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=20, help="how many (default: 20)")
-    parser.add_argument("-o", "--output", type=place, metavar="PNG", help="a sheet of them, the best first")
+    parser.add_argument(
+        "-o", "--output", type=place, metavar="PNG", help="a sheet of them, the best first (default: none)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 

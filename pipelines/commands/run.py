@@ -30,8 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "config",
         metavar="CONFIG",
-        help="name of a shipped config, path of a YAML file, of a folder of pictures or of an .npz file; for "
-        "these two a first config is written into the run, as by scan init",
+        help="name of a shipped config (rooms, rooms-mini, rooms-full, rooms-beta, rooms-paper, sprites, "
+        "own), path of a YAML file, of a folder of pictures or of an .npz file; for the last two a first "
+        "config is written into the run, as by scan init",
     )
     parser.add_argument(
         "stages",

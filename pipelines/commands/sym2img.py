@@ -16,8 +16,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "expression",
         metavar="EXPRESSION",
-        help="a concept; may use AND, IN COMMON, IGNORE (the learned operators), OR, NOT, parentheses and "
-        "weights such as 2*(hat)",
+        help="a concept; may use the learned operators AND (the attributes of both), IN COMMON (what both "
+        "have) and IGNORE (the first without the attributes that the second names), OR, NOT, parentheses, "
+        "and weights such as 2*(hat)",
     )
     parser.add_argument("-n", type=whole(MOST_SHOWN), default=16, help="number of images (default: 16)")
     parser.add_argument(

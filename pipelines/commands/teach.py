@@ -18,10 +18,16 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", type=place, help="a run folder, such as runs/rooms")
     parser.add_argument("name", metavar="NAME", nargs="?", help="the new word")
     parser.add_argument(
-        "images", metavar="IMAGE", type=place, nargs="*", help="image files that show it: five or more"
+        "images",
+        metavar="IMAGE",
+        type=place,
+        nargs="*",
+        help="image files that show it: five or more, none are needed with --expression",
     )
     parser.add_argument(
-        "--expression", metavar="TEXT", help="what it means where the images do not tell otherwise"
+        "--expression",
+        metavar="TEXT",
+        help="its meaning; with images, its meaning in the latents that these leave open",
     )
     parser.add_argument(
         "-o", "--output", type=place, metavar="PNG", help="a sheet of samples (default: NAME.png)"
