@@ -98,3 +98,14 @@ def test_a_visual_model_that_is_made_again_says_what_becomes_of_taught_words(
     assert code == 0
     assert f"vision: {own / 'taught.json'} has words of the former visual model: remove it" in notes
     assert "remove this file, then teach the words again" in run(["teach", str(own), "--list"], capsys)[2]
+
+
+def test_a_stage_of_a_run_with_its_own_settings_is_made_whatever_an_earlier_version_recorded(
+    own: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receipt = own / "symbols" / "done.json"
+    content = json.loads(receipt.read_text())
+    content["inputs"]["symbols.steps"] = 7
+    receipt.write_text(json.dumps(content))
+    code, _, notes = run(["run", str(own / "config.yaml"), "--run-dir", str(own), "judge", "--fresh"], capsys)
+    assert (code, "judge: done" in notes) == (0, True)

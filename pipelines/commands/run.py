@@ -109,7 +109,9 @@ def main(options: argparse.Namespace) -> None:
             graph.check_same(config, record, run)
         graph.adopt(config, run, but=options.stages if options.fresh else ())
         graph.check_predecessors(options.stages, config, record, run, fresh=options.fresh)
-        graph.check_others(options.stages, config, record, run)
+        settings, written = config_files.dump(config).encode(), path / "config.yaml"
+        if options.stages and not (written.is_file() and written.read_bytes() == settings):
+            graph.check_others(options.stages, config, record, run)
         if options.fresh:
             graph.discard(run, options.stages or list(STAGES), also_own=bool(options.stages))
         if first is not None:
@@ -119,7 +121,7 @@ def main(options: argparse.Namespace) -> None:
             write_json(path / budget.FILE, plan)
         elif minutes is None and not budget.is_of(config, path):
             (path / budget.FILE).unlink(missing_ok=True)  # the steps are no longer those of a budget
-        write_bytes(path / "config.yaml", config_files.dump(config).encode())
+        write_bytes(written, settings)
         graph.execute(config, run, record, here, options.stages)
 
 
