@@ -23,7 +23,7 @@ from PIL import Image
 from pipelines import cli
 from pipelines.config import Config, config_files
 from pipelines.devices import Machine, machine
-from pipelines.report import context, page, tables
+from pipelines.report import context, page, sections, tables
 from pipelines.report.context import ReportContext
 from pipelines.report.sheets import Sheet
 from pipelines.runs.folder import RunFolder
@@ -197,6 +197,21 @@ def test_without_a_writable_home_nothing_is_said_of_caches(finished_run: Path, t
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "<section" in (run / "report.html").read_text(encoding="utf-8")
+
+
+def test_steps_a_second_are_those_of_all_restarts(finished_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    measured = json.loads((run / "vision" / "metrics.json").read_text())
+    # 20 steps of the log, and as many of another restart, of 32 images each, in 4 seconds
+    two = measured | {"seconds": 4.0, "images_per_second": 40 * 32 / 4}
+    (run / "vision" / "metrics.json").write_text(json.dumps(two))
+    receipt = json.loads((run / "vision" / "done.json").read_text())
+    del receipt["files"]["metrics.json"]  # its digest is that of the former numbers
+    (run / "vision" / "done.json").write_text(json.dumps(receipt))
+    config = config_files.load(run / "config.yaml")
+    found = sections.run(context.read(config, RunFolder(run), machine("cpu")))
+    (row,) = [row for row in found["timings"].rows if row[0] == "vision"]
+    assert row[2:4] == [20, 10.0]
 
 
 HOSTILE = "<b>\"'&{{ 7 * 7 }}\x1b[2J\u202e"
