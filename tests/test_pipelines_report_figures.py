@@ -217,9 +217,9 @@ def test_the_lattice_shows_every_concept_s_picture() -> None:
         assert (np.abs(picture - colour).max(2) < 10).any(), colour
 
 
-@pytest.mark.parametrize("name", ["a", "23.8 nats, exact capacity, seed 0"])
+@pytest.mark.parametrize("name", ["a", "23.8 nats, exact capacity, seed 0", "n" * 60])
 def test_the_names_of_strips_are_within_the_figure(name: str) -> None:
-    rows = {name: torch.zeros(12, 1, 32, 32, dtype=torch.uint8), "images": torch.zeros(3, 1, 8, 8).byte()}
+    rows = {name + " " * i: torch.zeros(12, 1, 32, 32, dtype=torch.uint8) for i in range(5)}
     picture = drawn(plots.strips(rows))
     for edge in (picture[:, 0], picture[:, -1], picture[0], picture[-1]):
         assert edge.min() > 250

@@ -146,6 +146,8 @@ def test_images_are_described_by_what_they_show(model: ConceptModel) -> None:
     assert model.img2sym(images[0]).best() == description.best()[:1]
     assert model.img2sym((images * 255).round().to(torch.uint8)).best() == description.best()
     for dtype in (torch.float64, torch.float16):
+        assert model.images(images.to(dtype) * 1.0005).dtype == torch.float32
+        assert model.images(images.to(dtype) * 1.0005).amax() <= 1
         assert model.img2sym(images.to(dtype)).best() == description.best()
     assert model.img2sym(images, torch.Generator().manual_seed(0), mean=False).best() == description.best()
 

@@ -160,14 +160,14 @@ def against(panels: Mapping[str, Lines], label: str, marks: Sequence[float] = ()
 def strips(rows: Mapping[str, Tensor]) -> bytes:
     """Images uint8 (N, C, H, W) as one strip a row, below each other, with their names."""
     with mpl.rc_context(STYLE):
-        widest, longest = max(len(images) for images in rows.values()), max(map(len, rows))
-        figure = Figure(figsize=(0.085 * longest + 0.55 * widest, 0.58 * len(rows)), layout="constrained")
+        widest = max(len(images) for images in rows.values())
+        figure = Figure(figsize=(2.6 + 0.55 * widest, 0.58 * len(rows)), layout="constrained")
         for place, (name, images) in enumerate(rows.items()):
             axes = figure.add_subplot(len(rows), 1, place + 1)
             strip = torch.cat(list(images), dim=2).permute(1, 2, 0).expand(-1, -1, 3)
             axes.imshow(strip.numpy(), interpolation="nearest")
             axes.set_ylabel(name, rotation=0, ha="right", va="center")
-            axes.set_anchor("W")  # beside its name, where the row is flatter than its place
+            axes.set_anchor("W")  # a name is placed beside the row before the row is narrowed
             axes.set_xticks([])
             axes.set_yticks([])
             axes.spines[:].set_visible(False)
