@@ -35,6 +35,9 @@ def make_grid(images: Tensor, *, columns: int = 8, padding: int = 2, background:
 def png(image: Tensor, software: str = "") -> bytes:
     """An image as the content of a PNG file.
 
+    It is compressed at Pillow's default level: `optimize=True` takes 4.7 times as long (20 figures of a
+    report: 3.2 s against 0.67 s) for files that are 3 % smaller.
+
     Args:
         image: uint8 (channels, H, W), grey or RGB.
         software: What the text chunk Software says, the first after the header; the file has none where it is
@@ -45,5 +48,5 @@ def png(image: Tensor, software: str = "") -> bytes:
         text.add_text("Software", software)
     pixels = image.expand(3, -1, -1).permute(1, 2, 0).contiguous().numpy()
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG", optimize=True, pnginfo=text)
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=text)
     return buffer.getvalue()
