@@ -1,4 +1,4 @@
-"""One tiny run of the whole pipeline, made once a session for all tests that look at a finished run."""
+"""What all tests share: a folder of their own, and one tiny run of the whole pipeline, made once a session."""
 
 import os
 import signal
@@ -27,6 +27,12 @@ operators: {steps: 20, triples: 60, hidden: [8]}
 judge: {steps: 20, batch: 32, warmup: 2, images: 300, precision: fp32}
 evaluate: {images_per_symbol: 4, diversity_images: 10}
 """
+
+
+@pytest.fixture(autouse=True)
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command without -o writes where it is called, which is not to be the clone."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture(scope="session")
