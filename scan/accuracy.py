@@ -11,6 +11,9 @@ values, and `targets` (S, A) says which value the concept asks for, -1 where it 
   0 nats is a perfectly even spread, ln V_a a constant. A perfectly uniform sampler, too, shows a positive
   value on n images: `expected_kl_to_uniform`, which is always to be given beside the measured value.
 
+A model whose images show something else than was asked for may be diverse by that alone: `right_diversity`
+takes only the images that show all that was asked for.
+
 Protocol after Higgins et al., "SCAN: Learning Hierarchical Compositional Visual Concepts", ICLR 2018, section
 5, with KL(p || U) because the reverse is infinite as soon as one value was not drawn.
 """
@@ -27,6 +30,8 @@ Targets = NDArray[np.integer]
 
 MANY_VALUES = 8
 """Attributes with more values than this (colours) are also scored by their top 3."""
+FEWEST_RIGHT = 20
+"""Right images that a concept needs for their diversity to be measured."""
 
 
 class Accuracy(NamedTuple):
@@ -66,6 +71,16 @@ class Diversity(NamedTuple):
     """(A,): mean over the concepts that leave the attribute open."""
     soft_per_attribute: Floats
     uniform_per_attribute: Floats
+
+
+class RightDiversity(NamedTuple):
+    """How diverse the images are that show all that a concept asks for."""
+
+    excess: float
+    """KL to the uniform distribution in nats beyond that of a uniform sampler on as many images: mean over a
+    concept's open attributes, then over concepts; about 0 is uniform, nan without a concept."""
+    concepts: int
+    """Concepts with enough right images, of those that leave an attribute open."""
 
 
 def accuracy(
@@ -130,6 +145,35 @@ def diversity(probabilities: Sequence[Floats], targets: Targets) -> Diversity:
     each, each_soft, each_uniform = (row_mean(nats.T, left_open.T) for nats in measures)
     means, sums = (mean, mean_soft, mean_uniform), (total, total_soft, total_uniform)
     return Diversity(*means, *sums, each, each_soft, each_uniform)
+
+
+def right_diversity(
+    probabilities: Sequence[Floats], targets: Targets, *, fewest: int = FEWEST_RIGHT
+) -> RightDiversity:
+    """Return how far the open attributes are from uniform in the images whose specified attributes are right.
+
+    Args:
+        probabilities: For each of A attributes, the judge's probabilities (S, n, V_a); the best value counts.
+        targets: (S, A) integers, -1 where a concept leaves an attribute open.
+        fewest: Right images that a concept needs to be counted, at least 1.
+
+    Raises:
+        ValueError: for shapes that do not fit together and values out of range.
+    """
+    probabilities = checked(probabilities, targets)
+    left_open = targets < 0
+    read = np.stack([p.argmax(-1) for p in probabilities], -1)  # (S, n, A)
+    right = ((read == targets[:, None]) | left_open[:, None]).all(-1)  # (S, n)
+    images = right.sum(1)
+    some = np.maximum(images, 1)
+    excess = np.empty(targets.shape)
+    for a, p in enumerate(probabilities):
+        counts = (np.eye(p.shape[-1])[read[:, :, a]] * right[..., None]).sum(1)  # (S, V_a)
+        numbers, of_concept = np.unique(some, return_inverse=True)
+        expected = np.array([expected_kl_to_uniform(p.shape[-1], int(n)) for n in numbers])
+        excess[:, a] = kl_to_uniform(counts / some[:, None]) - expected[of_concept]
+    counted = left_open & (images >= fewest)[:, None]
+    return RightDiversity(mean_of_known(row_mean(excess, counted)), int(counted.any(1).sum()))
 
 
 def kl_to_uniform(p: Floats) -> Floats:

@@ -12,7 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from scan.accuracy import Accuracy, Diversity, accuracy, confusion, diversity, kl_to_uniform
+from scan.accuracy import (
+    Accuracy,
+    Diversity,
+    RightDiversity,
+    accuracy,
+    confusion,
+    diversity,
+    kl_to_uniform,
+    right_diversity,
+)
 from scan.analytic_operators import specific
 from scan.joint_model import JointModel
 from scan.judge import Judge
@@ -42,6 +51,8 @@ class Scores(NamedTuple):
     accuracy: Accuracy
     diversity: Diversity | None
     """None where no concept leaves anything open."""
+    right_diversity: RightDiversity | None
+    """The same."""
     per_level: dict[int, float]
     """Top-1 accuracy of the concepts that mention 1, 2, ... attributes."""
     top1: np.ndarray
@@ -133,6 +144,7 @@ def score(
     return Scores(
         accuracy(few, targets),
         diversity(parts[0][1], targets[left_open]) if left_open.any() else None,
+        right_diversity(parts[0][1], targets[left_open]) if left_open.any() else None,
         {int(level): float(top1[levels == level].mean()) for level in np.unique(levels[levels > 0])},
         top1,
         (right | ~specified[:, None]).all(axis=-1).mean(axis=1),
@@ -157,6 +169,7 @@ def split_metrics(
         targets: (S, A) as in `score`.
     """
     one, spread, covered = scores.accuracy, scores.diversity, scores.coverage
+    among_right = scores.right_diversity
     return {
         "concepts": len(targets),
         "accuracy_top1": one.top1,
@@ -171,6 +184,8 @@ def split_metrics(
         "diversity_sum_nats": spread and spread.hard_sum,
         "diversity_sum_soft_nats": spread and spread.soft_sum,
         "diversity_sum_uniform_nats": spread and spread.uniform_sum,
+        "diversity_right_excess_nats": among_right and among_right.excess,
+        "diversity_right_concepts": among_right and among_right.concepts,
         "coverage": covered and covered.value,
         "coverage_ceiling": covered and covered.ceiling,
         "coverage_floor": covered and covered.floor,

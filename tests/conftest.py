@@ -1,4 +1,4 @@
-"""What all tests share: a folder of their own, and one tiny run of the whole pipeline, made once a session."""
+"""What all tests share: a folder of their own, and one tiny run of the whole pipeline, made once."""
 
 import os
 import signal

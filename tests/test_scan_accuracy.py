@@ -5,7 +5,14 @@ import math
 import numpy as np
 import pytest
 
-from scan.accuracy import accuracy, confusion, diversity, expected_kl_to_uniform, kl_to_uniform
+from scan.accuracy import (
+    accuracy,
+    confusion,
+    diversity,
+    expected_kl_to_uniform,
+    kl_to_uniform,
+    right_diversity,
+)
 
 
 def readings(values: list[list[int]], size: int) -> np.ndarray:
@@ -92,6 +99,35 @@ def test_a_uniform_sampler_shows_the_expected_kl() -> None:
     drawn = np.random.default_rng(1).integers(16, size=(300, 64))
     result = diversity([np.eye(16)[drawn]], np.full((300, 1), -1))
     assert result.hard == pytest.approx(result.uniform, rel=0.03)
+
+
+def test_right_diversity_takes_only_images_that_show_all_that_was_asked_for() -> None:
+    asked, left_open = readings([[1, 1, 1, 1, 0, 0]], 2), readings([[0, 1, 0, 1, 3, 3]], 4)
+    targets = np.array([[1, -1]])
+    found = right_diversity([asked, left_open], targets, fewest=4)
+    assert found.excess == pytest.approx(math.log(2) - expected_kl_to_uniform(4, 4))
+    assert found.concepts == 1
+    wrong_vary = right_diversity([asked, readings([[0, 0, 0, 0, 1, 2]], 4)], targets, fewest=4)
+    assert wrong_vary.excess == pytest.approx(math.log(4) - expected_kl_to_uniform(4, 4))
+
+
+def test_right_diversity_leaves_out_concepts_with_few_right_images() -> None:
+    asked, left_open = readings([[1, 1, 0], [1, 0, 0], [0, 0, 0]], 2), readings([[0, 1, 2]] * 3, 3)
+    found = right_diversity([asked, left_open], np.array([[1, -1]] * 3), fewest=2)
+    assert found.concepts == 1
+    assert found.excess == pytest.approx(math.log(1.5) - expected_kl_to_uniform(3, 2))
+    none = right_diversity([asked, left_open], np.array([[1, -1]] * 3), fewest=3)
+    assert math.isnan(none.excess)
+    assert none.concepts == 0
+
+
+def test_right_diversity_of_a_uniform_sampler_is_about_0_however_many_images_are_right() -> None:
+    rng = np.random.default_rng(2)
+    asked = np.eye(2)[(rng.random((300, 200)) < rng.random((300, 1))).astype(int)]
+    left_open = np.eye(16)[rng.integers(16, size=(300, 200))]
+    found = right_diversity([asked, left_open], np.array([[1, -1]] * 300))
+    assert abs(found.excess) < 0.01
+    assert 200 < found.concepts < 300
 
 
 def test_confusion_counts_what_was_asked_against_what_was_read() -> None:

@@ -106,13 +106,15 @@ def accuracy(metrics: Mapping[str, Any]) -> Table:
         "diversity": "diversity_nats",
         "uniform": "diversity_uniform_nats",
         "soft": "diversity_soft_nats",
+        "of right images": "diversity_right_excess_nats",
         "training data": "diversity_data_nats",
     }
-    rows = [[title, *(split[key] for key in keys.values())] for title, split in _splits(metrics)]
+    rows = [[title, *(split.get(key) for key in keys.values())] for title, split in _splits(metrics)]
     samples = metrics["samples"]
     caption = (
         f"Accuracy on {samples['accuracy']} images a concept; diversity in nats per open attribute on "
-        f"{samples['diversity']} (lower is more diverse; uniform: as many values, drawn uniformly)."
+        f"{samples['diversity']} (lower is more diverse; uniform: as many values, drawn uniformly; of right "
+        "images: above uniform values, among images that show all that was asked for)."
     )
     return Table(("split", *keys), rows, caption)
 
