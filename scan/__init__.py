@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from scan.completion import Completed
     from scan.concept_model import ConceptModel
     from scan.description import Description, Prediction
     from scan.editing import Edit
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "SCAN": "grounding",
+    "Completed": "completion",
     "ConceptModel": "concept_model",
     "Description": "description",
     "Edit": "editing",
@@ -73,6 +75,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "SCAN",
+    "Completed",
     "ConceptModel",
     "Description",
     "Edit",

@@ -2,6 +2,7 @@
 
     ground     expression -> q(z|expression)
     sym2img    expression -> q(z|expression) -> z -> p(x|z)
+    complete   the same of concepts that leave nothing open, a new one for each image (`scan.completion`)
     img2sym    x -> q(z|x) -> z -> p(y|z)
     recombine  two concepts and an operator -> q_r, to be shown by `sym2img` or described by `describe`
     teach      images -> q(z|name), a new word for every expression (`scan.teaching`)
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from scan.completion import Completed, complete
 from scan.description import Description, check_codes, described
 from scan.editing import Edit, edit_images
 from scan.expression_grounding import Grounder, operator_named, single
@@ -175,6 +177,34 @@ class ConceptModel(nn.Module):
         if mean:
             return self.decode_image(mixture.means_in_turn(n))
         return self.decode_image(mixture.sample(n, generator))
+
+    @torch.no_grad()
+    def complete(
+        self,
+        expression: str | Expression,
+        n: int = 16,
+        generator: torch.Generator | None = None,
+        *,
+        mean: bool = False,
+    ) -> Completed:
+        """Return n images of concepts that an expression denotes and that leave nothing open.
+
+        Images are better than those of `sym2img` where what an attribute looks like depends on others; the
+        values of open attributes are drawn, and not learned (`scan.completion`).
+
+        Args:
+            expression: In words of the vocabulary; operators, OR and NOT are applied to words.
+            n: How many.
+            generator: Source of the completions and the latents, on the model's device.
+            mean: Decode the mean of each completion: what has no name does not vary.
+
+        Raises:
+            ExpressionError: for a text that is not an expression of the vocabulary.
+            ValueError: as `scan.completion.completions`.
+        """
+        parsed = self.parse(expression) if isinstance(expression, str) else expression
+        concepts, z = complete(self._grounder, parsed, n, generator, mean=mean)
+        return Completed(concepts, z, self.decode_image(z))
 
     @torch.no_grad()
     def img2sym(

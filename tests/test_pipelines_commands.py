@@ -45,6 +45,34 @@ def test_sym2img_writes_the_images_of_the_library(
         assert np.array_equal(shown, expected)
 
 
+def test_sym2img_of_completions_says_what_each_image_is_of(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "hats.png"
+    words = ["sym2img", str(finished_run), "hat OR wall: red", "--complete", "-n", "5", "-o", str(out)]
+    assert run(words, capsys)[:2] == (0, f"5 images of (shape: hat) OR (wall: red): {out}\n")
+    about = json.loads(out.with_suffix(".json").read_text())
+    assert (about["images"], about["mean"], len(about["completions"])) == (5, False, 5)
+    for one in about["completions"]:
+        assert one.keys() == {"wall", "floor", "object", "shape"}
+        assert one["shape"] == "hat" or one["wall"] == "red"
+    code, _, stderr = run([*words[:2], "3*(hat)", *words[3:]], capsys)
+    assert code == 2
+    assert "weights" in stderr
+    assert len(stderr.splitlines()) == 1
+
+
+def test_the_mean_of_an_expression_is_one_image_of_each_alternative(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "hats.png"
+    code, stdout, _ = run(
+        ["sym2img", str(finished_run), "hat OR wall: red", "--mean", "-o", str(out)], capsys
+    )
+    assert (code, stdout[:8]) == (0, "2 images")
+    assert json.loads(out.with_suffix(".json").read_text())["mean"] is True
+
+
 def test_sym2img_imports_no_library_that_it_does_not_need(finished_run: Path, tmp_path: Path) -> None:
     script = (
         "import sys; from pipelines.cli import main\n"

@@ -68,6 +68,21 @@ def test_sym2img_gives_the_images_of_the_library(client: Client, model: scan.Con
     assert other["images"] != answer["images"]
 
 
+def test_completions_are_those_of_the_library_and_say_what_they_show(
+    client: Client, model: scan.ConceptModel
+) -> None:
+    body = {"expression": "hat", "n": 3, "seed": 5, "complete": True, "mean": True}
+    answer = client.post("/api/sym2img", json=body).json()
+    expected = model.complete("hat", 3, torch.Generator().manual_seed(5), mean=True)
+    assert answer["completions"] == [dict(one.items()) for one in expected.concepts]
+    assert all(one["shape"] == "hat" and len(one) == 4 for one in answer["completions"])
+    shown = torch.stack([decoded(png) for png in answer["images"]])
+    assert torch.equal(shown, to_bytes(expected.images))
+    assert client.post("/api/sym2img", json={"expression": "hat", "n": 1}).json()["completions"] == []
+    weighted = client.post("/api/sym2img", json=body | {"expression": "2*(hat)"})
+    assert "weights" in refused(weighted, 422)["error"]
+
+
 def test_no_expression_is_anything(client: Client) -> None:
     answer = client.post("/api/parse", json={"expression": "  "}).json()
     assert answer == {"concept": "anything", "items": {}, "plain": True}

@@ -81,6 +81,11 @@ def test_the_format_that_others_read(metrics: dict) -> None:
     analytic = metrics["yardsticks"]["analytic_operators"]
     assert analytic.keys() == metrics["splits"]["test_operators"].keys()
     assert set(analytic["accuracy_per_operator"]) == {"AND", "IN COMMON", "IGNORE"}
+    completed = metrics["completions"]
+    assert (completed["concepts"], completed["images_per_concept"]) == (12, 4)
+    for way in ("samples", "means"):
+        assert 0 <= completed[way]["accuracy_strict"] <= completed[way]["accuracy_top1"] <= 1
+        assert 0 <= completed[way]["diversity_nats"] < math.log(16)
     described = metrics["img2sym"]
     assert described["measured_on"] == "held_out_combinations"
     assert described["accuracy"] == pytest.approx(

@@ -191,7 +191,12 @@ def measures(context: ReportContext) -> Values | None:
     }
     concepts = read_json(folder / "concepts.json")["test_symbols"]
     return {
-        "by_split": [tables.purposes(metrics), tables.accuracy(metrics), tables.levels(metrics)],
+        "by_split": [
+            tables.purposes(metrics),
+            tables.accuracy(metrics),
+            *tables.completions(metrics),
+            tables.levels(metrics),
+        ],
         "by_operator": [*tables.operators(metrics), *tables.pairs(metrics)],
         "by_attribute": [*tables.attributes(metrics), image_tables.reading(metrics)],
         "realism": image_tables.realism(metrics),

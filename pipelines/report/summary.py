@@ -10,6 +10,8 @@ from pipelines.report import verdicts
 def summary(metrics: Mapping[str, Any], config: Config) -> str:
     """The lines, from the content of metrics.json; the verdict on each attribute and warnings come last."""
     lines = [_split(name, split) for name, split in metrics["splits"].items()]
+    if "completions" in metrics:
+        lines.append(_completed(metrics["completions"]))
     lines += _described(metrics["img2sym"])
     for name, measured in metrics["realism"].items():
         lines += _realism(name, measured)
@@ -39,6 +41,15 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
         uniform = split["diversity_uniform_nats"]
         parts.append(f"diversity {split['diversity_nats']:.3f} nats (uniform {uniform:.3f})")
     return f"{name}: {', '.join(parts)}"
+
+
+def _completed(measured: Mapping[str, Any]) -> str:
+    samples, means = measured["samples"], measured["means"]
+    return (
+        f"test symbols by completions (sym2img --complete): accuracy {samples['accuracy_top1']:.3f}, strict "
+        f"{samples['accuracy_strict']:.3f}; by their means (--mean) {means['accuracy_top1']:.3f}, "
+        f"{means['accuracy_strict']:.3f}"
+    )
 
 
 def _described(described: Mapping[str, Any]) -> list[str]:

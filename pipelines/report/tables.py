@@ -119,6 +119,30 @@ def accuracy(metrics: Mapping[str, Any]) -> Table:
     return Table(("split", *keys), rows, caption)
 
 
+def completions(metrics: Mapping[str, Any]) -> list[Table]:
+    """Test symbols as they are imagined, and by their completions; none in evaluations of before."""
+    if "completions" not in metrics:
+        return []
+    measured = metrics["completions"]
+    rows = {
+        "samples of the symbol's Gaussian": metrics["splits"].get("test_symbols"),
+        "an image for each completion": measured["samples"],
+        "the mean of each completion": measured["means"],
+    }
+    keys = {
+        "top-1": "accuracy_top1",
+        "strict": "accuracy_strict",
+        "diversity": "diversity_nats",
+        "uniform": "diversity_uniform_nats",
+    }
+    caption = (
+        "What scan sym2img shows, with --complete, and with --complete --mean: each image then draws a value "
+        "for what its concept leaves open, so that its diversity is not learned."
+    )
+    found = [[title, *(one[key] for key in keys.values())] for title, one in rows.items() if one is not None]
+    return [Table(("test symbols", *keys), found, caption)]
+
+
 def levels(metrics: Mapping[str, Any]) -> Table:
     """Accuracy by how many attributes a concept mentions."""
     splits = _splits(metrics)

@@ -99,7 +99,8 @@ def create_app(session: Session, limits: Limits | None = None, hosts: Collection
     @app.post("/api/sym2img")
     async def sym2img(asked: schemas.Sym2imgRequest) -> schemas.Sym2imgAnswer:
         """Images of an expression."""
-        return await compute(session.sym2img, asked.expression, asked.n, asked.seed)
+        how = {"complete": asked.complete, "mean": asked.mean}
+        return await compute(session.sym2img, asked.expression, asked.n, asked.seed, **how)
 
     @app.post("/api/img2sym")
     async def img2sym(asked: schemas.PictureRequest) -> schemas.Reading:

@@ -54,7 +54,9 @@ async function imagine() {
   outdate("check");
   const expression = $("expression").value;
   const isShown = () => $("expression").value === expression;
-  const body = { expression, n: 16, seed: Number($("seed").value) || 0 };
+  const way = $("way").value;
+  const seed = Number($("seed").value) || 0;
+  const body = { expression, n: 16, seed, complete: way !== "learned", mean: way === "means" };
   const answer = await latest("imagine", "sym2img", body, (failure) => isShown() && showMistake(failure));
   if (!answer) return;
   if (isShown()) {
@@ -63,7 +65,8 @@ async function imagine() {
   }
   const buttons = answer.images.map((png, i) => {
     const alt = `sample ${i + 1} of ${answer.concept}`;
-    return make("button", { type: "button", onclick: () => choose(png) }, image(png, alt));
+    const title = Object.entries(answer.completions[i] ?? {}).map((item) => item.join(": ")).join(", ");
+    return make("button", { type: "button", title, onclick: () => choose(png) }, image(png, alt));
   });
   $("samples").replaceChildren(...buttons);
 }
@@ -198,6 +201,7 @@ async function showTaught() {
 $("ask").addEventListener("submit", (event) => (event.preventDefault(), imagine()));
 $("expression").addEventListener("input", checkLater);
 $("seed").addEventListener("change", imagine);
+$("way").addEventListener("change", imagine);
 $("again").addEventListener("click", again);
 $("clear").addEventListener("click", () => (($("expression").value = ""), imagine()));
 $("words").addEventListener("click", (event) => {

@@ -43,6 +43,8 @@ class Sym2imgRequest(Request):
     expression: Expression
     n: int = Field(16, ge=1, le=MOST_SAMPLES, description="number of images")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="other seeds give other images")
+    complete: bool = Field(False, description="draw a value for each attribute left open, for each image")
+    mean: bool = Field(False, description="the mean of the latents in place of samples")
 
 
 class PictureRequest(Request):
@@ -98,6 +100,8 @@ class Sym2imgAnswer(ConceptAnswer):
 
     seed: int
     images: list[Png]
+    completions: list[dict[str, str]]
+    """Of each image what it is of, attribute -> value, where that was asked for; else empty."""
 
 
 class Reading(BaseModel):

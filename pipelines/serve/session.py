@@ -93,11 +93,19 @@ class Session:
         """What an expression means."""
         return schemas.ConceptAnswer(**self._meaning(self._parse(text)))
 
-    def sym2img(self, text: str, n: int, seed: int) -> schemas.Sym2imgAnswer:
-        """Images of an expression."""
-        expression = self._parse(text)
-        x = self.model.sym2img(expression, n, torch.Generator().manual_seed(seed))
-        return schemas.Sym2imgAnswer(**self._meaning(expression), seed=seed, images=_encoded(x))
+    def sym2img(
+        self, text: str, n: int, seed: int, *, complete: bool = False, mean: bool = False
+    ) -> schemas.Sym2imgAnswer:
+        """Images of an expression, or of its completions."""
+        expression, noise = self._parse(text), torch.Generator().manual_seed(seed)
+        completions: list[dict[str, str]] = []
+        if complete:
+            completed = self.model.complete(expression, n, noise, mean=mean)
+            x, completions = completed.images, [dict(one.items()) for one in completed.concepts]
+        else:
+            x = self.model.sym2img(expression, n, noise, mean=mean)
+        meaning = self._meaning(expression)
+        return schemas.Sym2imgAnswer(**meaning, seed=seed, images=_encoded(x), completions=completions)
 
     def img2sym(self, encoded: str) -> schemas.Reading:
         """A description of a picture."""

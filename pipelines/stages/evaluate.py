@@ -28,6 +28,7 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
 from scan import analytic_operators
+from scan.completion_accuracy import completed_metrics
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import (
@@ -91,6 +92,9 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         if name in PAIRS:
             pairs = target_values(data.vocabulary, _pairs(data, len(concepts))) >= 0
             metrics_of[name] |= pair_metrics(scores, pairs)
+    noise = torch.Generator(device).manual_seed(seed_of(config.seed, "completions"))
+    asked = data.splits.test_symbols or data.splits.train_symbols
+    completed = completed_metrics(model, asked, read, sizes.accuracy, noise)
     machine.say("evaluate: real images beside imagined ones")
     beside, codes_of = measure_real(judge, data, config.seed, device), encoded(model, data)
     machine.say("evaluate: disentanglement")
@@ -102,6 +106,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "format": FORMAT,
         "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},
         "yardsticks": {ANALYTIC: metrics_of[ANALYTIC]},
+        "completions": completed,
         "img2sym": describing(model, data, codes_of, config.seed),
         "vision": reconstruction_accuracy(data, read, codes_of),
         "symbols": specificity(grounded["train_symbols"][0]),

@@ -1,0 +1,152 @@
+"""Imagine an expression by concepts that leave nothing open, a new one for each image.
+
+q(z|y) is one Gaussian. Where latents depend on what a concept leaves open, as those of a hair style on the
+side from which it is seen, it also covers what lies between the images of the concept. The mixture
+
+    q(z|y) = 1/|Y| sum over y' in Y of q(z|y') ,    Y the completions of y: a value for each open attribute,
+
+keeps them apart: a completion y' is drawn uniformly, then z of q(z|y'), or its mean. It is told more than the
+Gaussian, namely which symbols are values of one attribute, and it says nothing about how abstract the symbol
+y has become: the values of open attributes vary because they are drawn. Operators, OR and NOT are applied to
+words, as in `symbols.alternatives`, not in latents.
+
+A binary attribute stays open, since no symbol says that it is absent; one that NOT excludes is excluded in
+latents, as in `scan.mixture`.
+"""
+
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from scan.expression_grounding import Grounder
+from scan.grounding import k_hot
+from scan.mixture import Component, Excluded
+from symbols import (
+    Alternative,
+    Concept,
+    ConflictError,
+    Expression,
+    Vocabulary,
+    alternatives,
+    evaluate,
+    is_weighted,
+    taught_names,
+)
+from vision.gaussian import Gaussian
+
+ROUNDS = 64
+"""Batches of draws before NOT counts as leaving nothing."""
+FEWEST_DRAWS = 256
+"""Completions that are drawn at a time."""
+
+
+class Completed(NamedTuple):
+    """Images of an expression, and the concept of each."""
+
+    concepts: tuple[Concept, ...]
+    """n concepts that the expression denotes; of several values nothing is left open."""
+    z: Tensor
+    """The latents (n, D) of the images."""
+    images: Tensor
+    """(n, C, H, W) in [0, 1]."""
+
+
+def completions(
+    expression: Expression, vocabulary: Vocabulary, n: int, generator: torch.Generator | None = None
+) -> tuple[tuple[Concept, ...], tuple[int, ...]]:
+    """Return n random concepts that an expression denotes, with a value for each attribute of several.
+
+    The alternatives of an OR take turns at random; within one, all completions are equally likely.
+
+    Args:
+        expression: In words; operators, OR and NOT have their exact meaning.
+        vocabulary: The words.
+        n: How many.
+        generator: Source of the draws.
+
+    Returns:
+        The concepts, and the number of the alternative (`symbols.alternatives`) that each is drawn from.
+
+    Raises:
+        ConflictError, EmptyError: For an expression that denotes nothing.
+        ValueError: For taught words, whose open attributes are not known, for weights, which are those of
+            Gaussians, and where NOT leaves next to nothing.
+    """
+    if taught_names(expression):
+        raise ValueError("a taught word has no set of completions: take words of the vocabulary")
+    if is_weighted(expression):
+        raise ValueError("weights are those of one Gaussian, and completions are many: leave them out")
+    device = torch.device("cpu") if generator is None else generator.device
+    parts = alternatives(expression, vocabulary)
+    chosen = torch.randint(len(parts), (n,), generator=generator, device=device).cpu().numpy()
+    rows = np.empty((n, len(vocabulary.names)), dtype=np.int64)
+    for number in np.unique(chosen):
+        places = np.flatnonzero(chosen == number)
+        rows[places] = _rows(parts[number], vocabulary, len(places), generator, device)
+    return tuple(vocabulary.describe(row) for row in rows), tuple(chosen.tolist())
+
+
+def _rows(
+    part: Alternative, vocabulary: Vocabulary, n: int, generator: torch.Generator | None, device: torch.device
+) -> np.ndarray:
+    """Factors (n, A) of completions of an alternative, drawn again where NOT excludes them."""
+    asked = vocabulary.factors(evaluate(part.expression))
+    found: list[np.ndarray] = []
+    for _ in range(ROUNDS):
+        drawn = _filled(asked, vocabulary, max(4 * n, FEWEST_DRAWS), generator, device)
+        for expression in part.excluded:
+            with suppress(ConflictError):  # it denotes nothing
+                drawn = drawn[~vocabulary.matches(drawn, evaluate(expression))]
+        found.append(drawn)
+        if sum(map(len, found)) >= n:
+            return np.concatenate(found)[:n]
+    raise ValueError("NOT leaves next to nothing of the expression to be completed")
+
+
+def _filled(
+    asked: np.ndarray, vocabulary: Vocabulary, n: int, generator: torch.Generator | None, device: torch.device
+) -> np.ndarray:
+    """Factors (n, A) of a concept (A,), with uniform values where it is -1; open binary attributes are 0."""
+    uniform = torch.rand(n, len(asked), generator=generator, device=device).cpu().numpy()
+    values = np.array([1 if a.binary else len(a.values) for a in vocabulary.attributes])
+    drawn = np.minimum((uniform * values).astype(np.int64), values - 1)  # a float32 below 1 may round to 1
+    return np.where(asked < 0, drawn, asked)
+
+
+@torch.no_grad()
+def complete(
+    grounder: Grounder,
+    expression: Expression,
+    n: int,
+    generator: torch.Generator | None = None,
+    *,
+    mean: bool = False,
+) -> tuple[tuple[Concept, ...], Tensor]:
+    """Return n completions of an expression, and latents (n, D) of each.
+
+    Args:
+        grounder: What expressions are grounded with.
+        expression: As in `completions`, which says what is raised.
+        n: How many.
+        generator: Source of the draws, on the device of the grounder.
+        mean: Take the mean of each q(z|y') in place of a sample.
+    """
+    concepts, numbers = completions(expression, grounder.vocabulary, n, generator)
+    q = grounder.model.encode_symbol(k_hot(grounder.vocabulary, concepts, grounder.device))
+    parts = alternatives(expression, grounder.vocabulary)
+    if not any(one.excluded for one in parts):
+        return concepts, q.mean if mean else q.sample(generator)
+    excluded = [_excluded(grounder, one.excluded) for one in parts]
+    z = []
+    for row, number in enumerate(numbers):
+        component = Component(Gaussian(q.mean[[row]], q.logvar[[row]]), excluded[number])
+        z.append(component.moments().mean if mean else component.sample(1, generator))
+    return concepts, torch.cat(z)
+
+
+def _excluded(grounder: Grounder, expressions: tuple[Expression, ...]) -> tuple[Excluded, ...]:
+    found = (grounder.excluded(one) for one in expressions)
+    return tuple(one for one in found if one is not None)

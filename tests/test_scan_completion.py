@@ -1,0 +1,129 @@
+"""Completions against the sets that expressions denote, and the images of a model that knows its world."""
+
+import numpy as np
+import pytest
+import torch
+from joint_models import WORDS, BandJudge, SharedTable
+from scipy.stats import chisquare
+
+from scan.completion import completions
+from scan.completion_accuracy import completed_metrics
+from scan.concept_model import ConceptModel
+from scan.evaluation import reader
+from symbols import Attribute, Concept, EmptyError, Vocabulary, matches, parse
+from vision.gaussian import Gaussian
+
+FACES = Vocabulary(
+    (
+        Attribute("hair", ("red", "brown", "grey")),
+        Attribute("glasses", binary=True),
+        Attribute("sex", ("man", "woman")),
+    )
+)
+
+
+@pytest.fixture
+def model() -> ConceptModel:
+    return ConceptModel(SharedTable(), None, WORDS).eval()
+
+
+def rows_of(concepts: tuple[Concept, ...], words: Vocabulary) -> np.ndarray:
+    return np.stack([words.factors(one) for one in concepts])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wall: low",
+        "wall: low OR (wall: high, sky: low)",
+        "(wall: low) NOT (sky: low)",
+        "((wall: low) NOT (sky: low)) OR (sky: low)",
+        "(sky: low, wall: low) IN COMMON (sky: high, wall: low)",
+        "(wall: low, sky: low) IGNORE (sky: high)",
+        "(sky: middle) AND (wall: high OR floor: low)",
+        "(wall: low) NOT (floor: low, sky: low) NOT (floor: high)",
+    ],
+)
+def test_completions_are_what_the_expression_denotes_and_all_of_it(text: str) -> None:
+    expression = parse(text, WORDS)
+    concepts, _ = completions(expression, WORDS, 600, torch.Generator().manual_seed(0))
+    rows = rows_of(concepts, WORDS)
+    assert (rows >= 0).all()
+    assert matches(expression, rows, WORDS).all()
+    every = np.stack(np.unravel_index(np.arange(27), (3, 3, 3)), axis=1)
+    assert len(np.unique(rows, axis=0)) == matches(expression, every, WORDS).sum()
+
+
+def test_open_values_are_uniform_and_independent() -> None:
+    concepts, _ = completions(parse("wall: low", WORDS), WORDS, 9000, torch.Generator().manual_seed(1))
+    rows = rows_of(concepts, WORDS)
+    assert (rows[:, 1] == 0).all()
+    assert chisquare(np.bincount(3 * rows[:, 0] + rows[:, 2], minlength=9)).pvalue > 1e-3
+
+
+def test_alternatives_are_equally_likely_whatever_not_excludes_from_them() -> None:
+    text = "((wall: low) NOT (sky: low) NOT (sky: middle)) OR (wall: high)"
+    concepts, numbers = completions(parse(text, WORDS), WORDS, 4000, torch.Generator().manual_seed(2))
+    assert np.mean([one.get("wall") == "low" for one in concepts]) == pytest.approx(0.5, abs=0.04)
+    assert {one.get("sky") for one in concepts if one.get("wall") == "low"} == {"high"}
+    assert len({(number, one.get("wall")) for one, number in zip(concepts, numbers, strict=True)}) == 2
+
+
+def test_binary_attributes_stay_open() -> None:
+    concepts, _ = completions(parse("hair: red", FACES), FACES, 50, torch.Generator().manual_seed(0))
+    assert {one.get("glasses") for one in concepts} == {None}
+    assert {one.get("sex") for one in concepts} == {"man", "woman"}
+    named, _ = completions(parse("glasses", FACES), FACES, 50, torch.Generator().manual_seed(0))
+    assert all(one.get("glasses") for one in named)
+
+
+def test_what_has_no_completions_is_refused() -> None:
+    with pytest.raises(ValueError, match="taught word"):
+        completions(parse("cosy OR wall: low", WORDS, {"cosy"}), WORDS, 2)
+    for text in ("2*(wall: low)", "(2*(wall: low)) NOT (sky: low)"):
+        with pytest.raises(ValueError, match="weights"):
+            completions(parse(text, WORDS), WORDS, 2)
+    with pytest.raises(EmptyError):
+        completions(parse("(wall: low) NOT (wall: low)", WORDS), WORDS, 2)
+
+
+def test_images_show_their_concepts_and_means_do_not_vary(model: ConceptModel) -> None:
+    found = model.complete("wall: low OR sky: high", 200, torch.Generator().manual_seed(0))
+    read = np.stack([p.argmax(-1) for p in BandJudge().probabilities(found.images)], axis=1)
+    assert np.array_equal(read, rows_of(found.concepts, WORDS))
+    means = model.complete("wall: low", 200, torch.Generator().manual_seed(0), mean=True)
+    expected = model.ground_concepts(means.concepts)
+    assert torch.equal(means.z, expected.mean)
+    assert torch.equal(means.images, model.decode_image(expected.mean))
+
+
+def test_a_binary_attribute_that_not_excludes_is_excluded_in_latents() -> None:
+    class Table(SharedTable):
+        """Latents: hair, glasses, sex; a concept without glasses leaves them at the prior."""
+
+        def encode_symbol(self, y: torch.Tensor) -> Gaussian:
+            hair, sex = y[:, :3] @ self.table, y[:, 4:] @ self.table[:2]
+            mean = torch.stack((hair, 2 * y[:, 3], sex), dim=-1)
+            logvar = torch.stack((torch.full_like(hair, -6), -6 * y[:, 3], torch.full_like(hair, -6)), dim=-1)
+            return Gaussian(mean, logvar)
+
+        def decode_symbol(self, z: torch.Tensor) -> torch.Tensor:
+            logits = z.new_zeros(len(z), 6)
+            logits[:, 3] = 20 * (z[:, 1] - 1)
+            return logits
+
+    model = ConceptModel(Table(), None, FACES)
+    without = model.complete("(hair: red) NOT glasses", 200, torch.Generator().manual_seed(0))
+    assert without.z[:, 1].max() < 1.3
+    plain = model.complete("hair: red", 200, torch.Generator().manual_seed(0))
+    assert plain.z[:, 1].max() > 1.3
+
+
+def test_the_measures_of_a_model_that_knows_its_world(model: ConceptModel) -> None:
+    concepts = [WORDS.concept({"wall": "low"}), WORDS.concept({"wall": "high", "sky": "middle"})]
+    noise = torch.Generator().manual_seed(0)
+    found = completed_metrics(model, concepts, reader(model, BandJudge()), 400, noise)
+    assert (found["concepts"], found["images_per_concept"]) == (2, 400)
+    for way in ("samples", "means"):
+        assert found[way]["accuracy_top1"] == found[way]["accuracy_strict"] == 1
+        assert found[way]["diversity_nats"] < 4 * found[way]["diversity_uniform_nats"]
