@@ -45,9 +45,9 @@ def page(url: str) -> Iterator[Any]:
     assert not wrong
 
 
-def picture(kind: str = "WEBP") -> dict[str, Any]:
+def picture(kind: str = "WEBP", red: int = 200) -> dict[str, Any]:
     buffer = io.BytesIO()
-    Image.fromarray(np.full((60, 80, 3), (200, 30, 60), dtype=np.uint8)).save(buffer, kind)
+    Image.fromarray(np.full((60, 80, 3), (red, 30, 60), dtype=np.uint8)).save(buffer, kind)
     return {"name": f"red.{kind.lower()}", "mimeType": f"image/{kind.lower()}", "buffer": buffer.getvalue()}
 
 
@@ -63,6 +63,15 @@ def test_an_expression_is_composed_by_clicks_and_keys(page: Any) -> None:
     expect(page.locator("#samples img").first).not_to_have_attribute("src", before)
     page.click('[data-text="wall: red"]')
     expect(page.locator("#meaning")).to_have_text("shape: hat")
+
+
+def test_what_is_left_open_is_drawn_for_each_image(page: Any) -> None:
+    page.click('[data-text="shape: hat"]')
+    expect(page.locator("#meaning")).to_have_text("shape: hat")
+    assert page.locator("#samples button[title*='wall']").count() == 0
+    page.select_option("#way", "means")
+    expect(page.locator("#samples button[title*='shape: hat']")).to_have_count(16)
+    assert page.locator("#samples button[title*='wall: ']").count() == 16
 
 
 def test_enter_right_after_the_last_key_shows_images(page: Any) -> None:
@@ -115,8 +124,8 @@ def test_the_hierarchy_is_walked(page: Any) -> None:
 
 
 def test_a_concept_is_taught_used_and_forgotten(page: Any) -> None:
-    for _ in range(5):
-        page.set_input_files("#examples", picture())
+    for red in range(150, 250, 20):
+        page.set_input_files("#examples", picture(red=red))
     expect(page.locator("#gathered button")).to_have_count(5)
     page.fill("#name", "rouge")
     page.keyboard.press("Enter")
