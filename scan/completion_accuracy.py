@@ -10,39 +10,54 @@ from torch import Tensor
 from scan.accuracy import accuracy, diversity
 from scan.completion import completions
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.evaluation import DECODING_BATCH, Reader, target_values
+from scan.imagined_images import IMAGES, RealImages, decoded, off_palette
 from symbols import Concept
+from vision.randomness import derive_seed
 
 
 @torch.no_grad()
 def completed_metrics(
-    model: ConceptModel, concepts: Sequence[Concept], read: Reader, n: int, generator: torch.Generator
+    model: ConceptModel,
+    data: Data,
+    concepts: Sequence[Concept],
+    read: Reader,
+    n: int,
+    beside: RealImages,
+    seed: int,
 ) -> dict[str, Any]:
-    """Return accuracy and diversity of n images of each of S concepts, an image for each completion.
+    """Return accuracy, diversity and colours of n images of each of S concepts, an image for each completion.
 
     Args:
         model: The concept model.
+        data: The images and the vocabulary.
         concepts: Of the vocabulary, at least one.
         read: Decoder and judge.
         n: Images of each.
-        generator: Source of completions and latents, on the model's device.
+        beside: Of real images (`scan.imagined_images.measure_real`).
+        seed: Of completions and latents.
 
     Returns:
         As in `metrics.json`: "samples" of the completions' Gaussians, and their "means", of the same
         completions.
     """
-    drawn = [one for concept in concepts for one in completions(concept, model.vocabulary, n, generator)[0]]
-    targets, q = target_values(model.vocabulary, concepts), model.ground_concepts(drawn)
+    noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "completions"))
+    drawn = [one for concept in concepts for one in completions(concept, data.vocabulary, n, noise)[0]]
+    targets, q = target_values(data.vocabulary, concepts), model.ground_concepts(drawn)
+    some = np.arange(0, len(drawn), max(1, len(drawn) // IMAGES))
+    left_open = np.repeat(targets < 0, n, axis=0)[some]
 
-    def measured(z: Tensor) -> dict[str, float]:
+    def measured(z: Tensor) -> dict[str, Any]:
         parts = [[p.float().cpu() for p in read(part)] for part in z.split(DECODING_BATCH)]
         found = [torch.cat(p).unflatten(0, (len(concepts), n)).numpy() for p in zip(*parts, strict=True)]
-        return _scores(found, targets)
+        x = decoded(model, z[torch.from_numpy(some).to(z.device)])
+        return _scores(found, targets) | {"off_palette": off_palette(data, x, left_open, beside, seed)}
 
     return {
         "concepts": len(concepts),
         "images_per_concept": n,
-        "samples": measured(q.sample(generator)),
+        "samples": measured(q.sample(noise)),
         "means": measured(q.mean),
     }
 

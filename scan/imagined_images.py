@@ -105,7 +105,7 @@ def realism(
     noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "realism"))
     each = max(1, IMAGES // len(concepts))
     q = model.ground_concepts(concepts)
-    x = _decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(noise))
+    x = decoded(model, q[torch.arange(len(q), device=model.device).repeat_interleave(each)].sample(noise))
     left_open = np.repeat(target_values(data.vocabulary, concepts) < 0, each, axis=0)
     sure = _confidence(judge, x)
     asked = [(float(sure[o, a].mean()) if o.any() else None) for a, o in enumerate(left_open.T)]
@@ -120,16 +120,27 @@ def realism(
         "judge_confidence": float(np.mean([a for a, _ in known])) if known else None,
         "judge_confidence_of_real": float(np.mean([b for _, b in known])) if known else None,
         "judge_confidence_per_attribute": {name: {"imagined": a, "real": b} for name, a, b in named},
-        "off_palette": _off_palette(data, x, left_open, beside, seed),
+        "off_palette": off_palette(data, x, left_open, beside, seed),
         "variance_ratio": _ratio(variance_within(x.unsqueeze(0)).mean().item(), beside.variance),
         **_nuisances(model, judge, data, concepts, seed),
     }
 
 
-def _off_palette(
+def off_palette(
     data: Data, x: Tensor, left_open: np.ndarray, beside: RealImages, seed: int
 ) -> dict[str, dict[str, float | None]] | None:
-    """Median distance from the nearest colour of the data: open attributes, real images, random ones."""
+    """Return the median distance in RGB units (0 to 255) of colours from the nearest of the data's.
+
+    Args:
+        data: The images, of which some factors may be colours.
+        x: Imagined images (N, C, H, W) in [0, 1].
+        left_open: bool (N, A), the attributes that were not asked for: their colours count.
+        beside: Of real images, as `measure_real` returns it.
+        seed: Of uniformly random colours.
+
+    Returns:
+        By factor, of imagined images, real ones and random colours; None without colours.
+    """
     if beside.probe is None:
         return None
     found = {}
@@ -164,7 +175,7 @@ def _nuisances(
     codes = torch.cat([model.encode_image(part).mean for part in real.flatten(0, 1).split(DECODING_BATCH)])
     within = variance_within(real, torch.from_numpy(kept).to(real.device))
     found = []
-    for made, counted in ((_decoded(model, z), True), (_decoded(model, codes), kept)):
+    for made, counted in ((decoded(model, z), True), (decoded(model, codes), kept)):
         counts = torch.from_numpy(_as_asked(judge, made, asked) & counted).to(made.device)
         found.append(spread(variance_within(made.unflatten(0, (len(some), -1)), counts), within))
     imagined, reconstructed = found
@@ -217,7 +228,8 @@ def _confidence(judge: Judge, x: Tensor) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
-def _decoded(model: ConceptModel, z: Tensor) -> Tensor:
+def decoded(model: ConceptModel, z: Tensor) -> Tensor:
+    """Return the images (N, C, H, W) in [0, 1] of latents z (N, D), decoded in parts."""
     return torch.cat([model.decode_image(part) for part in z.split(DECODING_BATCH)])
 
 

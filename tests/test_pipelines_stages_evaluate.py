@@ -86,6 +86,7 @@ def test_the_format_that_others_read(metrics: dict) -> None:
     for way in ("samples", "means"):
         assert 0 <= completed[way]["accuracy_strict"] <= completed[way]["accuracy_top1"] <= 1
         assert 0 <= completed[way]["diversity_nats"] < math.log(16)
+        assert completed[way]["off_palette"].keys() == {"wall", "floor", "object"}
     described = metrics["img2sym"]
     assert described["measured_on"] == "held_out_combinations"
     assert described["accuracy"] == pytest.approx(

@@ -3,14 +3,17 @@
 import numpy as np
 import pytest
 import torch
-from joint_models import WORDS, BandJudge, SharedTable
+from joint_models import NAMES, VALUES, WORDS, BandJudge, SharedTable, pictures
 from scipy.stats import chisquare
 
 from scan.completion import completions
 from scan.completion_accuracy import completed_metrics
 from scan.concept_model import ConceptModel
+from scan.data import Data
 from scan.evaluation import reader
-from symbols import Attribute, Concept, EmptyError, Vocabulary, matches, parse
+from scan.imagined_images import measure_real
+from symbols import Attribute, Concept, EmptyError, Splits, Vocabulary, matches, parse
+from vision.data import ImageSet
 from vision.gaussian import Gaussian
 
 FACES = Vocabulary(
@@ -120,10 +123,14 @@ def test_a_binary_attribute_that_not_excludes_is_excluded_in_latents() -> None:
 
 
 def test_the_measures_of_a_model_that_knows_its_world(model: ConceptModel) -> None:
+    factors = np.random.default_rng(0).integers(3, size=(400, 3))
+    images = ImageSet(pictures(factors), factors, NAMES, (VALUES,) * 3)
+    data = Data(images, WORDS, Splits((), np.arange(300, 400), (), (), ()))
+    beside = measure_real(BandJudge(), data, 0, torch.device("cpu"))
     concepts = [WORDS.concept({"wall": "low"}), WORDS.concept({"wall": "high", "sky": "middle"})]
-    noise = torch.Generator().manual_seed(0)
-    found = completed_metrics(model, concepts, reader(model, BandJudge()), 400, noise)
+    found = completed_metrics(model, data, concepts, reader(model, BandJudge()), 400, beside, 0)
     assert (found["concepts"], found["images_per_concept"]) == (2, 400)
     for way in ("samples", "means"):
         assert found[way]["accuracy_top1"] == found[way]["accuracy_strict"] == 1
         assert found[way]["diversity_nats"] < 4 * found[way]["diversity_uniform_nats"]
+        assert found[way]["off_palette"] is None

@@ -11,7 +11,7 @@ def summary(metrics: Mapping[str, Any], config: Config) -> str:
     """The lines, from the content of metrics.json; the verdict on each attribute and warnings come last."""
     lines = [_split(name, split) for name, split in metrics["splits"].items()]
     if "completions" in metrics:
-        lines.append(_completed(metrics["completions"]))
+        lines += _completed(metrics["completions"])
     lines += _described(metrics["img2sym"])
     for name, measured in metrics["realism"].items():
         lines += _realism(name, measured)
@@ -43,13 +43,14 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
     return f"{name}: {', '.join(parts)}"
 
 
-def _completed(measured: Mapping[str, Any]) -> str:
+def _completed(measured: Mapping[str, Any]) -> list[str]:
     samples, means = measured["samples"], measured["means"]
-    return (
-        f"test symbols by completions (sym2img --complete): accuracy {samples['accuracy_top1']:.3f}, strict "
-        f"{samples['accuracy_strict']:.3f}; by their means (--mean) {means['accuracy_top1']:.3f}, "
+    accuracies = (
+        f"completed test symbols (sym2img --complete): accuracy {samples['accuracy_top1']:.3f}, strict "
+        f"{samples['accuracy_strict']:.3f}; their means (--mean) {means['accuracy_top1']:.3f}, "
         f"{means['accuracy_strict']:.3f}"
     )
+    return [accuracies, *(f"completed test symbols: {line}" for line in _off_palette(samples))]
 
 
 def _described(described: Mapping[str, Any]) -> list[str]:
@@ -62,6 +63,14 @@ def _described(described: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _off_palette(measured: Mapping[str, Any]) -> list[str]:
+    """The line of distances from the data's colours, where it has some."""
+    if not measured["off_palette"]:
+        return []
+    far = [f"{a} {' / '.join(map(_whole, f.values()))}" for a, f in measured["off_palette"].items()]
+    return [f"RGB units off the palette (imagined / real / random): {', '.join(far)}"]
+
+
 def _realism(name: str, measured: Mapping[str, Any]) -> list[str]:
     sure, real = measured["judge_confidence"], measured["judge_confidence_of_real"]
     lines = [
@@ -69,10 +78,7 @@ def _realism(name: str, measured: Mapping[str, Any]) -> list[str]:
         f"distance from real images {_three(measured['nearest_real_distance_ratio'])} of that of real ones, "
         f"nuisance spread {_three(measured['nuisance_spread'])}"
     ]
-    if measured["off_palette"]:
-        far = [f"{a} {' / '.join(map(_whole, f.values()))}" for a, f in measured["off_palette"].items()]
-        lines.append(f"{name}: RGB units off the palette (imagined / real / random): {', '.join(far)}")
-    return lines
+    return [*lines, *(f"{name}: {line}" for line in _off_palette(measured))]
 
 
 def _three(value: float | None) -> str:

@@ -139,8 +139,17 @@ def completions(metrics: Mapping[str, Any]) -> list[Table]:
         "What scan sym2img shows, with --complete, and with --complete --mean: each image then draws a value "
         "for what its concept leaves open, so that its diversity is not learned."
     )
-    found = [[title, *(one[key] for key in keys.values())] for title, one in rows.items() if one is not None]
-    return [Table(("test symbols", *keys), found, caption)]
+    coloured = list(measured["samples"]["off_palette"] or {})
+    found: list[list[object]] = []
+    for title, one in rows.items():
+        if one is None:
+            continue
+        far = one.get("off_palette") or metrics["realism"].get("test_symbols", {}).get("off_palette") or {}
+        distances = [far[name]["imagined"] if name in far else None for name in coloured]
+        found.append([title, *(one[key] for key in keys.values()), *distances])
+    if coloured:
+        caption += " Last columns: distance of the colours left open from the data's, in RGB units."
+    return [Table(("test symbols", *keys, *coloured), found, caption)]
 
 
 def levels(metrics: Mapping[str, Any]) -> Table:

@@ -92,11 +92,10 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         if name in PAIRS:
             pairs = target_values(data.vocabulary, _pairs(data, len(concepts))) >= 0
             metrics_of[name] |= pair_metrics(scores, pairs)
-    noise = torch.Generator(device).manual_seed(seed_of(config.seed, "completions"))
-    asked = data.splits.test_symbols or data.splits.train_symbols
-    completed = completed_metrics(model, asked, read, sizes.accuracy, noise)
     machine.say("evaluate: real images beside imagined ones")
     beside, codes_of = measure_real(judge, data, config.seed, device), encoded(model, data)
+    asked = data.splits.test_symbols or data.splits.train_symbols
+    completed = completed_metrics(model, data, asked, read, sizes.accuracy, beside, config.seed)
     machine.say("evaluate: disentanglement")
     codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
     if "not_measured" not in codes:
