@@ -135,6 +135,18 @@ def test_imagined_rows_are_their_concepts_and_wrong_ones_are_marked(sampler: Sam
     assert alone.right(0) == ""
 
 
+def test_completed_rows_show_what_their_file_says(sampler: Sampler) -> None:
+    concepts = [WORDS.concept({"a": "z"}), WORDS.concept({"b": "p"})]
+    sheet = figures.completed_images(sampler, concepts, "name", "title", columns=6)
+    assert sheet.rows == ("a: z", "b: p")
+    assert sheet.right(0) == sheet.right(1) == "6 of 6"
+    for row, (concept, drawn) in enumerate(zip(concepts, sheet.about["completions"], strict=True)):
+        assert all(words.count(":") == 2 and str(concept) in words for words in drawn)
+        full = [WORDS.concept(dict(part.split(": ") for part in words.split(", "))) for words in drawn]
+        expected = figures.concept_images(sampler, full, "name", "title", columns=1).images
+        assert torch.equal(sheet.images[row, :, :, 0], expected[:, 0, :, 0])  # the other pixels have no name
+
+
 def test_a_recombination_shows_both_inputs_and_the_result(sampler: Sampler) -> None:
     left, right = WORDS.concept({"a": "z"}), WORDS.concept({"b": "q"})
     triples = [Triple("AND", left, right, left & right), Triple("IGNORE", left & right, right, left)]

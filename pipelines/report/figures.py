@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pipelines.report.sheets import Sheet
+from scan.completion import completions
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import Reader, target_values
@@ -116,6 +117,26 @@ def concept_images(
 
 
 @torch.no_grad()
+def completed_images(
+    sampler: Sampler, concepts: Sequence[Concept], name: str, title: str, columns: int = 10
+) -> Sheet:
+    """Images of completions of concepts, one concept a row; the JSON file says what each image is of."""
+    words, noise = sampler.model.vocabulary, sampler.generator
+    drawn = [completions(concept, words, columns, noise)[0] for concept in concepts]
+    q = sampler.model.ground_concepts([one for row in drawn for one in row])
+    images, wrong = _decoded(sampler, q.sample(noise), concepts, columns)
+    return Sheet(
+        name,
+        title,
+        images,
+        tuple(str(concept) for concept in concepts),
+        tuple(f"completion {c + 1}" for c in range(columns)),
+        wrong,
+        about={"completions": [[str(one) for one in row] for row in drawn]},
+    )
+
+
+@torch.no_grad()
 def recombinations(
     sampler: Sampler, triples: Sequence[Triple], name: str, title: str, inputs: int = 3, columns: int = 5
 ) -> Sheet:
@@ -191,13 +212,19 @@ def _sample(
 ) -> tuple[Tensor, np.ndarray | None]:
     """Images uint8 (S, n, C, H, W) of each Gaussian, and bool (S, n): which are read otherwise than asked."""
     rows = torch.arange(len(q), device=q.mean.device).repeat_interleave(n)
-    z = q[rows].sample(sampler.generator)
-    images = to_bytes(sampler.model.decode_image(z)).cpu().unflatten(0, (len(q), n))
+    return _decoded(sampler, q[rows].sample(sampler.generator), concepts, n)
+
+
+def _decoded(
+    sampler: Sampler, z: Tensor, concepts: Sequence[Concept], n: int
+) -> tuple[Tensor, np.ndarray | None]:
+    """The same of latents (S * n, D)."""
+    images = to_bytes(sampler.model.decode_image(z)).cpu().unflatten(0, (len(concepts), n))
     if sampler.read is None:
         return images, None
     read = torch.stack([p.argmax(-1) for p in sampler.read(z)], dim=-1).cpu().numpy()
     asked = np.repeat(target_values(sampler.model.vocabulary, concepts), n, axis=0)
-    return images, ((asked >= 0) & (asked != read)).any(axis=1).reshape(len(q), n)
+    return images, ((asked >= 0) & (asked != read)).any(axis=1).reshape(len(concepts), n)
 
 
 def _device(vision: VisionModel) -> torch.device:

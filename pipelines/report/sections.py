@@ -26,6 +26,7 @@ from vision.randomness import generator
 
 RECONSTRUCTED = 10
 PER_LEVEL = 3
+COMPLETED = 6
 HELD_OUT = 8
 PER_OPERATOR = 4
 DESCRIBED = 18
@@ -94,7 +95,11 @@ def sym2img(context: ReportContext) -> Values | None:
         sheet = figures.concept_images(context.sampler, taught + new, f"sym2img_{level}", f"sym2img, {title}")
         rows = (*map(str, taught), *(f"{concept} (new)" for concept in new))
         levels[title] = context.figures.add_sheet(dataclasses.replace(sheet, rows=rows))
-    return {"levels": levels}
+    asked = sorted(context.splits.test_symbols or context.splits.train_symbols, key=lambda c: c.level)
+    sheet = figures.completed_images(
+        context.sampler, asked[:COMPLETED], "sym2img_completed", "sym2img, completed"
+    )
+    return {"levels": levels, "completed": context.figures.add_sheet(sheet)}
 
 
 def concept_hierarchy(context: ReportContext) -> Values | None:
