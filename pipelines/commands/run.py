@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pipelines.runs.folder import RunFolder
 
 MOST_MINUTES = 100_000
-TIMED_SECONDS = 1.0
+TIMED_SECONDS = 0.5
 """For how long each training is measured before a run."""
 OWN = "init.yaml"
 """The config that is written into a run on a folder or an .npz file."""

@@ -102,8 +102,9 @@ def line(config: Config, costs: Costs, stages: Sequence[str] = ()) -> str:
     """
     found = seconds_of(config, costs, stages)
     training = config.vision.training
+    best_of = f" of {training.restarts} restarts" if training.restarts > 1 else ""
     names = {
-        "vision": f"vision {training.steps:,} steps of {training.restarts} restarts",
+        "vision": f"vision {training.steps:,} steps{best_of}",
         "evaluate": "evaluation and report",
     }
     parts = [f"{names.get(name, name)} {spelled(seconds)}" for name, seconds in found.items()]
