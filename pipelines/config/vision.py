@@ -121,7 +121,7 @@ class Penalties(Section):
 class VisionTraining(Training):
     """The training of the vision model, and its restarts (`pipelines.training.restarts`)."""
 
-    steps: PositiveInt = 3_000
+    steps: PositiveInt = 6_000
     batch: BatchSize = 128
     lr: PositiveFloat = 2.5e-3
     decay: Literal["constant", "linear", "cosine"] = "cosine"
