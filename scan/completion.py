@@ -59,7 +59,8 @@ def completions(
 ) -> tuple[tuple[Concept, ...], tuple[int, ...]]:
     """Return n random concepts that an expression denotes, with a value for each attribute of several.
 
-    The alternatives of an OR take turns at random; within one, all completions are equally likely.
+    The alternatives of an OR take turns at random; within one all completions are equally likely, also those
+    that no image of the data shows.
 
     Args:
         expression: In words; operators, OR and NOT have their exact meaning.
