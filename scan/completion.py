@@ -3,7 +3,7 @@
 q(z|y) is one Gaussian. Where latents depend on what a concept leaves open, as those of a hair style on the
 side from which it is seen, it also covers what lies between the images of the concept. The mixture
 
-    q(z|y) = 1/|Y| sum over y' in Y of q(z|y') ,    Y the completions of y: a value for each open attribute,
+    q(z|Y) = 1/|Y| sum over y' in Y of q(z|y') ,    Y the completions of y: a value for each open attribute,
 
 keeps them apart: a completion y' is drawn uniformly, then z of q(z|y'), or its mean. It is told more than the
 Gaussian, namely which symbols are values of one attribute, and it says nothing about how abstract the symbol
@@ -47,7 +47,7 @@ class Completed(NamedTuple):
     """Images of an expression, and the concept of each."""
 
     concepts: tuple[Concept, ...]
-    """n concepts that the expression denotes; of several values nothing is left open."""
+    """n concepts that the expression denotes, with a value for each attribute of several values."""
     z: Tensor
     """The latents (n, D) of the images."""
     images: Tensor
@@ -57,7 +57,7 @@ class Completed(NamedTuple):
 def completions(
     expression: Expression, vocabulary: Vocabulary, n: int, generator: torch.Generator | None = None
 ) -> tuple[tuple[Concept, ...], tuple[int, ...]]:
-    """Return n random concepts that an expression denotes, with a value for each attribute of several.
+    """Return n random concepts that an expression denotes, with a value for each attribute of several values.
 
     The alternatives of an OR take turns at random; within one all completions are equally likely, also those
     that no image of the data shows.
