@@ -166,10 +166,10 @@ def right_diversity(
     right = ((read == targets[:, None]) | left_open[:, None]).all(-1)  # (S, n)
     images = right.sum(1)
     some = np.maximum(images, 1)
+    numbers, of_concept = np.unique(some, return_inverse=True)
     excess = np.empty(targets.shape)
     for a, p in enumerate(probabilities):
         counts = (np.eye(p.shape[-1])[read[:, :, a]] * right[..., None]).sum(1)  # (S, V_a)
-        numbers, of_concept = np.unique(some, return_inverse=True)
         expected = np.array([expected_kl_to_uniform(p.shape[-1], int(n)) for n in numbers])
         excess[:, a] = kl_to_uniform(counts / some[:, None]) - expected[of_concept]
     counted = left_open & (images >= fewest)[:, None]
