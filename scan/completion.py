@@ -14,6 +14,7 @@ A binary attribute stays open, since no symbol says that it is absent; one that 
 latents, as in `scan.mixture`.
 """
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -56,7 +57,7 @@ class Completed(NamedTuple):
 
 def completions(
     expression: Expression, vocabulary: Vocabulary, n: int, generator: torch.Generator | None = None
-) -> tuple[tuple[Concept, ...], tuple[int, ...]]:
+) -> tuple[Concept, ...]:
     """Return n random concepts that an expression denotes, with a value for each attribute of several values.
 
     The alternatives of an OR take turns at random; within one all completions are equally likely, also those
@@ -68,26 +69,34 @@ def completions(
         n: How many.
         generator: Source of the draws.
 
-    Returns:
-        The concepts, and the number of the alternative (`symbols.alternatives`) that each is drawn from.
-
     Raises:
         ConflictError, EmptyError: For an expression that denotes nothing.
         ValueError: For taught words, whose open attributes are not known, for weights, which are those of
             Gaussians, and where NOT leaves next to nothing.
     """
+    return _drawn(_parts(expression, vocabulary), vocabulary, n, generator)[0]
+
+
+def _parts(expression: Expression, vocabulary: Vocabulary) -> tuple[Alternative, ...]:
+    """The alternatives of an expression that has completions."""
     if taught_names(expression):
         raise ValueError("a taught word has no set of completions: take words of the vocabulary")
     if is_weighted(expression):
         raise ValueError("weights are those of one Gaussian, and completions are many: leave them out")
+    return alternatives(expression, vocabulary)
+
+
+def _drawn(
+    parts: Sequence[Alternative], vocabulary: Vocabulary, n: int, generator: torch.Generator | None
+) -> tuple[tuple[Concept, ...], tuple[Alternative, ...]]:
+    """n completions, and the alternative of each."""
     device = torch.device("cpu") if generator is None else generator.device
-    parts = alternatives(expression, vocabulary)
     chosen = torch.randint(len(parts), (n,), generator=generator, device=device).cpu().numpy()
     rows = np.empty((n, len(vocabulary.names)), dtype=np.int64)
     for number in np.unique(chosen):
         places = np.flatnonzero(chosen == number)
         rows[places] = _rows(parts[number], vocabulary, len(places), generator, device)
-    return tuple(vocabulary.describe(row) for row in rows), tuple(chosen.tolist())
+    return tuple(vocabulary.describe(row) for row in rows), tuple(parts[number] for number in chosen)
 
 
 def _rows(
@@ -135,15 +144,15 @@ def complete(
         generator: Source of the draws, on the device of the grounder.
         mean: Take the mean of each q(z|y') in place of a sample.
     """
-    concepts, numbers = completions(expression, grounder.vocabulary, n, generator)
+    parts = _parts(expression, grounder.vocabulary)
+    concepts, drawn_from = _drawn(parts, grounder.vocabulary, n, generator)
     q = grounder.model.encode_symbol(k_hot(grounder.vocabulary, concepts, grounder.device))
-    parts = alternatives(expression, grounder.vocabulary)
     if not any(one.excluded for one in parts):
         return concepts, q.mean if mean else q.sample(generator)
-    excluded = [_excluded(grounder, one.excluded) for one in parts]
+    excluded = {one: _excluded(grounder, one.excluded) for one in parts}
     z = []
-    for row, number in enumerate(numbers):
-        component = Component(Gaussian(q.mean[[row]], q.logvar[[row]]), excluded[number])
+    for row, one in enumerate(drawn_from):
+        component = Component(Gaussian(q.mean[[row]], q.logvar[[row]]), excluded[one])
         z.append(component.moments().mean if mean else component.sample(1, generator))
     return concepts, torch.cat(z)
 

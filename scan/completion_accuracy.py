@@ -43,7 +43,7 @@ def completed_metrics(
         completions.
     """
     noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "completions"))
-    drawn = [one for concept in concepts for one in completions(concept, data.vocabulary, n, noise)[0]]
+    drawn = [one for concept in concepts for one in completions(concept, data.vocabulary, n, noise)]
     targets, q = target_values(data.vocabulary, concepts), model.ground_concepts(drawn)
     some = np.arange(0, len(drawn), max(1, len(drawn) // IMAGES))
     left_open = np.repeat(targets < 0, n, axis=0)[some]

@@ -122,7 +122,7 @@ def completed_images(
 ) -> Sheet:
     """Images of completions of concepts, one concept a row; the JSON file says what each image is of."""
     words, noise = sampler.model.vocabulary, sampler.generator
-    drawn = [completions(concept, words, columns, noise)[0] for concept in concepts]
+    drawn = [completions(concept, words, columns, noise) for concept in concepts]
     q = sampler.model.ground_concepts([one for row in drawn for one in row])
     images, wrong = _decoded(sampler, q.sample(noise), concepts, columns)
     return Sheet(
