@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pipelines.config import Config, config_files
-from pipelines.config.recorded import NOT_AS_BEFORE, completed, flat
+from pipelines.config.recorded import BEFORE, NOT_AS_BEFORE, completed, flat
 from pipelines.runs.files import write_bytes
 from pipelines.runs.folder import RunFolder
 
@@ -82,6 +82,18 @@ def test_a_default_that_is_not_as_before_stays_a_change() -> None:
     before = without(config, "joint.expert_lr")
     assert completed(before, settings(config), config) == before
     assert set(NOT_AS_BEFORE) <= settings(config).keys()
+
+
+def test_a_key_whose_default_is_new_stands_for_what_was_done_before() -> None:
+    """Masks had no penalty before there was one: a change for the defaults, and not where it is 0."""
+    key = "vision.penalties.mask_entropy"
+    for config in (config_of(), config_files.load(config_files.find("rooms"))):
+        assert completed(without(config, key), settings(config), config)[key] == BEFORE[key] == 0
+    assert settings(config_of())[key] != 0
+    rooms = config_files.load(config_files.find("rooms"))
+    assert completed(without(rooms, key), settings(rooms), rooms) == settings(rooms)
+    symbols = {name: value for name, value in settings(rooms).items() if name.startswith("symbols.")}
+    assert completed(symbols, symbols, rooms) == symbols
 
 
 def test_a_key_that_was_removed_is_a_change() -> None:

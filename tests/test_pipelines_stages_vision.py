@@ -15,7 +15,8 @@ from vision.vae import VAE
 
 MASK_LATENTS = 3
 LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "components": 2, "widths": [8], "hidden": 16}
-NO_PENALTIES = dict.fromkeys(("jacobian_l1", "off_diagonal_covariance", "cross_covariance"), 0.0)
+NAMES = ("jacobian_l1", "off_diagonal_covariance", "cross_covariance", "mask_entropy")
+NO_PENALTIES = dict.fromkeys(NAMES, 0.0)
 TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 
 
@@ -47,7 +48,7 @@ def terms(step: int = 0, **penalties: float) -> dict[str, Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", ["jacobian_l1", "off_diagonal_covariance", "cross_covariance"])
+@pytest.mark.parametrize("name", NAMES)
 def test_a_penalty_is_in_the_loss_at_its_weight_and_in_the_log_without_it(name: str) -> None:
     plain, weighted = terms(), terms(**{name: 50.0})
     assert plain.keys() == {"loss", "reconstruction", "kl"}

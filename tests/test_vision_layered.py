@@ -10,6 +10,7 @@ from vision.objectives import (
     cross_covariance,
     forward,
     jacobian_l1,
+    mask_entropy,
     off_diagonal_covariance,
 )
 from vision.vae import VAE
@@ -117,6 +118,7 @@ def test_the_objective_reaches_every_weight(masks: str):
     loss = loss.plus(
         "cross_covariance", 0.1, cross_covariance(mean[:, :MASK_LATENTS], mean[:, MASK_LATENTS:])
     )
+    loss = loss.plus("mask_entropy", 0.1, mask_entropy(vae.decoder, passed))
     loss.value.backward()
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from scipy.stats import entropy
 
 from vision.gaussian import standard_normal
+from vision.layered import AdditiveMasks, LayeredDecoder
 from vision.networks import ConvDecoder, ConvEncoder, Decoder
 from vision.objectives import (
     Bernoulli,
@@ -13,6 +15,7 @@ from vision.objectives import (
     cross_covariance,
     forward,
     jacobian_l1,
+    mask_entropy,
     off_diagonal_covariance,
 )
 from vision.vae import VAE
@@ -151,3 +154,45 @@ def test_cross_covariance_refuses_a_group_without_latents():
     for groups in ((one[:, :0], one), (one, one[:, :0])):
         with pytest.raises(ValueError, match="two groups of latents, got"):
             cross_covariance(*groups)
+
+
+def layers(bias: torch.Tensor) -> tuple[LayeredDecoder, Pass]:
+    """A decoder of 4 components whose masks depend on one latent and a bias (4, 5, 6), and a pass of 12."""
+    torch.manual_seed(0)
+    decoder = LayeredDecoder(AdditiveMasks((4, 5, 6), 1), channels=3)
+    with torch.no_grad():
+        decoder.mask_bias.copy_(bias)
+    z = torch.randn(12, decoder.latents)
+    nothing = torch.zeros(())
+    return decoder, Pass(standard_normal(z.shape), z, decoder(z), nothing, nothing)
+
+
+def test_mask_entropy_is_that_of_the_components_at_each_pixel_of_a_quarter_of_the_batch():
+    decoder, passed = layers(torch.randn(4, 5, 6))
+    alpha = decoder.alpha(passed.z[:3, :1]).detach().double().numpy()
+    expected = entropy(alpha, axis=1).sum() / 3
+    assert 0 < expected < 30 * math.log(4)
+    assert mask_entropy(decoder, passed).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_mask_entropy_is_nothing_for_hard_masks_and_most_for_equal_ones():
+    hard = 1e4 * torch.nn.functional.one_hot(torch.randint(4, (5, 6)), 4).permute(2, 0, 1).float()
+    decoder, passed = layers(hard)
+    value = mask_entropy(decoder, passed)
+    value.backward()
+    assert value.item() == pytest.approx(0, abs=1e-6)
+    assert all(p.grad.isfinite().all() for p in decoder.masks.parameters())
+    decoder, passed = layers(torch.zeros(4, 5, 6))
+    with torch.no_grad():
+        decoder.masks.maps.zero_()
+    assert mask_entropy(decoder, passed).item() == pytest.approx(30 * math.log(4), rel=1e-6)
+
+
+def test_less_mask_entropy_makes_one_component_visible_at_each_pixel():
+    decoder, passed = layers(torch.randn(4, 5, 6))
+    descent = torch.optim.Adam(decoder.parameters(), lr=0.1)
+    for _ in range(200):
+        descent.zero_grad()
+        mask_entropy(decoder, passed).backward()
+        descent.step()
+    assert decoder.alpha(passed.z[:3, :1]).amax(1).min() > 0.99

@@ -132,5 +132,9 @@ class LayeredDecoder(Decoder):
 
     def alpha(self, z: Tensor) -> Tensor:
         """The masks (B, L, H, W) in [0, 1] of mask latents (B, masks.latents); they sum to 1 over L."""
-        logits = self.masks(z).float().contiguous()  # channels first, as the softmax over L is faster
-        return (logits + self.mask_bias).softmax(dim=1)
+        return self.logits(z).softmax(dim=1)
+
+    def logits(self, z: Tensor) -> Tensor:
+        """The logits (B, L, H, W) of the masks, in float32."""
+        logits: Tensor = self.masks(z).float().contiguous()  # channels first, as the softmax over L is faster
+        return logits + self.mask_bias

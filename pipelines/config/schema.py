@@ -96,6 +96,8 @@ class Config(Section):
             raise ValueError(
                 "vision.penalties.cross_covariance is between the two groups of latents of a layered network"
             )
+        if vision.penalties.mask_entropy and not is_layered:
+            raise ValueError("vision.penalties.mask_entropy is of the masks of a layered network")
         if vision.penalties.cross_covariance and vision.training.batch < 4:
             raise ValueError(
                 "vision.penalties.cross_covariance compares the halves of a batch: "

@@ -36,6 +36,7 @@ PAPERS_PENALTIES: dict[str, Any] = {
     "jacobian_l1": 0.0,
     "off_diagonal_covariance": 0.0,
     "cross_covariance": 0.0,
+    "mask_entropy": 0.0,
 }
 PAPERS_TRAINING: dict[str, Any] = {
     "steps": 10_000,
@@ -102,6 +103,8 @@ class Penalties(Section):
     """Of the latents' means (DIP-VAE-I)."""
     cross_covariance: NonNegativeFloat = 4.0
     """Between mask latents and colour latents of a layered network."""
+    mask_entropy: NonNegativeFloat = 0.3
+    """Of the components at a pixel of a layered network, in nats: so that a pixel shows one of them."""
     hessian: NonNegativeFloat = 0.0
     """Of the mixed second derivatives of the decoder, relative to all (`normalised_hessian`)."""
     hessian_every: SmallCount = 1

@@ -35,6 +35,7 @@ from pipelines.errors import UsageError
 from pipelines.training import schedules
 from vision import objectives
 from vision.dae import DAE
+from vision.layered import LayeredDecoder
 from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
 from vision.quantised import QuantisedDecoder
@@ -227,6 +228,9 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
         functions["cross_covariance"] = lambda passed, _: objectives.cross_covariance(
             codes(passed)[:, :first], codes(passed)[:, first:]
         )
+        decoder = vae.decoder
+        assert isinstance(decoder, LayeredDecoder), "it is that of the network"
+        functions["mask_entropy"] = lambda passed, _: objectives.mask_entropy(decoder, passed)
     functions["hessian"] = partial(_hessian, vae.decoder)
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
     weights = settings.penalties.weights()

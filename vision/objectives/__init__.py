@@ -27,7 +27,12 @@ from vision.objectives.forward import Loss, Pass, forward, reconstruct, target_o
 from vision.objectives.interactions import latent_multiinformation, normalised_hessian
 from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
-from vision.objectives.penalties import cross_covariance, jacobian_l1, off_diagonal_covariance
+from vision.objectives.penalties import (
+    cross_covariance,
+    jacobian_l1,
+    mask_entropy,
+    off_diagonal_covariance,
+)
 from vision.objectives.qlae import qlae, quantised_forward
 from vision.objectives.slow_vae import laplace_cross_entropy, slow_vae
 
@@ -57,6 +62,7 @@ __all__ = [
     "joint_vae",
     "laplace_cross_entropy",
     "latent_multiinformation",
+    "mask_entropy",
     "normalised_beta",
     "normalised_hessian",
     "off_diagonal_covariance",

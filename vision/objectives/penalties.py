@@ -3,8 +3,10 @@
     jacobian_l1               sum_k E||x_hat(z, z_k exchanged) - x_hat(z)||_1    after Rhodes and Lee 2021
     off_diagonal_covariance   sum_{i != j} Cov[mu]_ij^2                          Kumar et al. 2018, DIP-VAE-I
     cross_covariance          sum_ij Cov[f_i(mu_1), g_j(mu_2)]^2                 between two groups of latents
+    mask_entropy              sum_p H[m_1(p), ..., m_L(p)]                       of a layered decoder
 
-x_hat is the mean of p(x|z), mu that of q(z|x); f and g are moments up to the second.
+x_hat is the mean of p(x|z), mu that of q(z|x); f and g are moments up to the second; m_l(p) is the mask of
+component l at pixel p.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from vision.layered import LayeredDecoder
 from vision.objectives.forward import Pass
 from vision.vae import VAE
 
@@ -88,6 +91,23 @@ def cross_covariance(one: Tensor, other: Tensor) -> Tensor:
     half = len(one) // 2
     rest = len(one) - half
     return (_scatter(f[:half], g[:half]) * _scatter(f[half:], g[half:])).sum() / ((half - 1) * (rest - 1))
+
+
+def mask_entropy(decoder: LayeredDecoder, passed: Pass) -> Tensor:
+    """How far the masks are from hard ones: the entropy of the components at a pixel, in nats, summed over
+    the pixels; a scalar in [0, H W ln L], mean over a quarter of the batch.
+
+    A pixel that shows a mixture of components has a colour that depends on the colours of all of them, so
+    that the colour of one part may be divided between two components without any loss of likelihood. Where
+    each pixel shows one component, the colour of a part is that of its component.
+
+    Args:
+        decoder: Composes images through masks.
+        passed: The result of `forward` with it; the masks of a quarter of the batch are computed once more.
+    """
+    logits = decoder.logits(passed.z[: max(1, len(passed.z) // 4), : decoder.masks.latents])
+    entropy = logits.logsumexp(dim=1) - (logits.softmax(dim=1) * logits).sum(dim=1)
+    return entropy.flatten(1).sum(dim=1).mean()
 
 
 def _scatter(f: Tensor, g: Tensor) -> Tensor:
