@@ -54,7 +54,7 @@ def test_the_papers_networks_bring_the_papers_settings_and_a_number_that_is_set_
     found = load(bare, ["vision.network.kind=convolutional", "vision.training.steps=7"]).vision
     assert (found.likelihood.kind, found.objective.beta) == ("bernoulli", Constant(kind="constant", value=4))
     assert (found.training.steps, found.training.lr, found.training.restarts) == (7, 1e-4, 1)
-    weights = found.penalties.model_dump(exclude={"hessian_every"})
+    weights = found.penalties.weights()
     assert set(weights.values()) == {0.0}
     assert load(bare, ["vision.likelihood.kind=bernoulli"]).vision.network.kind == "convolutional"
     layered = load(bare, ["vision.network.components=14", "vision.penalties.jacobian_l1=0.2"]).vision

@@ -101,6 +101,18 @@ def test_a_hessian_penalty_of_every_fourth_step_has_four_times_its_weight() -> N
     assert always["hessian"] > 0
 
 
+def test_the_weight_of_mask_entropy_falls_to_0_and_then_it_is_not_computed() -> None:
+    found = {
+        step: (terms(step), terms(step, mask_entropy=50.0, mask_entropy_until=0.5)) for step in (0, 3, 5)
+    }
+    for step, weight in ((0, 50.0), (3, 20.0)):
+        plain, weighted = found[step]
+        expected = plain["loss"] + weight * weighted["mask_entropy"]
+        assert torch.allclose(weighted["loss"], expected, atol=1e-2)
+    assert "mask_entropy" not in found[5][1]
+    assert torch.equal(found[5][1]["loss"], found[5][0]["loss"])
+
+
 def test_the_hessian_of_a_quantised_decoder_is_taken_between_its_values() -> None:
     network = {"kind": "convolutional", "activation": "elu", "widths": [8], "hidden": 16}
     config, vae = build(network, objective={"kind": "qlae"}, penalties={"hessian": 1.0})

@@ -15,6 +15,7 @@ from pipelines.config.objectives import BetaVAE, Objective
 from pipelines.config.sections import Geometric, Precision, Section, Training
 from pipelines.config.values import (
     BatchSize,
+    FiniteFloat,
     LayerWidth,
     LayerWidths,
     NonNegativeFloat,
@@ -104,7 +105,9 @@ class Penalties(Section):
     cross_covariance: NonNegativeFloat = 4.0
     """Between mask latents and colour latents of a layered network."""
     mask_entropy: NonNegativeFloat = 0.3
-    """Of the components at a pixel of a layered network, in nats: so that a pixel shows one of them."""
+    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0."""
+    mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.7
+    """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
     hessian: NonNegativeFloat = 0.0
     """Of the mixed second derivatives of the decoder, relative to all (`normalised_hessian`)."""
     hessian_every: SmallCount = 1
@@ -114,7 +117,7 @@ class Penalties(Section):
 
     def weights(self) -> dict[str, float]:
         """The weights by the names of the penalties."""
-        return self.model_dump(exclude={"hessian_every"})
+        return self.model_dump(exclude={"hessian_every", "mask_entropy_until"})
 
     def every(self, name: str) -> int:
         """The steps from one value of a penalty to the next."""

@@ -36,6 +36,7 @@ from vision import objectives
 from vision.data import batches, rooms
 from vision.objectives import Discriminator, Likelihood, Pass
 from vision.randomness import derive_seed, step_generator
+from vision.schedules import Schedule, constant
 from vision.vae import VAE
 
 MOMENTS = 0.5, 0.9
@@ -90,7 +91,7 @@ def loss_of(
     vae: VAE,
     pixels: Tensor,
     likelihood: Likelihood,
-    further: Mapping[str, tuple[float, Penalty]] | None = None,
+    further: Mapping[str, tuple[Schedule, Penalty]] | None = None,
 ) -> StepLoss:
     """What each step minimises, on resident images (`batches.resident`).
 
@@ -99,7 +100,7 @@ def loss_of(
         vae: The model in training.
         pixels: Images uint8 (N, H, W, C), as `batches.resident` returns them.
         likelihood: Of an image given a code.
-        further: Penalties of the method, by name: (weight, the penalty of a pass).
+        further: Penalties of the method, by name: (weight at a step, the penalty of a pass).
     """
 
     def forward(x: Tensor, generator: torch.Generator) -> Pass:
@@ -128,7 +129,7 @@ def step_loss(
     pixels: Tensor,
     batch_at: Callable[[int], Tensor],
     forward: Callable[[Tensor, torch.Generator], Pass],
-    further: Mapping[str, tuple[float, Penalty]] | None = None,
+    further: Mapping[str, tuple[Schedule, Penalty]] | None = None,
 ) -> StepLoss:
     """The loss of a pass at each step, with the penalties.
 
@@ -138,7 +139,7 @@ def step_loss(
         pixels: The resident images, uint8 (N, H, W, C).
         batch_at: Step -> images (B, C, H, W) in [0, 1].
         forward: (images, noise) -> their pass through the model.
-        further: Penalties of the method, by name: (weight, the penalty of a pass).
+        further: Penalties of the method, by name: (weight at a step, the penalty of a pass).
     """
     settings, training, device = config.vision, config.vision.training, pixels.device
     objective = objective_of(settings, vae, device, len(pixels))
@@ -160,16 +161,16 @@ def step_loss(
 def _penalised(
     loss: objectives.Loss,
     settings: Settings,
-    penalties: Mapping[str, tuple[float, Penalty]],
+    penalties: Mapping[str, tuple[Schedule, Penalty]],
     passed: Pass,
     step: int,
     generator: torch.Generator,
 ) -> objectives.Loss:
     """The loss with the penalties that this step has; one of every n-th step counts n times."""
     for name, (weight, penalty) in penalties.items():
-        every = settings.penalties.every(name)
-        if step % every == 0:
-            loss = loss.plus(name, weight, every * penalty(passed, generator))
+        every, now = settings.penalties.every(name), weight(step)
+        if step % every == 0 and now:
+            loss = loss.plus(name, now, every * penalty(passed, generator))
     return loss
 
 
@@ -269,7 +270,7 @@ def factor_vae(config: Config, chosen: FactorVAE, vae: VAE, pixels: Tensor, like
             loss = objectives.discrimination(discriminator, z, objectives.permuted(other, generator)).value
         return loss, {"discriminator": loss}
 
-    further = {"total_correlation": (chosen.gamma, correlation)}
+    further = {"total_correlation": (constant(chosen.gamma), correlation)}
     learned = by_descent(vae, loss_of(config, vae, pixels, likelihood, further), training)
     update = alternate(learned.update, descend(adam, discrimination, lambda step: settings.lr))
     return Method(

@@ -39,7 +39,7 @@ from vision.layered import LayeredDecoder
 from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
 from vision.quantised import QuantisedDecoder
-from vision.schedules import Schedule, constant
+from vision.schedules import Schedule, constant, linear
 from vision.vae import VAE
 
 Penalty = Callable[[Pass, torch.Generator], Tensor]
@@ -207,8 +207,8 @@ def kl_weights_of(settings: Settings, vae: VAE, device: torch.device) -> Tensor 
     return weights
 
 
-def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty]]:
-    """The penalties that have a weight, by name: (weight, the penalty of a pass)."""
+def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[Schedule, Penalty]]:
+    """The penalties that have a weight, by name: (weight at a step, the penalty of a pass)."""
     is_grid, is_paired = (isinstance(settings.objective, kinds) for kinds in (QLAE, PairObjective))
 
     def codes(passed: Pass) -> Tensor:
@@ -235,7 +235,11 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[float, Penalty
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
     weights = settings.penalties.weights()
     assert "auto" not in weights.values(), "weights are resolved when a run starts"
-    return {name: (weight, functions[name]) for name, weight in weights.items() if weight}
+    schedules_of = {name: constant(weight) for name, weight in weights.items() if weight}
+    if "mask_entropy" in schedules_of:
+        end = max(1, round(settings.penalties.mask_entropy_until * settings.training.steps))
+        schedules_of["mask_entropy"] = linear(weights["mask_entropy"], 0.0, 0, end)
+    return {name: (weight, functions[name]) for name, weight in schedules_of.items()}
 
 
 def _hessian(decoder: Decoder, passed: Pass, generator: torch.Generator) -> Tensor:
