@@ -138,6 +138,8 @@ def test_a_folder_without_a_table_runs_to_a_visual_model_and_a_report(
     assert {path.name for path in run.iterdir() if path.is_dir()} == {"vision", "report"}
     page = (run / "report.html").read_text()
     assert "Traversals" in page
+    assert "what each component draws" in page
+    assert (run / "report" / "figures" / "layers.png").is_file()
     assert "to come" not in page
     record = json.loads((run / "data.json").read_text())
     assert record["vocabulary"]["attributes"] == []

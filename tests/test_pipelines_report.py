@@ -93,6 +93,11 @@ def test_it_refers_to_nothing_outside_itself(text: str) -> None:
     assert not re.search(r"https?:|//|url\(|@import|file:", words)
 
 
+def test_only_a_layered_model_has_layers(text: str, finished_run: Path) -> None:
+    assert "what each component draws" not in text
+    assert not (finished_run / "report" / "figures" / "layers.png").exists()
+
+
 def test_it_says_what_was_measured(text: str, finished_run: Path) -> None:
     metrics = json.loads((finished_run / "evaluate" / "metrics.json").read_text())
     for split in metrics["splits"].values():

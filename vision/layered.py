@@ -120,9 +120,13 @@ class LayeredDecoder(Decoder):
 
     def forward(self, z: Tensor) -> Tensor:
         """Images (B, C, H, W) of codes (B, latents), around [0, 1] but not limited to it."""
-        mask_latents, colour_latents = z.tensor_split([self.masks.latents], dim=1)
-        alpha, colours = self.alpha(mask_latents), self.colours(colour_latents)
+        alpha, colours = self.layers(z)
         return (colours.mT @ alpha.flatten(2)).unflatten(2, self.shape[1:])
+
+    def layers(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """What an image is composed of: `alpha` and `colours` of codes (B, latents)."""
+        mask_latents, colour_latents = z.tensor_split([self.masks.latents], dim=1)
+        return self.alpha(mask_latents), self.colours(colour_latents)
 
     def colours(self, z: Tensor) -> Tensor:
         """The colours (B, L, C) of colour latents (B, L * C), in float32."""

@@ -8,7 +8,6 @@ import platform
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import networkx as nx
 import numpy as np
 import torch
 
@@ -17,14 +16,16 @@ from pipelines.config.prior_knowledge import prior_knowledge
 from pipelines.devices import usable_cores
 from pipelines.report import figures, image_tables, plots, tables
 from pipelines.report.context import ReportContext
+from pipelines.report.lattice import concept_hierarchy
+from pipelines.report.layers import layers
 from pipelines.report.tables import Table
 from pipelines.runs.files import read_json, read_lines
-from symbols import OPERATORS, Concept, counts, hierarchy
+from symbols import OPERATORS, counts
 from vision.disentanglement import by_kl
-from vision.grids import make_grid
 from vision.randomness import generator
 
 RECONSTRUCTED = 10
+DIVIDED = 6
 PER_LEVEL = 3
 COMPLETED = 6
 HELD_OUT = 8
@@ -32,8 +33,6 @@ PER_OPERATOR = 4
 DESCRIBED = 18
 TRAVERSED = 1024
 """Images over which the KL of a latent is averaged."""
-LATTICE = 4
-"""Attributes of the concept whose hierarchy is drawn."""
 
 Values = Mapping[str, Any]
 
@@ -73,11 +72,13 @@ def vision(context: ReportContext) -> Values | None:
     kl = figures.kl_per_latent(context.vision, images)
     start = figures.code(context.vision, images[:1])[0]
     traversals = context.figures.add_sheet(figures.traversals(context.vision, kl, start))
+    components = layers(context.vision, found, rng.permutation(context.splits.test_images)[:DIVIDED])
     return {
         "told": prior_knowledge(context.config.vision, context.config.joint),
         "reconstructions": reconstructions,
         "reach": figures.REACH,
         "traversals": traversals,
+        "layers": components and context.figures.add_sheet(components),
     }
 
 
@@ -100,38 +101,6 @@ def sym2img(context: ReportContext) -> Values | None:
         context.sampler, asked[:COMPLETED], "sym2img_completed", "sym2img, completed"
     )
     return {"levels": levels, "completed": context.figures.add_sheet(sheet)}
-
-
-def concept_hierarchy(context: ReportContext) -> Values | None:
-    """A concept and everything superordinate to it, as a graph of images."""
-    if context.sampler is None:
-        return None
-    concepts = sorted(context.splits.train_symbols, key=lambda c: abs(c.level - LATTICE))
-    top = Concept(concepts[0].items()[:LATTICE], order=context.data.vocabulary.names)
-    graph = hierarchy(_superordinate(top))
-    title = "The concepts of the hierarchy"
-    sheet = figures.concept_images(context.sampler, list(graph), "hierarchy_images", title, 4)
-    pictures = {
-        concept: make_grid(images, columns=2, padding=1, background=255)
-        for concept, images in zip(graph, sheet.images, strict=True)
-    }
-    named = nx.relabel_nodes(graph, str)
-    about = {
-        "title": f"{top} and all that is superordinate to it",
-        "nodes": list(named),
-        "edges": [list(edge) for edge in named.edges],
-    }
-    drawn = context.figures.add_plot("hierarchy", plots.lattice(graph, pictures), about)
-    return {"concept": top, "plot": drawn}
-
-
-def _superordinate(concept: Concept) -> list[Concept]:
-    """A concept and all that are superordinate to it."""
-    found = []
-    for mask in range(2**concept.level):
-        items = [item for place, item in enumerate(concept.items()) if mask >> place & 1]
-        found.append(Concept(items, order=concept.attributes))
-    return found
 
 
 def held_out(context: ReportContext) -> Values | None:
