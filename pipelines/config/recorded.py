@@ -3,9 +3,8 @@
 Every setting that a version has is recorded, so that a key which a record lacks has been added since. It
 stands for its default: what the schema gives to a config with the other settings that does not name it. So
 what was made before the key existed is kept while the key has its default, and the default of a new key
-must be what was done before it. Where it is not, also because it changed later, `BEFORE` says what was. A
-key in `NOT_AS_BEFORE`, of which no value says that, is a change where it is absent. A key that is recorded
-and exists no more is always a change.
+must be what was done before it. Where it is not, also because it changed later, the key is in
+`NOT_AS_BEFORE`, and its absence is a change. A key that is recorded and exists no more is always a change.
 """
 
 from __future__ import annotations
@@ -17,10 +16,8 @@ from pydantic import ValidationError
 
 from pipelines.config.schema import Config
 
-BEFORE: dict[str, Any] = {"vision.penalties.mask_entropy": 0.0}
-"""What was done before keys were added whose default is something else."""
 NOT_AS_BEFORE = ("joint.expert_lr",)
-"""Keys of which no value is what was done before they were added."""
+"""Keys whose default is not what was done before they were added."""
 
 
 def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -46,14 +43,13 @@ def completed(before: Mapping[str, Any], now: Collection[str], config: Config) -
         now: The keys that would be recorded now.
         config: That of now, whose other settings decide what the defaults are.
     """
-    before = {**{key: value for key, value in BEFORE.items() if key in now}, **before}
     absent = {key for key in now if key not in before and key not in NOT_AS_BEFORE}
     if not absent:
-        return before
+        return dict(before)
     try:
         shortened = Config.model_validate(_without(config.model_dump(mode="json"), absent))
     except ValidationError:  # one of them has no default
-        return before
+        return dict(before)
     defaults = flat(shortened.model_dump(mode="json"))
     return {**before, **{key: defaults[key] for key in now if key in absent and key in defaults}}
 

@@ -105,7 +105,8 @@ class Penalties(Section):
     cross_covariance: NonNegativeFloat = 4.0
     """Between mask latents and colour latents of a layered network."""
     mask_entropy: NonNegativeFloat = 0.3
-    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0."""
+    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0. It
+    is 0 where the three weights above are given and it is not, as before it existed."""
     mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.7
     """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
     hessian: NonNegativeFloat = 0.0
@@ -114,6 +115,14 @@ class Penalties(Section):
     """Steps from one Hessian penalty, of as many times the weight, to the next: it costs 9 decoder passes."""
     latent_multiinformation: NonNegativeFloat = 0.0
     """Of the codes' dependence in a batch (KLM)."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, given: Any) -> Any:
+        """No entropy of masks where all that was penalised by default before is given: in records of runs."""
+        if not isinstance(given, dict) or PAPERS_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
+            return given
+        return {**given, "mask_entropy": 0.0}
 
     def weights(self) -> dict[str, float]:
         """The weights by the names of the penalties."""
