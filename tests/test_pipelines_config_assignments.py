@@ -155,3 +155,17 @@ def test_the_file_is_not_changed_where_aliases_share_a_section(tmp_path: Path) -
     found = load(path, ["vision.training.steps=9"])
     assert found.dae is not None
     assert (found.vision.training.steps, found.dae.steps, found.judge.steps) == (9, 5, 5)
+
+
+def test_another_network_leaves_out_penalties_of_a_layered_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    plain = ["vision.network.kind=convolutional", "vision.likelihood.kind=bernoulli"]
+    for kind in ("rooms-mini", "rooms"):  # which of them has such a penalty
+        penalties = load(find(kind), plain).vision.penalties
+        assert (penalties.cross_covariance, penalties.mask_entropy) == (0, 0)
+        named = "leaves out vision.penalties.mask_entropy, which the config file has for a layered network"
+        assert (named in capsys.readouterr().err) == (kind == "rooms-mini")
+    with pytest.raises(UsageError, match="mask_entropy is of the masks"):
+        load(find("rooms"), [*plain, "vision.penalties.mask_entropy=1"])
+    assert load(find("rooms-mini"), ["vision.network.kind=layered"]).vision.penalties.mask_entropy > 0

@@ -17,6 +17,9 @@ from pipelines.config.values import spelled
 from pipelines.config.yaml_reader import YAMLError, read
 from pipelines.errors import UsageError, shortened
 
+OF_LAYERS = "cross_covariance", "mask_entropy"
+"""Penalties that only a layered network can have."""
+
 
 class Assignment(NamedTuple):
     """A dotted key, its value, and the words of the command line that gave it."""
@@ -96,6 +99,8 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
         *path, last = one.path
         if last == "kind":
             notes += _change_kind(result, path, one)
+            if one.key == "vision.network.kind":
+                notes += _change_network(result, one)
         elif one.key == "symbols.encoder":
             notes += _change_encoder(result, one)
     for one in sorted(assignments, key=lambda one: len(one.path)):
@@ -117,6 +122,20 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
     kept = () if path == ["data"] else kinds[str(one.value)].model_fields  # all about the other data set
     dropped = [key for key in section if key not in kept and key != "kind"]
     return _leave_out(section, dropped, in_file, one)
+
+
+def _change_network(raw: dict[str, Any], one: Assignment) -> list[str]:
+    """Take out of `vision.penalties` those of a layered network for one of another kind."""
+    if one.value in ("layered", None):
+        return []
+    section = _section(raw, ["vision", "penalties"], one.source)
+    dropped = [key for key in OF_LAYERS if str(section.get(key, 0)) not in ("0", "0.0")]
+    if not dropped:
+        return []
+    for key in dropped:
+        del section[key]
+    named = ", ".join(f"vision.penalties.{key}" for key in dropped)
+    return [f"{one.source}: leaves out {named}, which the config file has for a layered network"]
 
 
 def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
