@@ -164,8 +164,12 @@ def test_another_network_leaves_out_penalties_of_a_layered_one(
     for kind in ("rooms-mini", "rooms"):  # which of them has such a penalty
         penalties = load(find(kind), plain).vision.penalties
         assert (penalties.cross_covariance, penalties.mask_entropy) == (0, 0)
-        named = "leaves out vision.penalties.mask_entropy, which the config file has for a layered network"
+        named = "leaves out vision.penalties.mask_entropy, which the config file has for another kind"
         assert (named in capsys.readouterr().err) == (kind == "rooms-mini")
+    own = ["vision.penalties={cross_covariance: 2, jacobian_l1: 0.5}", *plain]
+    assert load(find("rooms"), plain).vision.penalties.jacobian_l1 == 0.1
+    with pytest.raises(UsageError, match="cross_covariance is between"):
+        load(find("rooms"), own)  # what is set is not left out
     with pytest.raises(UsageError, match="mask_entropy is of the masks"):
         load(find("rooms"), [*plain, "vision.penalties.mask_entropy=1"])
     assert load(find("rooms-mini"), ["vision.network.kind=layered"]).vision.penalties.mask_entropy > 0

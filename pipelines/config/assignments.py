@@ -121,7 +121,7 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
         return []
     kept = () if path == ["data"] else kinds[str(one.value)].model_fields  # all about the other data set
     dropped = [key for key in section if key not in kept and key != "kind"]
-    return _leave_out(section, dropped, in_file, one)
+    return _leave_out(section, dropped, in_file, one, path)
 
 
 def _change_network(raw: dict[str, Any], one: Assignment) -> list[str]:
@@ -130,12 +130,7 @@ def _change_network(raw: dict[str, Any], one: Assignment) -> list[str]:
         return []
     section = _section(raw, ["vision", "penalties"], one.source)
     dropped = [key for key in OF_LAYERS if str(section.get(key, 0)) not in ("0", "0.0")]
-    if not dropped:
-        return []
-    for key in dropped:
-        del section[key]
-    named = ", ".join(f"vision.penalties.{key}" for key in dropped)
-    return [f"{one.source}: leaves out {named}, which the config file has for a layered network"]
+    return _leave_out(section, dropped, dropped, one, ["vision", "penalties"])
 
 
 def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
@@ -144,17 +139,26 @@ def _change_encoder(raw: dict[str, Any], one: Assignment) -> list[str]:
     if section.get("encoder", Symbols.model_fields["encoder"].default) == one.value:
         return []
     chosen_for_it = {*Training.model_fields, "weight_decay", "expert_penalty"}
-    return _leave_out(section, [key for key in section if key in chosen_for_it], set(section), one)
+    dropped = [key for key in section if key in chosen_for_it]
+    return _leave_out(section, dropped, dropped, one, ["symbols"])
 
 
 def _leave_out(
-    section: dict[str, Any], dropped: Sequence[str], in_file: Collection[str], one: Assignment
+    section: dict[str, Any],
+    dropped: Sequence[str],
+    in_file: Collection[str],
+    one: Assignment,
+    path: Sequence[str],
 ) -> list[str]:
-    *path, tag = one.path
+    """Take keys out of the section at a path; returns the note on those that the file has."""
     for key in dropped:
         del section[key]
     named = ", ".join(".".join((*path, key)) for key in dropped if key in in_file)
-    return [f"{one.source}: leaves out {named}, which the config file has for another {tag}"] if named else []
+    return (
+        [f"{one.source}: leaves out {named}, which the config file has for another {one.path[-1]}"]
+        if named
+        else []
+    )
 
 
 def _section(raw: dict[str, Any], path: Sequence[str], source: str) -> dict[str, Any]:

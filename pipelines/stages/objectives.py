@@ -26,6 +26,7 @@ from pipelines.config import (
     JointNetwork,
     JointVAE,
     LayeredNetwork,
+    Linear,
     PairObjective,
     PerceptualLikelihood,
     SlowVAE,
@@ -39,7 +40,7 @@ from vision.layered import LayeredDecoder
 from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
 from vision.quantised import QuantisedDecoder
-from vision.schedules import Schedule, constant, linear
+from vision.schedules import Schedule, constant
 from vision.vae import VAE
 
 Penalty = Callable[[Pass, torch.Generator], Tensor]
@@ -235,11 +236,12 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[Schedule, Pena
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
     weights = settings.penalties.weights()
     assert "auto" not in weights.values(), "weights are resolved when a run starts"
-    schedules_of = {name: constant(weight) for name, weight in weights.items() if weight}
-    if "mask_entropy" in schedules_of:
-        end = max(1, round(settings.penalties.mask_entropy_until * settings.training.steps))
-        schedules_of["mask_entropy"] = linear(weights["mask_entropy"], 0.0, 0, end)
-    return {name: (weight, functions[name]) for name, weight in schedules_of.items()}
+    at_step = {name: constant(weight) for name, weight in weights.items() if weight}
+    if "mask_entropy" in at_step:
+        until = settings.penalties.mask_entropy_until
+        falling = Linear(kind="linear", start=weights["mask_entropy"], end=0.0, until=until)
+        at_step["mask_entropy"] = schedules.of(falling, settings.training.steps)
+    return {name: (weight, functions[name]) for name, weight in at_step.items()}
 
 
 def _hessian(decoder: Decoder, passed: Pass, generator: torch.Generator) -> Tensor:
