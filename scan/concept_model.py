@@ -29,6 +29,8 @@ from scan.operators import Operators
 from scan.pictures import ImagesLike, as_images, different
 from scan.teaching import SIGNIFICANCE, TaughtConcept, check_taught_name, renamed, taught_concept
 from symbols import Concept, Expression, Operation, TaughtName, Vocabulary, attributes_of, parse
+from vision.data.background import BACKGROUND
+from vision.data.pictures import Target, target_of
 from vision.gaussian import Gaussian
 
 ConceptLike = str | Expression | Gaussian | Mixture
@@ -47,6 +49,7 @@ class ConceptModel(nn.Module):
         operators: The learned operators; without them expressions with AND, IN COMMON and IGNORE are refused.
         vocabulary: The K words.
         taught: Words that were taught after training, by name.
+        background: The colour that transparent pictures are laid over (`vision.data.pictures`).
     """
 
     model: JointModel
@@ -57,12 +60,14 @@ class ConceptModel(nn.Module):
         operators: Operators | None,
         vocabulary: Vocabulary,
         taught: Mapping[str, TaughtConcept] | None = None,
+        background: str = BACKGROUND,
     ) -> None:
         super().__init__()
         self.model = model
         self.operators = operators
         self.vocabulary = vocabulary
         self.taught = dict(taught or {})
+        self.background = background
 
     @property
     def device(self) -> torch.device:
@@ -78,6 +83,11 @@ class ConceptModel(nn.Module):
     def shape(self) -> Sequence[int]:
         """(C, H, W) of the images."""
         return self.model.shape
+
+    @property
+    def picture_target(self) -> Target:
+        """What picture files and pictures of Pillow are made."""
+        return target_of(self.shape, self.background)
 
     def encode_symbol(self, y: Tensor) -> Gaussian:
         """Return q(z|y) over (B, D) for k-hot symbols y (B, K)."""
@@ -243,7 +253,7 @@ class ConceptModel(nn.Module):
 
     def images(self, x: ImagesLike) -> Tensor:
         """Return images (B, C, H, W) in [0, 1] on the model's device, of tensors, paths or pictures."""
-        return as_images(x, self.shape, self.device)
+        return as_images(x, self.shape, self.device, self.background)
 
     @torch.no_grad()
     def teach(

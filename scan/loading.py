@@ -5,6 +5,7 @@ which it checks against the sha256 that each stage noted in its done.json (`scan
 that were taught later from RUN/taught.json (`scan.taught_file`). It refuses by name whatever differs.
 """
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TypeVar
@@ -23,9 +24,13 @@ from scan.taught_file import load_taught
 from symbols import Vocabulary
 from vision import weights
 from vision.dae import DAE
+from vision.data.background import BACKGROUND, check_background
+from vision.data.pictures import Target, target_of
 from vision.vae import VAE
 
 M = TypeVar("M", bound=nn.Module)
+NO_RUN = "this is no run folder, or no stage of it has begun"
+"""What a missing data.json means."""
 
 
 def load(run: str | PathLike[str]) -> ConceptModel:
@@ -45,7 +50,27 @@ def load(run: str | PathLike[str]) -> ConceptModel:
     operators = load_model(folder / "operators", Operators) if finished(folder / "operators") else None
     _check_sizes(folder, model, vocabulary)
     taught = load_taught(folder, model.latents)
-    return ConceptModel(model, operators, vocabulary, taught).eval().requires_grad_(False)
+    background = picture_target(folder, model.shape).background
+    return ConceptModel(model, operators, vocabulary, taught, background).eval().requires_grad_(False)
+
+
+def picture_target(folder: Path, shape: Sequence[int]) -> Target:
+    """What picture files are made for a model of a run: as those that it was trained on.
+
+    Args:
+        folder: Of the run.
+        shape: (C, H, W) of the images of the model.
+
+    Raises:
+        RunError: When data.json cannot be used.
+    """
+    path = folder / "data.json"
+    background = read(path, NO_RUN).get("background", BACKGROUND)
+    try:
+        check_background(background)
+    except ValueError as error:
+        raise RunError(f"{path}: background: {error}") from error
+    return target_of(shape, background)
 
 
 def load_joint_model(folder: Path) -> JointModel:
@@ -93,7 +118,7 @@ def open_model(path: Path, kind: type[M]) -> M:
 
 
 def _vocabulary(path: Path) -> Vocabulary:
-    content = read(path, "this is no run folder, or no stage of it has begun")
+    content = read(path, NO_RUN)
     try:
         return Vocabulary.from_dict(content["vocabulary"])
     except (KeyError, ValueError) as error:

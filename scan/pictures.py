@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from PIL import Image
 from torch import Tensor
 
 from vision.data import DataError
-from vision.data.pictures import convert, read_picture
+from vision.data.background import BACKGROUND
+from vision.data.pictures import Target, convert, read_picture, target_of
 
 PictureLike = str | os.PathLike[str] | Image.Image
 """The path of a picture file, or a picture of Pillow."""
@@ -21,7 +21,9 @@ TOLERANCE = 1e-3
 """How far a float image may leave [0, 1] by rounding."""
 
 
-def as_images(x: ImagesLike, shape: Sequence[int], device: torch.device) -> Tensor:
+def as_images(
+    x: ImagesLike, shape: Sequence[int], device: torch.device, background: str = BACKGROUND
+) -> Tensor:
     """Return x as float images (B, C, H, W) in [0, 1].
 
     Pictures are cropped about their centre to the proportions of the model's images and scaled to their size
@@ -31,6 +33,7 @@ def as_images(x: ImagesLike, shape: Sequence[int], device: torch.device) -> Tens
         x: Images.
         shape: (C, H, W) of the model's images.
         device: Where the result will be.
+        background: The colour that transparent pictures are laid over.
 
     Raises:
         FileNotFoundError: For a path that does not exist.
@@ -42,7 +45,8 @@ def as_images(x: ImagesLike, shape: Sequence[int], device: torch.device) -> Tens
     pictures = [x] if isinstance(x, str | os.PathLike | Image.Image) else list(x)
     if not pictures:
         raise ValueError("expected at least one picture, got none")
-    pixels = torch.stack([_pixels(picture, shape) for picture in pictures])
+    target = target_of(shape, background)
+    pixels = torch.stack([_pixels(picture, target) for picture in pictures])
     return pixels.to(device).float() / 255
 
 
@@ -54,14 +58,12 @@ def different(x: Tensor) -> Tensor:
     return x[torch.tensor([*first.values()], dtype=torch.long, device=x.device)]
 
 
-def _pixels(picture: PictureLike, shape: Sequence[int]) -> Tensor:
+def _pixels(picture: PictureLike, target: Target) -> Tensor:
     """uint8 (C, H, W) of one picture."""
-    channels, height, width = shape
-    colours: Literal[1, 3] = 1 if channels == 1 else 3
     try:
         if isinstance(picture, Image.Image):
-            return convert(picture, colours, (height, width)).pixels
-        return read_picture(picture, colours, (height, width)).pixels
+            return convert(picture, *target).pixels
+        return read_picture(picture, *target).pixels
     except DataError as error:
         name = "the picture" if isinstance(picture, Image.Image) else os.fspath(picture)
         raise ValueError(f"{name}: {error}") from error

@@ -121,6 +121,25 @@ def test_transparency_lies_over_black_whatever_is_stored_beneath(tmp_path: Path)
         assert read(saved(tmp_path / name, pixels, transparency=key))[-1, -1].tolist() == [0, 0, 0]
 
 
+@pytest.mark.parametrize(("background", "rgb"), [("white", (255, 255, 255)), ("#ff8000", (255, 128, 0))])
+def test_transparency_lies_over_the_background_that_is_asked_for(tmp_path, background, rgb) -> None:
+    half = np.full((8, 12), 51, dtype=np.uint8)  # of 255: a fifth
+    path = saved(tmp_path / "rgba.png", np.concatenate([RGB, half[..., None]], axis=2))
+    mixed = (RGB.astype(float) + 4 * np.array(rgb)) / 5
+    assert np.abs(read(path, background=background) - mixed).max() <= 1
+    luma = round(0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2])
+    grey = read(
+        saved(tmp_path / "la.png", np.stack([RAMP, 0 * half], axis=2)), channels=1, background=background
+    )
+    assert np.abs(grey.astype(int) - luma).max() <= 1
+    for name, pixels, key in (("l.png", RAMP, 255), ("i.png", RAMP.astype(np.uint16) * 257, 65535)):
+        found = read(saved(tmp_path / name, pixels, transparency=key), channels=1, background=background)
+        assert abs(int(found[-1, -1, 0]) - luma) <= 1
+        assert np.array_equal(found[:-1, :, 0], RAMP[:-1])
+    assert read_picture(path).has_transparency
+    assert not read_picture(saved(tmp_path / "rgb.png", RGB)).has_transparency
+
+
 def test_palettes_bits_and_cmyk_are_what_they_show(tmp_path: Path) -> None:
     bits = RAMP > 99
     assert np.array_equal(read(saved(tmp_path / "1.png", bits), channels=1)[..., 0], bits * np.uint8(255))

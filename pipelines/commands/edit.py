@@ -35,7 +35,7 @@ def main(options: argparse.Namespace) -> None:
         outputs.check_different(output, options.sheet)
     model = finished.model(options.run)
     expression = finished.expression(options.expression, model)
-    (picture,) = finished.pictures([options.image], model.shape)
+    (picture,) = finished.pictures([options.image], model.picture_target)
     finished.print_note([picture])
     try:
         edit = model.edit(picture.pixels, expression)

@@ -98,12 +98,11 @@ def _scored(
     from vision.data import DataError
     from vision.data.pictures import read_picture
 
-    channels, height, width = model.shape
     for start in range(0, len(paths), BATCH):
         names, images = [], []
         for path in paths[start : start + BATCH]:
             try:
-                images.append(read_picture(path, 1 if channels == 1 else 3, (height, width)).pixels)
+                images.append(read_picture(path, *model.picture_target).pixels)
                 names.append(path)
             except (DataError, FileNotFoundError):
                 unreadable.append(path)

@@ -24,7 +24,7 @@ from pipelines.training.budget import FILE as BUDGET
 from scan.run_format import finished as is_finished
 from symbols import Expression, ExpressionError, alternatives
 from vision.data import DataError
-from vision.data.pictures import read_picture
+from vision.data.pictures import Target, read_picture
 
 LISTED = 5
 """Files that an error names at most."""
@@ -140,18 +140,17 @@ class Picture(NamedTuple):
         return f"{self.path}: {_size(self.found)} made {_size(self.pixels.shape[1:])}{cropped}"
 
 
-def pictures(paths: Sequence[Path], shape: Sequence[int]) -> list[Picture]:
-    """Read image files and make them (C, H, W), as `vision.data.pictures` reads those of a data set.
+def pictures(paths: Sequence[Path], target: Target) -> list[Picture]:
+    """Read image files and make them what a model takes, as `vision.data.pictures` reads those of a data set.
 
     Raises:
         UsageError: Naming the files that cannot be read.
     """
-    channels, *size = shape
     found, bad = [], []
     for path in paths:
         try:
-            pixels, had = read_picture(path, 1 if channels == 1 else 3, (size[0], size[1]))
-            found.append(Picture(pixels, path, had))
+            picture = read_picture(path, *target)
+            found.append(Picture(picture.pixels, path, picture.found))
         except FileNotFoundError:
             bad.append(f"{path} (no such file)")
         except DataError as error:

@@ -37,7 +37,7 @@ def main(options: argparse.Namespace) -> None:
     if not 0 <= options.threshold <= 1:
         raise UsageError(f"--threshold {options.threshold}: expected a probability, 0 to 1")
     model = finished.model(options.run)
-    pictures = finished.pictures(options.images, model.shape)
+    pictures = finished.pictures(options.images, model.picture_target)
     finished.print_note(pictures)
     generator = None if options.seed is None else torch.Generator().manual_seed(options.seed)
     found = model.img2sym(torch.stack([p.pixels for p in pictures]), generator, mean=generator is None)

@@ -91,7 +91,7 @@ def _teach(options: argparse.Namespace) -> None:
     model = finished.model(options.run)
     _check_lesson(options, model)
     expression = options.expression and finished.expression(options.expression, model)
-    pictures = finished.pictures(options.images, model.shape)
+    pictures = finished.pictures(options.images, model.picture_target)
     finished.print_note(pictures)
     images = torch.stack([p.pixels for p in pictures]) if pictures else None
     try:

@@ -28,6 +28,7 @@ def main(options: argparse.Namespace) -> None:
     from pipelines.report import figures
     from pipelines.runs.folder import RunFolder
     from pipelines.runs.models import load_vision
+    from scan.loading import picture_target
     from vision.data import to_unit
 
     if options.columns < 2:
@@ -41,7 +42,7 @@ def main(options: argparse.Namespace) -> None:
     if options.seed is not None:
         start = torch.randn(vision.latents, generator=torch.Generator().manual_seed(options.seed))
     if options.image is not None:
-        (picture,) = finished.pictures([options.image], vision.shape)
+        (picture,) = finished.pictures([options.image], picture_target(run.path, vision.shape))
         finished.print_note([picture])
         start = figures.code(vision, picture.pixels.unsqueeze(0))[0]
     measured = finished.kl_per_latent(options.run, vision.latents)

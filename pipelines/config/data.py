@@ -11,6 +11,7 @@ from pipelines.config.values import (
     AbsolutePath,
     Aliases,
     Bins,
+    Colour,
     Integer,
     LargeCount,
     NonNegativeInt,
@@ -94,6 +95,9 @@ class FolderData(Section):
     """The column with the names of the files."""
     allow_outside: StrictBool = False
     """Whether the table may name files outside `path`, by "..", an absolute path or a symbolic link."""
+    background: Colour = "black"
+    """What transparent pictures are laid over, by commands on the run too: the name of a colour or "#ff8800".
+    `scan init` takes the one of black, white and gray that the fewest of their opaque pixels resemble."""
     obtain: Text = ""
     """Where to get the pictures; the error for a missing path says it."""
     aliases: Aliases = Field(default_factory=dict)

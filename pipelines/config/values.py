@@ -57,6 +57,14 @@ def integer(value: object) -> object:
     return number
 
 
+def _colour(value: object) -> object:
+    from vision.data.background import check_background  # torch, which reading a config does without
+
+    text = _text(value)
+    check_background(str(text))
+    return text
+
+
 def _text(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError(f"expected text, got {spelled(value)} (YAML reads yes, no, on, off so: quote it)")
@@ -138,6 +146,8 @@ LayerWidth = Annotated[Integer, Field(ge=1, le=2**14)]
 """The width of a layer, channels or units."""
 Size = Annotated[tuple[int, int], BeforeValidator(_size)]
 """(height, width) in pixels; a single number is a side."""
+Colour = Annotated[str, BeforeValidator(_colour)]
+"""A name that Pillow knows, or "#rrggbb"."""
 Aliases = dict[Text, dict[Text, Text]]
 Bins = dict[Text, Annotated[Integer, Field(ge=2, le=64)]]
 LayerWidths = Annotated[tuple[LayerWidth, ...], Field(max_length=16)]

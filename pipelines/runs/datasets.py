@@ -27,6 +27,7 @@ from scan.data import Data
 from scan.run_format import FORMAT
 from symbols import Attribute, Concept, Splits, Vocabulary, VocabularyError
 from vision.data import DataError, ImageSet, load_folder, load_npz
+from vision.data.background import BACKGROUND
 from vision.data.contrast import total_variance
 from vision.data.rooms import rooms
 from vision.randomness import generator
@@ -34,6 +35,8 @@ from vision.randomness import generator
 RENDERED_AT_ONCE = 2_000
 ROUNDING = 1e-6
 """Of the total variance, relative: more than some pixels of another level change it by."""
+ASKED = {"data", "splits", "seed"}
+"""What of a config decides the content of `data.json`."""
 LISTED = 5
 """Attributes that an error names at most."""
 
@@ -85,6 +88,7 @@ def _images(data: AnyData, seed: int, quiet: bool) -> ImageSet:
                     file_column=data.file_column,
                     resize=data.resize,
                     allow_outside=data.allow_outside,
+                    background=data.background,
                 )
             case _:
                 from pipelines.runs import published_sets  # numba, which other sets do without
@@ -150,7 +154,7 @@ def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = Fa
         UsageError: When the data cannot be loaded or split.
         RunError: When `data.json` is damaged or of another format.
     """
-    asked = config.model_dump(mode="json", include={"data", "splits", "seed"})
+    asked = config.model_dump(mode="json", include=ASKED)
     path = run.path / "data.json"
     if path.exists() and not fresh:
         found = read_json(path)
@@ -167,7 +171,7 @@ def record(config: Config, run: RunFolder, machine: Machine, *, fresh: bool = Fa
     splits = draw(config, image_set, words)
     for note in notes(config, splits, image_set, words):
         machine.say(note)
-    return _describe(asked, image_set, words, splits)
+    return _describe(config, image_set, words, splits)
 
 
 def check_images(config: Config, image_set: ImageSet) -> None:
@@ -208,9 +212,7 @@ def with_sizes(config: Config, record: Mapping[str, Any]) -> Config:
     return config.model_copy(update={"splits": type(config.splits)(**sizes)})
 
 
-def _describe(
-    asked: Mapping[str, Any], image_set: ImageSet, words: Vocabulary, splits: Splits
-) -> dict[str, Any]:
+def _describe(config: Config, image_set: ImageSet, words: Vocabulary, splits: Splits) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "name": image_set.name,
@@ -220,7 +222,8 @@ def _describe(
         "images": len(image_set),
         "shape": list(image_set.shape),
         "total_variance": round(total_variance(image_set.images), 6),
-        "asked": dict(asked),
+        "background": getattr(config.data, "background", BACKGROUND),
+        "asked": config.model_dump(mode="json", include=ASKED),
         "vocabulary": words.to_dict(),
         "splits": splits.to_dict(),
     }

@@ -21,6 +21,7 @@ from pipelines.runs import datasets
 from pipelines.runs.splits import draw
 from symbols import Attribute, VocabularyError
 from vision.data import DataError, ImageSet
+from vision.data.background import BACKGROUND
 from vision.data.content import Box, size_of
 from vision.data.survey import Column, Survey, survey
 
@@ -109,6 +110,8 @@ def _data(found: Survey, file: Path, bins: Mapping[str, int]) -> dict[str, Any]:
     size = _size(found)
     if found.kind == "folder" or size != found.shape:
         data["size"] = list(size)
+    if found.background != BACKGROUND:
+        data["background"] = found.background
     if names or found.kind == "npz":
         data["attributes"] = names
     if binary := [column.name for column in found.used if column.kind == "binary"]:
@@ -142,6 +145,7 @@ def _text(
         "table": f"{found.images:,} rows"
         if data.get("table")
         else "no table of attributes: a visual model alone",
+        "background": "behind transparent pixels, which fewest opaque ones resemble",
         "path": "relative to this file" if not os.path.isabs(data["path"]) else "",
     }
     top = [

@@ -57,6 +57,7 @@ class _Data(_Record):
     images: int
     shape: Annotated[list[int], Field(min_length=3, max_length=3)]
     total_variance: float = nan
+    background: str = ""
     asked: dict[str, Any]
     vocabulary: _Vocabulary
     splits: _Splits

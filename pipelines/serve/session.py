@@ -109,13 +109,13 @@ class Session:
 
     def img2sym(self, encoded: str) -> schemas.Reading:
         """A description of a picture."""
-        pixels, note = read_upload(encoded, self.model.shape, self.most_pixels)
+        pixels, note = read_upload(encoded, self.model.picture_target, self.most_pixels)
         x = (pixels.float() / 255)[None]
         return schemas.Reading(**self._reading(x, self.model.encode_image(x).mean, note))
 
     def edit(self, encoded: str, text: str) -> schemas.EditAnswer:
         """A picture of which an expression has become true."""
-        pixels, note = read_upload(encoded, self.model.shape, self.most_pixels)
+        pixels, note = read_upload(encoded, self.model.picture_target, self.most_pixels)
         edit = self.model.edit(pixels, self._parse(text))
         reading = self._reading(edit.images, self.model.encode_image(edit.images).mean, note)
         (changes,) = edit.changes()
@@ -165,7 +165,7 @@ class Session:
         check_count(name, len(uploads))
         if len(self.taught) >= MOST_TAUGHT:
             raise ValueError(f"{MOST_TAUGHT} concepts are taught: forget one first")
-        pictures = [read_upload(one, self.model.shape, self.most_pixels).pixels for one in uploads]
+        pictures = [read_upload(one, self.model.picture_target, self.most_pixels).pixels for one in uploads]
         taught = self.model.teach(name, torch.stack(pictures))
         meaning = self.model.meaning(name)
         self.taught = {**self.taught, name: _summary(taught, meaning)}

@@ -4,13 +4,12 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
 
 from vision.data import DataError
-from vision.data.pictures import decode_picture
+from vision.data.pictures import Target, decode_picture
 
 MOST_PIXELS = 24_000_000
 """Of a picture in a request; decoding takes up to 8 bytes each."""
@@ -26,26 +25,24 @@ class Upload(NamedTuple):
     """What had to be done to it; empty where nothing."""
 
 
-def read_upload(encoded: str, shape: Sequence[int], most_pixels: int = MOST_PIXELS) -> Upload:
+def read_upload(encoded: str, target: Target, most_pixels: int = MOST_PIXELS) -> Upload:
     """Read a picture of a request.
 
     Args:
         encoded: The base64 of a picture file, with or without "data:...;base64," before it.
-        shape: (C, H, W) to make it.
+        target: What to make it.
         most_pixels: Of the file; more are refused before they are decoded.
 
     Raises:
         DataError: When it is no base64, or no picture that can be read.
     """
-    channels, height, width = shape
     prefix = _PREFIX.match(encoded)
     try:
         content = base64.b64decode(encoded[prefix.end() if prefix else 0 :], validate=True)
     except (binascii.Error, ValueError) as error:
         raise DataError("not the base64 of a picture file") from error
-    pixels, (had_height, had_width) = decode_picture(
-        io.BytesIO(content), 1 if channels == 1 else 3, (height, width), most_pixels=most_pixels
-    )
+    pixels, (had_height, had_width), _ = decode_picture(io.BytesIO(content), *target, most_pixels=most_pixels)
+    height, width = pixels.shape[1:]
     if (had_height, had_width) == (height, width):
         return Upload(pixels, "")
     cropped = "" if had_width * height == had_height * width else ", cropped to the middle"

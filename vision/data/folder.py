@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vision.data.background import BACKGROUND
 from vision.data.factors import factors
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import is_inside
@@ -42,6 +43,7 @@ def load_folder(
     channels: Literal[1, 3] = 3,
     resize: bool = True,
     allow_outside: bool = False,
+    background: str = BACKGROUND,
 ) -> ImageSet:
     """The images that the rows of a `table` name, relative to `folder`, with its columns as factors.
 
@@ -58,6 +60,7 @@ def load_folder(
         channels: 3 for RGB, 1 for grey.
         resize: False refuses images of another `size` instead of scaling them.
         allow_outside: Whether files may lie outside `folder`, by "..", an absolute path or a symbolic link.
+        background: What transparent pictures are laid over (`vision.data.pictures`).
 
     Raises:
         DataError: One line that counts and names missing, unreadable, repeated and outside files, wrong
@@ -65,7 +68,7 @@ def load_folder(
     """
     folder = Path(folder).expanduser()
     if table is None:
-        return _without_table(folder, size, channels, resize, allow_outside)
+        return _without_table(folder, size, channels, resize, allow_outside, background)
     bins = {} if bins is None else bins
     read = read_table(folder / Path(table).expanduser(), file_column)
     names = [name for name in read.names if name != file_column] if attributes is None else list(attributes)
@@ -78,7 +81,7 @@ def load_folder(
     total = read.total
     rows = _own_files(folder, read, file_column, allow_outside, _filled(read, (file_column, *names)))
     files = [read.columns[file_column][row] for row in rows]
-    images = read_images(folder, files, size, channels, resize, problems)
+    images = read_images(folder, files, size, channels, resize, problems, background)
     for name in names:
         if name not in bins:
             _note_alike(read, name, rows)
@@ -117,6 +120,7 @@ def _without_table(
     channels: Literal[1, 3],
     resize: bool,
     allow_outside: bool,
+    background: str,
 ) -> ImageSet:
     problems = Problems()
     if not folder.is_dir():
@@ -128,7 +132,7 @@ def _without_table(
     for file in files:
         if not allow_outside and not is_inside(root, folder / file):
             problems.add("files outside the folder, see allow_outside", quoted(file))
-    images = read_images(folder, files, size, channels, resize, problems)
+    images = read_images(folder, files, size, channels, resize, problems, background)
     problems.raise_any(folder, len(files))
     return _unnamed(images, folder, folder.name)
 
@@ -203,6 +207,7 @@ def read_images(
     channels: Literal[1, 3],
     resize: bool,
     problems: Problems,
+    background: str = BACKGROUND,
 ) -> Tensor:
     """The picture files of a folder as uint8 (N, C, H, W).
 
@@ -213,13 +218,14 @@ def read_images(
         channels: 3 for RGB, 1 for grey.
         resize: Whether images of another size are scaled.
         problems: Where files that are missing, damaged or of another size are noted; their rows stay black.
+        background: What transparent ones are laid over.
     """
     target = (size, size) if isinstance(size, int) else size
     images: Tensor | None = None
     for i, file in enumerate(files):
         try:
-            pixels, found = read_picture(
-                folder / file, channels, target if resize and size is not None else None
+            pixels, found, _ = read_picture(
+                folder / file, channels, target if resize and size is not None else None, background
             )
         except FileNotFoundError:
             problems.add("missing files", file)

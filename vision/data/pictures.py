@@ -1,7 +1,7 @@
 """Picture files of any common kind as 8-bit pixels, for folders of images and single images.
 
     orientation   as the EXIF tag says
-    transparency  laid over black
+    transparency  laid over a background, black unless another is asked for
     16 bits       65535 becomes 255; 32-bit integers too where their largest is from 256 to 65535
     floats        0 to 1 becomes 0 to 255; any other range is refused, for nothing says what white is
     palettes, CMYK, YCbCr, 1 bit, grey    converted to RGB, or to grey (ITU-R 601 luma)
@@ -16,13 +16,15 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from typing import BinaryIO, Literal, NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
+from vision.data.background import BACKGROUND
 from vision.data.images import DataError
 from vision.data.paths import regular
 
@@ -40,10 +42,29 @@ class Picture(NamedTuple):
     """uint8 (C, H, W)."""
     found: tuple[int, int]
     """(height, width) in the file, upright."""
+    has_transparency: bool
+    """Whether the background may show."""
+
+
+class Target(NamedTuple):
+    """What a picture is made, as further arguments of `read_picture`: `read_picture(path, *target)`."""
+
+    channels: Literal[1, 3]
+    size: tuple[int, int]
+    background: str
+
+
+def target_of(shape: Sequence[int], background: str = BACKGROUND) -> Target:
+    """What pictures are made for a model of images of the shape (C, H, W)."""
+    channels, height, width = shape
+    return Target(1 if channels == 1 else 3, (height, width), background)
 
 
 def read_picture(
-    path: str | os.PathLike[str], channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None
+    path: str | os.PathLike[str],
+    channels: Literal[1, 3] = 3,
+    size: tuple[int, int] | None = None,
+    background: str = BACKGROUND,
 ) -> Picture:
     """Read a picture file as the module describes.
 
@@ -51,6 +72,7 @@ def read_picture(
         path: A file in one of `FORMATS`, whatever its name ends in; "~" is expanded.
         channels: 3 for RGB, 1 for grey.
         size: (height, width) to crop and scale to; by default the picture keeps its own.
+        background: What transparent pixels are laid over, a colour as `vision.data.background` takes it.
 
     Raises:
         FileNotFoundError: When there is no such file.
@@ -60,7 +82,7 @@ def read_picture(
     path = regular(path)
     try:
         with open(path, "rb") as stream:
-            return decode_picture(stream, channels, size)
+            return decode_picture(stream, channels, size, background)
     except OSError as error:
         raise DataError(_damaged(error)) from error
 
@@ -69,6 +91,7 @@ def decode_picture(
     stream: BinaryIO,
     channels: Literal[1, 3] = 3,
     size: tuple[int, int] | None = None,
+    background: str = BACKGROUND,
     *,
     most_pixels: int = MOST_PIXELS,
 ) -> Picture:
@@ -78,6 +101,7 @@ def decode_picture(
         stream: The content of a file, open for reading bytes.
         channels: 3 for RGB, 1 for grey.
         size: (height, width) to crop and scale to; by default the picture keeps its own.
+        background: As in `read_picture`.
         most_pixels: Of the file; more are refused before they are decoded.
 
     Raises:
@@ -89,7 +113,7 @@ def decode_picture(
         with warnings.catch_warnings(action="ignore"), Image.open(stream, formats=FORMATS) as file:
             if file.width * file.height > most_pixels:
                 raise DataError(_too_large(f"{file.width}x{file.height} pixels", most_pixels))
-            return convert(file, channels, size)
+            return convert(file, channels, size, background)
     except DataError:
         raise
     except UnidentifiedImageError as error:
@@ -100,22 +124,34 @@ def decode_picture(
         raise DataError(_damaged(error)) from error
 
 
-def convert(image: Image.Image, channels: Literal[1, 3] = 3, size: tuple[int, int] | None = None) -> Picture:
+def convert(
+    image: Image.Image,
+    channels: Literal[1, 3] = 3,
+    size: tuple[int, int] | None = None,
+    background: str = BACKGROUND,
+) -> Picture:
     """Convert a picture of Pillow as `read_picture` does one in a file.
 
     Args:
         image: Of any mode.
         channels: As in `read_picture`.
         size: As in `read_picture`.
+        background: As in `read_picture`.
 
     Raises:
         DataError: When it has no defined white.
     """
     image.load()
-    opaque = _eight_bits(_upright(image), image.format or "").convert("RGB" if channels == 3 else "L")
+    upright = _upright(image)
+    opaque = _eight_bits(upright, image.format or "", background).convert("RGB" if channels == 3 else "L")
     found = opaque.height, opaque.width
     pixels = torch.from_numpy(np.array(opaque if size is None else _fitted(opaque, size)))
-    return Picture(pixels.permute(2, 0, 1) if channels == 3 else pixels[None], found)
+    pixels = pixels.permute(2, 0, 1) if channels == 3 else pixels[None]
+    return Picture(pixels, found, _has_transparency(upright))
+
+
+def _has_transparency(image: Image.Image) -> bool:
+    return image.has_transparency_data or image.mode in ("La", "RGBa")
 
 
 def _damaged(error: Exception) -> str:
@@ -136,17 +172,17 @@ def _upright(image: Image.Image) -> Image.Image:
     return ImageOps.exif_transpose(image)
 
 
-def _eight_bits(image: Image.Image, file_format: str) -> Image.Image:
+def _eight_bits(image: Image.Image, file_format: str, background: str) -> Image.Image:
     """An opaque image whose pixels have 8 bits a channel."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scaled(image, file_format)
-    if image.has_transparency_data or image.mode in ("La", "RGBa"):
+        return _scaled(image, file_format, background)
+    if _has_transparency(image):
         image = image.convert({"La": "LA", "RGBa": "RGBA"}.get(image.mode, image.mode)).convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+        return Image.alpha_composite(Image.new("RGBA", image.size, background), image)
     return image
 
 
-def _scaled(image: Image.Image, file_format: str) -> Image.Image:
+def _scaled(image: Image.Image, file_format: str, background: str) -> Image.Image:
     """A grey image of 16 bits, 32 bits or floats, so that its white is 255."""
     values = np.asarray(image)
     least, most = values.min(), values.max()
@@ -162,7 +198,7 @@ def _scaled(image: Image.Image, file_format: str) -> Image.Image:
     scaled = np.rint(values * (255 / white)).astype(np.uint8)
     transparent = image.info.get("transparency")
     if isinstance(transparent, int):
-        scaled[values == transparent] = 0
+        scaled[values == transparent] = ImageColor.getcolor(background, "L")
     return Image.fromarray(scaled)
 
 

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal, NamedTuple, TypedDict
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
 
+from vision.data.background import BACKGROUND
 from vision.data.content import Box, content_box
 from vision.data.factors import factors, numbered, quantile_bins, spell_numbers
 from vision.data.folder import alike, picture_files
 from vision.data.images import DataError
+from vision.data.looks import looks, spread
 from vision.data.npz import read_npz
-from vision.data.pictures import read_picture
 from vision.data.tables import Table, quoted, read_table
 from vision.spelling import nearest
 
@@ -28,8 +29,6 @@ TABLES = (".csv", ".tsv", ".txt")
 FEW_NUMBERS = 12
 """A column of more different numbers than this is a measurement, unless they are 0, 1, 2, ..."""
 FEW_WORDS = 64
-LOOKED_AT = 200
-"""Pictures that are read to see where they differ, at most."""
 IMAGES_EACH = 4
 """A column with fewer images than this for each of its values, on the average, is a name or a key."""
 LEAST_NAMED = 0.5
@@ -66,6 +65,8 @@ class Survey(NamedTuple):
     """Where the images differ, of some of them; None where these have several sizes."""
     sizes: int = 1
     """How many sizes some of the images have."""
+    background: str = BACKGROUND
+    """What transparent ones are best laid over."""
 
     @property
     def used(self) -> tuple[Column, ...]:
@@ -104,7 +105,7 @@ def _npz(path: Path, bins: Mapping[str, int]) -> Survey:
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     height, width = content.images.shape[2:]
-    box = content_box(torch.from_numpy(content.images[_spread(len(content.images))]))
+    box = content_box(torch.from_numpy(content.images[spread(len(content.images))]))
     return Survey("npz", path, len(content.images), (height, width), columns=tuple(columns), box=box)
 
 
@@ -136,8 +137,8 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
             one: f"{share:.0%} of the names in its column {name!r} are pictures here"
             for one, (share, name) in best.items()
         }
-        seen = _seen(folder, files)
-        return Survey("folder", folder, len(files), other_tables=tuple((others | unread).items()), **seen)
+        other = tuple((others | unread).items())
+        return Survey("folder", folder, len(files), other_tables=other, **looks(folder, files))
     others = {one.path.name: "another table names more pictures" for one in tables if one is not table}
     others |= {name: why for name, why in unread.items() if not name.lower().endswith(".txt")}
     binary = set(table.binary)
@@ -155,42 +156,8 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
         file_column=column,
         columns=tuple(columns),
         other_tables=tuple(others.items()),
-        **_seen(base, files),
+        **looks(base, files),
     )
-
-
-def _spread(n: int) -> np.ndarray:
-    """Indices of at most `LOOKED_AT` of n images, spread evenly: a stored set may be sorted."""
-    return np.unique(np.linspace(0, max(0, n - 1), min(n, LOOKED_AT)).astype(int))
-
-
-class _Seen(TypedDict):
-    """`shape`, `box` and `sizes` of a survey."""
-
-    shape: tuple[int, int]
-    box: Box | None
-    sizes: int
-
-
-def _seen(base: Path, files: Sequence[str]) -> _Seen:
-    """Which sizes some of the pictures have, and where they differ."""
-    pixels, shapes = [], Counter[tuple[int, int]]()
-    chosen = _spread(len(files)).tolist()
-    others = sorted(set(range(len(files))).difference(chosen))
-    for place, index in enumerate((*chosen, *others)):
-        if shapes and place >= len(chosen):
-            break  # others are read only where none of the first can be
-        try:
-            picture = read_picture(base / files[index])
-        except (DataError, FileNotFoundError):
-            continue
-        shapes[picture.found] += 1
-        pixels.append(picture.pixels)
-    if not shapes:
-        raise DataError(f"{base}: none of {len(files)} files can be read as a picture")
-    alone = len(shapes) == 1 and len({x.shape for x in pixels}) == 1
-    box = content_box(torch.stack(pixels)) if alone else None
-    return _Seen(shape=shapes.most_common(1)[0][0], box=box, sizes=len(shapes))
 
 
 def _tables(folder: Path) -> tuple[list[Table], dict[str, str]]:
