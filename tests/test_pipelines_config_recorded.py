@@ -84,19 +84,24 @@ def test_a_default_that_is_not_as_before_stays_a_change() -> None:
     assert set(NOT_AS_BEFORE) <= settings(config).keys()
 
 
-def test_masks_had_no_penalty_before_there_was_one() -> None:
-    """A change for the defaults, and not for a config that leaves it out; records are read as they were."""
-    key = "vision.penalties.mask_entropy"
+@pytest.mark.parametrize("absent", [["mask_entropy", "area_variation"], ["area_variation"]])
+def test_masks_had_no_penalties_before_there_were_any(absent: list[str]) -> None:
+    """A change for the defaults, and not for a config that leaves them out; records are read as they were."""
+    keys = [f"vision.penalties.{name}" for name in absent]
     rooms = config_files.load(config_files.find("rooms"))
-    for config in (config_of(), rooms):
-        before = without(config, key)
-        assert completed(before, settings(config), config)[key] == 0
-    assert settings(config_of())[key] > 0
-    assert completed(without(rooms, key), settings(rooms), rooms) == settings(rooms)
+    bare = rooms.model_dump(mode="json")
+    bare["vision"]["penalties"] |= dict.fromkeys(absent, 0.0)
+    for config, is_changed in ((config_of(), True), (rooms, True), (Config.model_validate(bare), False)):
+        now = settings(config)
+        found = completed(without(config, *keys), now, config)
+        assert [found[key] for key in keys] == [0 for _ in keys]
+        assert (found != now) == is_changed
     written = config_of().model_dump(mode="json")
-    del written["vision"]["penalties"]["mask_entropy"]
-    del written["vision"]["penalties"]["mask_entropy_until"]
-    assert Config.model_validate(written).vision.penalties.mask_entropy == 0
+    for name in absent:
+        del written["vision"]["penalties"][name]
+    penalties = Config.model_validate(written).vision.penalties
+    assert [getattr(penalties, name) for name in absent] == [0 for _ in absent]
+    assert (penalties.mask_entropy > 0) == ("mask_entropy" not in absent)
 
 
 def test_a_key_that_was_removed_is_a_change() -> None:
