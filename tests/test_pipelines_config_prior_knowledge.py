@@ -23,7 +23,8 @@ CONVOLUTIONAL = {"kind": "convolutional"}
         (
             {"kind": "layered"},
             {"kind": "ada_ml_vae"},
-            "images are flat layers of one colour each; which images differ in few factors",
+            "images are flat layers of one colour each, all of them in every image; "
+            "which images differ in few factors",
         ),
     ],
 )
@@ -33,7 +34,18 @@ def test_it_is_what_network_and_objective_know(network: dict, objective: dict, e
     assert prior_knowledge(vision) == expected
 
 
+def test_that_all_layers_are_in_every_image_is_told_where_it_is_penalised() -> None:
+    for weight, expected in (
+        (0.0, "images are flat layers of one colour each"),
+        (1.0, "images are flat layers of one colour each, all of them in every image"),
+    ):
+        penalties = {"area_variation": weight}
+        vision = Vision.model_validate({"network": {"kind": "layered"}, "penalties": penalties})
+        assert prior_knowledge(vision) == expected
+
+
 def test_a_joint_model_is_told_words() -> None:
-    vision = Vision.model_validate({"network": {"kind": "layered"}})
+    penalties = {"area_variation": 0}
+    vision = Vision.model_validate({"network": {"kind": "layered"}, "penalties": penalties})
     expected = "images are flat layers of one colour each; the words of the training pairs"
     assert prior_knowledge(vision, JMVAE(kind="jmvae")) == expected
