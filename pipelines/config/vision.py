@@ -38,10 +38,7 @@ PAPERS_PENALTIES: dict[str, Any] = {
     "off_diagonal_covariance": 0.0,
     "cross_covariance": 0.0,
     "mask_entropy": 0.0,
-    "area_variation": 0.0,
 }
-LATER = "mask_entropy", "area_variation"
-"""Penalties with a default above 0 that the first configs did not have."""
 PAPERS_TRAINING: dict[str, Any] = {
     "steps": 10_000,
     "batch": 100,
@@ -112,9 +109,9 @@ class Penalties(Section):
     where the three weights above are given and it is not, as before it existed."""
     mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.4
     """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
-    area_variation: NonNegativeFloat = 20.0
-    """Of the area of each component of a layered network over the images, so that all show the same ones; 0
-    where `mask_entropy` would be."""
+    area_variation: NonNegativeFloat = 0.0
+    """Of the area of each component of a layered network over the images, so that all show the same ones, as
+    rooms do: 20 there. Parts of different sizes, such as hair, suffer from it."""
     hessian: NonNegativeFloat = 0.0
     """Of the mixed second derivatives of the decoder, relative to all (`normalised_hessian`)."""
     hessian_every: SmallCount = 1
@@ -125,11 +122,10 @@ class Penalties(Section):
     @model_validator(mode="before")
     @classmethod
     def _leave_out(cls, given: Any) -> Any:
-        """No later penalty where all that was penalised by default before is given: in records of runs."""
-        before = PAPERS_PENALTIES.keys() - set(LATER)
-        if not isinstance(given, dict) or before - given.keys():
+        """No entropy of masks where all that was penalised by default before is given: in records of runs."""
+        if not isinstance(given, dict) or PAPERS_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
             return given
-        return dict.fromkeys(LATER, 0.0) | given
+        return {**given, "mask_entropy": 0.0}
 
     def weights(self) -> dict[str, float]:
         """The weights by the names of the penalties."""
