@@ -25,7 +25,7 @@ def test_every_setting_has_a_row_with_a_meaning() -> None:
     for key in config_files._dotted_keys():
         if not key.endswith(".kind"):
             assert key in rows, key
-    assert rows["vision.training.restarts"][0] == "`12`"
+    assert rows["vision.training.restarts"][0] == "`24`"
     sections = {key for key in rows if any(other.startswith(f"{key}.") for other in rows)}
     assert not [key for key, (_, meaning) in rows.items() if not meaning and key not in sections]
 

@@ -107,7 +107,7 @@ class Penalties(Section):
     mask_entropy: NonNegativeFloat = 0.3
     """Of the components at a pixel of a layered network, in nats, so that it shows one: at step 0. It is 0
     where the three weights above are given and it is not, as before it existed."""
-    mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.4
+    mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.7
     """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
     area_variation: NonNegativeFloat = 0.0
     """Of the area of each component of a layered network over the images, so that all show the same ones, as
@@ -146,7 +146,7 @@ class VisionTraining(Training):
     warmup: NonNegativeInt = 200
     precision: Precision = "auto"
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
-    restarts: SmallCount = 12
+    restarts: SmallCount = 24
     """How many initialisations are tried by successive halving."""
     restart_steps: PositiveInt = 200
     """Steps of the first rung, after which the better half goes on; each later rung doubles them."""
