@@ -33,16 +33,6 @@ def test_it_is_what_network_and_objective_know(network: dict, objective: dict, e
     assert prior_knowledge(vision) == expected
 
 
-def test_that_all_layers_are_in_every_image_is_told_where_it_is_penalised() -> None:
-    for weight, expected in (
-        (0.0, "images are flat layers of one colour each"),
-        (1.0, "images are flat layers of one colour each, all of them in every image"),
-    ):
-        penalties = {"area_variation": weight}
-        vision = Vision.model_validate({"network": {"kind": "layered"}, "penalties": penalties})
-        assert prior_knowledge(vision) == expected
-
-
 def test_a_joint_model_is_told_words() -> None:
     vision = Vision.model_validate({"network": {"kind": "layered"}})
     expected = "images are flat layers of one colour each; the words of the training pairs"

@@ -84,29 +84,19 @@ def test_a_default_that_is_not_as_before_stays_a_change() -> None:
     assert set(NOT_AS_BEFORE) <= settings(config).keys()
 
 
-@pytest.mark.parametrize("absent", [["mask_entropy", "area_variation"], ["area_variation"]])
-def test_masks_had_no_penalties_before_there_were_any(absent: list[str]) -> None:
-    """A change for a config that has them, and for no other; records are read as they were."""
-    keys = [f"vision.penalties.{name}" for name in absent]
-    rooms = config_files.load(config_files.find("rooms"))
-    bare = rooms.model_dump(mode="json")
-    bare["vision"]["penalties"] |= dict.fromkeys(absent, 0.0)
-    has_default = "mask_entropy" in absent
-    for config, is_changed in (
-        (config_of(), has_default),
-        (rooms, True),
-        (Config.model_validate(bare), False),
-    ):
-        now = settings(config)
-        found = completed(without(config, *keys), now, config)
-        assert [found[key] for key in keys] == [0 for _ in keys]
-        assert (found != now) == is_changed
+def test_masks_had_no_penalty_before_there_was_one() -> None:
+    """A change for the defaults, and not for a config that leaves it out; records are read as they were."""
+    key = "vision.penalties.mask_entropy"
+    full = config_files.load(config_files.find("rooms-full"))  # which has none
+    for config in (config_of(), full):
+        before = without(config, key)
+        assert completed(before, settings(config), config)[key] == 0
+    assert settings(config_of())[key] > 0
+    assert completed(without(full, key), settings(full), full) == settings(full)
     written = config_of().model_dump(mode="json")
-    for name in absent:
-        del written["vision"]["penalties"][name]
-    penalties = Config.model_validate(written).vision.penalties
-    assert [getattr(penalties, name) for name in absent] == [0 for _ in absent]
-    assert (penalties.mask_entropy > 0) != has_default
+    del written["vision"]["penalties"]["mask_entropy"]
+    del written["vision"]["penalties"]["mask_entropy_until"]
+    assert Config.model_validate(written).vision.penalties.mask_entropy == 0
 
 
 def test_a_key_that_was_removed_is_a_change() -> None:

@@ -15,7 +15,7 @@ from vision.vae import VAE
 
 MASK_LATENTS = 3
 LAYERED = {"kind": "layered", "mask_latents": MASK_LATENTS, "components": 2, "widths": [8], "hidden": 16}
-NAMES = ("jacobian_l1", "off_diagonal_covariance", "cross_covariance", "mask_entropy", "area_variation")
+NAMES = ("jacobian_l1", "off_diagonal_covariance", "cross_covariance", "mask_entropy")
 NO_PENALTIES = dict.fromkeys(NAMES, 0.0)
 TRAINING = {"steps": 10, "batch": 16, "precision": "fp32"}
 

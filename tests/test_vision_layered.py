@@ -6,7 +6,6 @@ from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
 from vision.networks import ConvDecoder, ConvEncoder
 from vision.objectives import (
     Normal,
-    area_variation,
     beta_vae,
     cross_covariance,
     forward,
@@ -120,7 +119,6 @@ def test_the_objective_reaches_every_weight(masks: str):
         "cross_covariance", 0.1, cross_covariance(mean[:, :MASK_LATENTS], mean[:, MASK_LATENTS:])
     )
     loss = loss.plus("mask_entropy", 0.1, mask_entropy(vae.decoder, passed))
-    loss = loss.plus("area_variation", 0.1, area_variation(vae.decoder, passed))
     loss.value.backward()
     for name, weight in vae.named_parameters():
         assert weight.grad.isfinite().all(), name

@@ -1,9 +1,7 @@
 """Penalties: against closed forms, with and without what they are to find, and as parts of the objective."""
 
 import math
-from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
@@ -14,7 +12,6 @@ from vision.networks import ConvDecoder, ConvEncoder, Decoder
 from vision.objectives import (
     Bernoulli,
     Pass,
-    area_variation,
     cross_covariance,
     forward,
     jacobian_l1,
@@ -199,47 +196,3 @@ def test_less_mask_entropy_makes_one_component_visible_at_each_pixel():
         mask_entropy(decoder, passed).backward()
         descent.step()
     assert decoder.alpha(passed.z[:3, :1]).amax(1).min() > 0.99
-
-
-def drawn(areas: torch.Tensor, pixels: int = 60) -> tuple[LayeredDecoder, Pass]:
-    """A decoder whose first components cover so many pixels of each image (N, L), the last one the rest."""
-    edges = areas.cumsum(1)[:, :, None]
-    component = (torch.arange(pixels) >= edges).sum(1)
-    logits = 100.0 * torch.nn.functional.one_hot(component, areas.shape[1] + 1).float()
-    decoder = SimpleNamespace(
-        masks=SimpleNamespace(latents=1),
-        logits=lambda z: logits[z[:, 0].long()].transpose(1, 2).unflatten(2, (5, pixels // 5)),
-    )
-    z = torch.arange(len(areas)).repeat(4)[:, None].float()
-    nothing = torch.zeros(())
-    return decoder, Pass(standard_normal(z.shape), z, z, nothing, nothing)
-
-
-def test_area_variation_is_the_squared_coefficient_of_variation_of_each_component():
-    areas = torch.tensor([[6, 30], [6, 18], [6, 21]])
-    share = np.array([[6, 30, 24], [6, 18, 36], [6, 21, 33]]) / 60
-    expected = (share.var(0) / (share.mean(0) ** 2 + 1e-4)).sum()
-    assert area_variation(*drawn(areas)).item() == pytest.approx(expected, rel=1e-5)
-    assert area_variation(*drawn(areas[:1])).item() == 0
-
-
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
-def test_a_part_that_two_components_draw_costs_what_each_lacks(share: float):
-    """Each is absent from the images in which the other draws it: (1 - p) / p and p / (1 - p)."""
-    first = torch.arange(20) < 20 * share
-    areas = torch.stack((torch.where(first, 12, 0), torch.where(first, 0, 12)), dim=1)
-    expected = share * (1 - share) * 0.2**2 * sum(1 / ((0.2 * p) ** 2 + 1e-4) for p in (share, 1 - share))
-    assert area_variation(*drawn(areas)).item() == pytest.approx(expected, rel=1e-5)
-    assert expected == pytest.approx((1 - share) / share + share / (1 - share), rel=0.25)
-
-
-def test_less_area_variation_shows_the_same_components_in_all_images():
-    decoder, passed = layers(torch.randn(4, 5, 6))
-    before = decoder.alpha(passed.z[:3, :1]).mean((2, 3)).std(0)
-    descent = torch.optim.Adam(decoder.parameters(), lr=0.05)
-    for _ in range(200):
-        descent.zero_grad()
-        area_variation(decoder, passed).backward()
-        descent.step()
-    assert (decoder.alpha(passed.z[:3, :1]).mean((2, 3)).std(0) < 0.05 * before.max()).all()
-    assert area_variation(decoder, passed) < 1e-3

@@ -17,7 +17,7 @@ from pipelines.config.values import spelled
 from pipelines.config.yaml_reader import YAMLError, read
 from pipelines.errors import UsageError, shortened
 
-OF_LAYERS = "cross_covariance", "mask_entropy", "area_variation"
+OF_LAYERS = "cross_covariance", "mask_entropy"
 """Penalties that only a layered network can have."""
 
 

@@ -8,9 +8,8 @@ from pipelines.config.vision import Vision
 NOTHING = "nothing"
 WORDS = "the words of the training pairs"
 CATEGORIES = "how many values each category has"
-LAYERS = "images are flat layers of one colour each"
-SAME_LAYERS = "images are flat layers of one colour each, all of them in every image"
-"""Where a varying area of a layer is penalised."""
+OF_NETWORKS = {"layered": "images are flat layers of one colour each"}
+"""By kind; the other networks suit any images."""
 
 
 def prior_knowledge(vision: Vision, joint: Joint | None = None) -> str:
@@ -24,15 +23,9 @@ def prior_knowledge(vision: Vision, joint: Joint | None = None) -> str:
     >>> prior_knowledge(Vision.model_validate(plain))
     'nothing'
     """
-    of_network = _of_network(vision)
+    of_network = OF_NETWORKS.get(vision.network.kind)
     of_objective = _of_objective(vision) if joint is None else WORDS
     return "; ".join(part for part in (of_network, of_objective) if part) or NOTHING
-
-
-def _of_network(vision: Vision) -> str | None:
-    if vision.network.kind != "layered":
-        return None  # the others suit any images
-    return SAME_LAYERS if vision.penalties.area_variation else LAYERS
 
 
 def _of_objective(vision: Vision) -> str | None:

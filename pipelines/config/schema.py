@@ -96,9 +96,8 @@ class Config(Section):
             raise ValueError(
                 "vision.penalties.cross_covariance is between the two groups of latents of a layered network"
             )
-        for name in ("mask_entropy", "area_variation"):
-            if getattr(vision.penalties, name) and not is_layered:
-                raise ValueError(f"vision.penalties.{name} is of the masks of a layered network")
+        if vision.penalties.mask_entropy and not is_layered:
+            raise ValueError("vision.penalties.mask_entropy is of the masks of a layered network")
         if vision.penalties.cross_covariance and vision.training.batch < 4:
             raise ValueError(
                 "vision.penalties.cross_covariance compares the halves of a batch: "

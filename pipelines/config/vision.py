@@ -105,13 +105,10 @@ class Penalties(Section):
     cross_covariance: NonNegativeFloat = 4.0
     """Between mask latents and colour latents of a layered network."""
     mask_entropy: NonNegativeFloat = 0.3
-    """Of the components at a pixel of a layered network, in nats, so that it shows one: at step 0. It is 0
-    where the three weights above are given and it is not, as before it existed."""
+    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0. It
+    is 0 where the three weights above are given and it is not, as before it existed."""
     mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.7
     """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
-    area_variation: NonNegativeFloat = 0.0
-    """Of the area of each component of a layered network over the images, so that all show the same ones, as
-    rooms do: 20 there. Parts of different sizes, such as hair, suffer from it."""
     hessian: NonNegativeFloat = 0.0
     """Of the mixed second derivatives of the decoder, relative to all (`normalised_hessian`)."""
     hessian_every: SmallCount = 1

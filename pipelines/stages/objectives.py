@@ -232,7 +232,6 @@ def penalties_of(settings: Settings, vae: VAE) -> dict[str, tuple[Schedule, Pena
         decoder = vae.decoder
         assert isinstance(decoder, LayeredDecoder), "it is that of the network"
         functions["mask_entropy"] = lambda passed, _: objectives.mask_entropy(decoder, passed)
-        functions["area_variation"] = lambda passed, _: objectives.area_variation(decoder, passed)
     functions["hessian"] = partial(_hessian, vae.decoder)
     functions["latent_multiinformation"] = lambda passed, _: objectives.latent_multiinformation(passed.z)
     weights = settings.penalties.weights()

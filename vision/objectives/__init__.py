@@ -28,7 +28,6 @@ from vision.objectives.interactions import latent_multiinformation, normalised_h
 from vision.objectives.joint_vae import categorical_kl, forward_joint, joint_vae
 from vision.objectives.likelihoods import Bernoulli, Likelihood, Normal, Perceptual
 from vision.objectives.penalties import (
-    area_variation,
     cross_covariance,
     jacobian_l1,
     mask_entropy,
@@ -47,7 +46,6 @@ __all__ = [
     "Perceptual",
     "ada_gvae",
     "ada_ml_vae",
-    "area_variation",
     "beta_tcvae",
     "beta_vae",
     "categorical_kl",

@@ -4,10 +4,9 @@
     off_diagonal_covariance   sum_{i != j} Cov[mu]_ij^2                          Kumar et al. 2018, DIP-VAE-I
     cross_covariance          sum_ij Cov[f_i(mu_1), g_j(mu_2)]^2                 between two groups of latents
     mask_entropy              sum_p H[m_1(p), ..., m_L(p)]                       of a layered decoder
-    area_variation            sum_l Var[a_l] / (E[a_l]^2 + e^2)                  of a layered decoder
 
 x_hat is the mean of p(x|z), mu that of q(z|x); f and g are moments up to the second; m_l(p) is the mask of
-component l at pixel p, a_l its mean over the pixels.
+component l at pixel p.
 """
 
 from __future__ import annotations
@@ -21,8 +20,6 @@ from vision.vae import VAE
 
 USED = 0.05
 """Nats of KL above which a latent counts as used by `jacobian_l1`."""
-LEAST_AREA = 0.01
-"""e of `area_variation`: components that cover a smaller share of the pixels count less."""
 
 
 def jacobian_l1(vae: VAE, passed: Pass, generator: torch.Generator | None = None) -> Tensor:
@@ -108,32 +105,9 @@ def mask_entropy(decoder: LayeredDecoder, passed: Pass) -> Tensor:
         decoder: Composes images through masks.
         passed: The result of `forward` with it; the masks of a quarter of the batch are computed once more.
     """
-    logits = _masks(decoder, passed, least=1)
+    logits = decoder.logits(passed.z[: max(1, len(passed.z) // 4), : decoder.masks.latents])
     entropy = logits.logsumexp(dim=1) - (logits.softmax(dim=1) * logits).sum(dim=1)
     return entropy.flatten(1).sum(dim=1).mean()
-
-
-def area_variation(decoder: LayeredDecoder, passed: Pass) -> Tensor:
-    """How unequally the images show each component: the squared coefficient of variation of its area, summed
-    over the components; a scalar, 0 where each has the same area in all images.
-
-    A part of the images, such as an object, may be drawn by one component where it has one shape and by
-    another where it has a second one. No likelihood or KL tells this from one component for all, but its
-    colour is then divided between two groups of latents. Of a component that shows in a share p of the
-    images the value is at least (1 - p) / p.
-
-    Args:
-        decoder: Composes images through masks.
-        passed: The result of `forward` with it, of two images at least; the masks of a quarter of the batch,
-            and of no fewer than two images, are computed once more.
-    """
-    area = _masks(decoder, passed, least=2).softmax(dim=1).flatten(2).mean(dim=2)
-    return (area.var(dim=0, correction=0) / (area.mean(dim=0).square() + LEAST_AREA**2)).sum()
-
-
-def _masks(decoder: LayeredDecoder, passed: Pass, least: int) -> Tensor:
-    """Logits (n, L, H, W) of the masks of a quarter of a batch, and of no fewer than `least` images."""
-    return decoder.logits(passed.z[: max(least, len(passed.z) // 4), : decoder.masks.latents])
 
 
 def _scatter(f: Tensor, g: Tensor) -> Tensor:
