@@ -87,12 +87,12 @@ def test_a_default_that_is_not_as_before_stays_a_change() -> None:
 def test_masks_had_no_penalty_before_there_was_one() -> None:
     """A change for the defaults, and not for a config that leaves it out; records are read as they were."""
     key = "vision.penalties.mask_entropy"
-    full = config_files.load(config_files.find("rooms-full"))  # which has none
-    for config in (config_of(), full):
+    rooms = config_files.load(config_files.find("rooms"))
+    for config in (config_of(), rooms):
         before = without(config, key)
         assert completed(before, settings(config), config)[key] == 0
     assert settings(config_of())[key] > 0
-    assert completed(without(full, key), settings(full), full) == settings(full)
+    assert completed(without(rooms, key), settings(rooms), rooms) == settings(rooms)
     written = config_of().model_dump(mode="json")
     del written["vision"]["penalties"]["mask_entropy"]
     del written["vision"]["penalties"]["mask_entropy_until"]
