@@ -43,9 +43,7 @@ def glyphs(folder: Path, sizes: int = 24) -> None:
 def test_a_first_config_lays_dark_glyphs_over_white_and_a_run_keeps_it(tmp_path: Path) -> None:
     glyphs(tmp_path / "glyphs")
     first = first_config(tmp_path / "glyphs", tmp_path / "glyphs.yaml")
-    assert (
-        "  background: white # behind transparent pixels, which fewest opaque ones resemble\n" in first.text
-    )
+    assert "  background: white # behind transparent pixels; the fewest others resemble it\n" in first.text
     assert first.images.images[:, :, 0, 0].eq(255).all()
     (tmp_path / "glyphs.yaml").write_text(first.text)
     words = ["run", "glyphs.yaml", "vision", "--run-dir", "run", "--quiet", "--device", "cpu"]

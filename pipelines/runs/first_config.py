@@ -145,7 +145,7 @@ def _text(
         "table": f"{found.images:,} rows"
         if data.get("table")
         else "no table of attributes: a visual model alone",
-        "background": "behind transparent pixels, which fewest opaque ones resemble",
+        "background": "behind transparent pixels; the fewest others resemble it",
         "path": "relative to this file" if not os.path.isabs(data["path"]) else "",
     }
     top = [
