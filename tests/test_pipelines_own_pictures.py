@@ -14,6 +14,7 @@ from pipelines.config import Config, config_files
 from pipelines.errors import UsageError, printable
 from pipelines.report.page import environment
 from pipelines.runs import datasets
+from vision.data.pictures import target_of
 
 FOLDER = """
 name: mine
@@ -45,7 +46,7 @@ def test_img2sym_reads_a_picture_as_the_data_set_does(pictures: Path) -> None:
         Config.model_validate({"name": "t", "data": {"kind": "folder", "path": str(pictures), "size": 16}})
     )
     names = ("turned", "clear", "deep", "small", "wide")
-    read = finished.pictures([pictures / f"{name}.png" for name in names], found.shape)
+    read = finished.pictures([pictures / f"{name}.png" for name in names], target_of(found.shape))
     assert torch.equal(torch.stack([picture.pixels for picture in read]), found.images)
     assert "20x30 made 16x16" not in read[0].note  # it was turned first
     assert "30x20 made 16x16, cropped" in read[0].note
