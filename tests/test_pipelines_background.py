@@ -52,8 +52,9 @@ def test_a_first_config_lays_dark_glyphs_over_white_and_a_run_keeps_it(tmp_path:
     assert json.loads(Path("run/data.json").read_text())["background"] == "white"
 
 
+@pytest.mark.parametrize("table", ["glyphs.csv", None])
 def test_the_background_of_a_folder_is_a_setting_and_decides_its_images(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, table: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     glyphs(tmp_path / "glyphs", 1)
     corners = {}
@@ -61,7 +62,7 @@ def test_the_background_of_a_folder_is_a_setting_and_decides_its_images(
         data = {
             "kind": "folder",
             "path": str(tmp_path / "glyphs"),
-            "table": "glyphs.csv",
+            "table": table,
             "background": background,
         }
         images = datasets.images(Config.model_validate({"name": "glyphs", "data": data}))
