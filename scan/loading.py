@@ -5,10 +5,10 @@ which it checks against the sha256 that each stage noted in its done.json (`scan
 that were taught later from RUN/taught.json (`scan.taught_file`). It refuses by name whatever differs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -45,12 +45,13 @@ def load(run: str | PathLike[str]) -> ConceptModel:
     folder = Path(run)
     if not folder.is_dir():
         raise RunError(f"{folder}: no such run folder")
-    vocabulary = _vocabulary(folder / "data.json")
+    record = folder / "data.json"
+    content = read(record, NO_RUN)
+    vocabulary, background = _vocabulary(record, content), _background(record, content)
     model = load_joint_model(folder)
     operators = load_model(folder / "operators", Operators) if finished(folder / "operators") else None
     _check_sizes(folder, model, vocabulary)
     taught = load_taught(folder, model.latents)
-    background = picture_target(folder, model.shape).background
     return ConceptModel(model, operators, vocabulary, taught, background).eval().requires_grad_(False)
 
 
@@ -64,13 +65,8 @@ def picture_target(folder: Path, shape: Sequence[int]) -> Target:
     Raises:
         RunError: When data.json cannot be used.
     """
-    path = folder / "data.json"
-    background = read(path, NO_RUN).get("background", BACKGROUND)
-    try:
-        check_background(background)
-    except ValueError as error:
-        raise RunError(f"{path}: background: {error}") from error
-    return target_of(shape, background)
+    record = folder / "data.json"
+    return target_of(shape, _background(record, read(record, NO_RUN)))
 
 
 def load_joint_model(folder: Path) -> JointModel:
@@ -117,12 +113,20 @@ def open_model(path: Path, kind: type[M]) -> M:
     return model.eval().requires_grad_(False)
 
 
-def _vocabulary(path: Path) -> Vocabulary:
-    content = read(path, NO_RUN)
+def _vocabulary(path: Path, content: Mapping[str, Any]) -> Vocabulary:
     try:
         return Vocabulary.from_dict(content["vocabulary"])
     except (KeyError, ValueError) as error:
         raise RunError(f"{path}: has no usable vocabulary ({error})") from error
+
+
+def _background(path: Path, content: Mapping[str, Any]) -> str:
+    background: str = content.get("background", BACKGROUND)
+    try:
+        check_background(background)
+    except ValueError as error:
+        raise RunError(f"{path}: background: {error}") from error
+    return background
 
 
 def _check_sizes(folder: Path, model: JointModel, vocabulary: Vocabulary) -> None:

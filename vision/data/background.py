@@ -7,13 +7,14 @@ import numpy as np
 from PIL import ImageColor
 from torch import Tensor
 
+from vision.data.tables import quoted
+
 BACKGROUND = "black"
 """What lies behind transparent pixels, by default."""
 BACKGROUNDS = {"black": 0, "white": 255, "gray": 128}
 """What `best_background` chooses among, and the level of each; the first where several do equally well."""
 RESEMBLES = 48
 """A pixel resembles a background when no channel differs from it by as many levels as this."""
-QUOTED = 40
 
 
 class Laid(NamedTuple):
@@ -34,8 +35,8 @@ def check_background(background: object) -> None:
     except ValueError:
         is_opaque = False
     if not is_opaque:
-        got = repr(background)[:QUOTED]
-        raise ValueError(f'expected the name of a colour such as white, or one like "#ff8800", got {got}')
+        expected = 'the name of a colour such as white, or one like "#ff8800"'
+        raise ValueError(f"expected {expected}, got {quoted(str(background))}")
 
 
 def best_background(pictures: Iterable[Laid]) -> str:
