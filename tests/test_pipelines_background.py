@@ -15,6 +15,7 @@ from PIL import Image
 
 import scan
 from pipelines import cli
+from pipelines.commands import finished
 from pipelines.config import Config
 from pipelines.runs import datasets
 from pipelines.runs.first_config import first_config
@@ -136,6 +137,17 @@ def test_commands_read_pictures_over_the_background_of_the_run(
     clear, opaque = pair
     assert shown(over_white, clear) == shown(over_white, opaque)
     assert shown(finished_run, clear) != shown(finished_run, opaque)
+
+
+def test_a_word_is_taught_from_pictures_over_the_background_of_the_run(
+    over_white: Path, pair: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An untrained model may learn the same of any pictures, so what they are made is looked at."""
+    asked = []
+    read = finished.pictures
+    monkeypatch.setattr(finished, "pictures", lambda paths, made: asked.append(made) or read(paths, made))
+    cli.main(["teach", str(over_white), "zebra", *[str(pair[0])] * 5])
+    assert [made.background for made in asked] == ["white"]
 
 
 def test_the_page_reads_pictures_over_the_background_of_the_run(
