@@ -1,4 +1,4 @@
-"""Imagine an expression by concepts that leave nothing open, a new one for each image.
+"""Imagine an expression by concepts with a value for each attribute of several, new ones for each image.
 
 q(z|y) is one Gaussian. Where latents depend on what a concept leaves open, as those of a hair style on the
 side from which it is seen, it also covers what lies between the images of the concept. The mixture
@@ -10,8 +10,8 @@ Gaussian, namely which symbols are values of one attribute, and it says nothing 
 y has become: the values of open attributes vary because they are drawn. Operators, OR and NOT are applied to
 words, as in `symbols.alternatives`, not in latents.
 
-A binary attribute stays open, since no symbol says that it is absent; one that NOT excludes is excluded in
-latents, as in `scan.mixture`.
+A binary attribute stays open, since no symbol says that it is absent; a concept with one that NOT excludes is
+excluded in latents, as in `scan.mixture`, and others are excluded in words.
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ from symbols import (
     Expression,
     Vocabulary,
     alternatives,
+    attributes_of,
     evaluate,
     is_weighted,
     taught_names,
 )
-from vision.gaussian import Gaussian
 
 ROUNDS = 64
 """Batches of draws before NOT counts as leaving nothing."""
@@ -122,8 +122,7 @@ def _filled(
     """Factors (n, A) of a concept (A,), with uniform values where it is -1; open binary attributes are 0."""
     uniform = torch.rand(n, len(asked), generator=generator, device=device).cpu().numpy()
     values = np.array([1 if a.binary else len(a.values) for a in vocabulary.attributes])
-    drawn = np.minimum((uniform * values).astype(np.int64), values - 1)  # a float32 below 1 may round to 1
-    return np.where(asked < 0, drawn, asked)
+    return np.where(asked < 0, (uniform * values).astype(np.int64), asked)
 
 
 @torch.no_grad()
@@ -142,21 +141,25 @@ def complete(
         expression: As in `completions`, which says what is raised.
         n: How many.
         generator: Source of the draws, on the device of the grounder.
-        mean: Take the mean of each q(z|y') in place of a sample.
+        mean: Take the mean of each q(z|y') in place of a sample, of what NOT leaves of it.
     """
     parts = _parts(expression, grounder.vocabulary)
     concepts, drawn_from = _drawn(parts, grounder.vocabulary, n, generator)
     q = grounder.model.encode_symbol(k_hot(grounder.vocabulary, concepts, grounder.device))
-    if not any(one.excluded for one in parts):
-        return concepts, q.mean if mean else q.sample(generator)
-    excluded = {one: _excluded(grounder, one.excluded) for one in parts}
-    z = []
-    for row, one in enumerate(drawn_from):
-        component = Component(Gaussian(q.mean[[row]], q.logvar[[row]]), excluded[one])
-        z.append(component.moments().mean if mean else component.sample(1, generator))
-    return concepts, torch.cat(z)
+    z = q.mean.clone() if mean else q.sample(generator)
+    excluded = {one: _excluded_in_latents(grounder, one.excluded) for one in parts}
+    rows_of: dict[tuple[Concept, Alternative], list[int]] = {}
+    for row, drawn in enumerate(zip(concepts, drawn_from, strict=True)):
+        if excluded[drawn[1]]:
+            rows_of.setdefault(drawn, []).append(row)
+    for (_, part), rows in rows_of.items():
+        component = Component(q[torch.tensor(rows[:1], device=z.device)], excluded[part])
+        z[rows] = component.moments().mean if mean else component.sample(len(rows), generator)
+    return concepts, z
 
 
-def _excluded(grounder: Grounder, expressions: tuple[Expression, ...]) -> tuple[Excluded, ...]:
-    found = (grounder.excluded(one) for one in expressions)
+def _excluded_in_latents(grounder: Grounder, expressions: tuple[Expression, ...]) -> tuple[Excluded, ...]:
+    """What of NOT is not excluded by the choice of words, which says nothing of binary attributes."""
+    binary = {a.name for a in grounder.vocabulary.attributes if a.binary}
+    found = (grounder.excluded(one) for one in expressions if binary & attributes_of(one))
     return tuple(one for one in found if one is not None)

@@ -31,7 +31,7 @@ def completed_metrics(
 
     Args:
         model: The concept model.
-        data: The images and the vocabulary.
+        data: The images and the vocabulary, in which at least one attribute has several values.
         concepts: Of the vocabulary, at least one.
         read: Decoder and judge.
         n: Images of each.
@@ -40,19 +40,23 @@ def completed_metrics(
 
     Returns:
         As in `metrics.json`: "samples" of the completions' Gaussians, and their "means", of the same
-        completions.
+        completions. Diversity is that of open attributes of several values: others are not completed.
     """
     noise = torch.Generator(model.device).manual_seed(derive_seed(seed, "completions"))
     drawn = [one for concept in concepts for one in completions(concept, data.vocabulary, n, noise)]
     targets, q = target_values(data.vocabulary, concepts), model.ground_concepts(drawn)
     some = np.arange(0, len(drawn), max(1, len(drawn) // IMAGES))
     left_open = np.repeat(targets < 0, n, axis=0)[some]
+    several = [place for place, a in enumerate(data.vocabulary.attributes) if not a.binary]
 
     def measured(z: Tensor) -> dict[str, Any]:
         parts = [[p.float().cpu() for p in read(part)] for part in z.split(DECODING_BATCH)]
         found = [torch.cat(p).unflatten(0, (len(concepts), n)).numpy() for p in zip(*parts, strict=True)]
-        x = decoded(model, z[torch.from_numpy(some).to(z.device)])
-        return _scores(found, targets) | {"off_palette": off_palette(data, x, left_open, beside, seed)}
+        far = None
+        if beside.palettes is not None:
+            x = decoded(model, z[torch.from_numpy(some).to(z.device)])
+            far = off_palette(data, x, left_open, beside.palettes)
+        return _scores(found, targets, several) | {"off_palette": far}
 
     return {
         "concepts": len(concepts),
@@ -62,8 +66,12 @@ def completed_metrics(
     }
 
 
-def _scores(probabilities: Sequence[np.ndarray], targets: np.ndarray) -> dict[str, float]:
-    one, spread = accuracy(probabilities, targets), diversity(probabilities, targets)
+def _scores(
+    probabilities: Sequence[np.ndarray], targets: np.ndarray, several: Sequence[int]
+) -> dict[str, float]:
+    """Accuracy of all attributes, and diversity of those of several values."""
+    one = accuracy(probabilities, targets)
+    spread = diversity([probabilities[a] for a in several], targets[:, several])
     return {
         "accuracy_top1": one.top1,
         "accuracy_strict": one.strict,

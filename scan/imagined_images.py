@@ -39,6 +39,15 @@ SAMPLES = 16
 """Concepts, and images of each, on which the variance within a concept is measured."""
 
 
+class Palettes(NamedTuple):
+    """How far colours lie from the data's, in RGB units (0 to 255), by factor: medians."""
+
+    probe: ColourProbe
+    real: dict[str, float]
+    """Of test images."""
+    uniform_random: dict[str, float]
+
+
 class RealImages(NamedTuple):
     """Real images, and what the measures make of them."""
 
@@ -50,7 +59,7 @@ class RealImages(NamedTuple):
     confidence: np.ndarray
     """(A,): the judge's mean probability of its best value."""
     variance: float
-    probe: ColourProbe | None
+    palettes: Palettes | None
     """None where no factor is a colour."""
 
 
@@ -68,22 +77,36 @@ def measure_real(judge: Judge, data: Data, seed: int, device: torch.device) -> R
     rows = rng.permutation(data.train)[:AMONG]
     train = _images(data, rows, device)
     test = _images(data, rng.permutation(data.splits.test_images)[:IMAGES], device)
-    coloured = tuple(data.images.colours)
-    probe = None
-    if coloured:
-        painted = [
-            torch.tensor(data.images.colours[name])[data.images.factors[rows, data.images.names.index(name)]]
-            for name in coloured
-        ]
-        probe = colour_probe(train, torch.stack(painted, dim=1).to(device))
     return RealImages(
         train,
         test,
         nearest_distance(test, train).median().item(),
         _confidence(judge, test).mean(axis=0),
         variance_within(test.unsqueeze(0)).mean().item(),
-        probe,
+        _palettes(data, rows, train, test, seed) if data.images.colours else None,
     )
+
+
+def _palettes(data: Data, rows: np.ndarray, train: Tensor, test: Tensor, seed: int) -> Palettes:
+    """The probe of training images, which are those of `rows`, and distances of test images and at random."""
+    painted = [
+        torch.tensor(palette)[data.images.factors[rows, data.images.names.index(name)]]
+        for name, palette in data.images.colours.items()
+    ]
+    probe = colour_probe(train, torch.stack(painted, dim=1).to(train.device))
+    random = torch.from_numpy(generator(seed, "random colours").uniform(0, 255, (10_000, 3)))
+    real, uniform_random = {}, {}
+    for colours, (name, palette) in zip(
+        probe.colours(test).unbind(1), data.images.colours.items(), strict=True
+    ):
+        real[name] = _distance(colours, palette)
+        uniform_random[name] = _distance(random, palette)
+    return Palettes(probe, real, uniform_random)
+
+
+def _distance(colours: Tensor, palette: Sequence[Sequence[float]]) -> float:
+    """Median distance of colours (N, 3) from the nearest of a palette."""
+    return palette_distance(colours.cpu(), torch.tensor(palette)).median().item()
 
 
 @torch.no_grad()
@@ -112,6 +135,7 @@ def realism(
     named = zip(data.vocabulary.names, asked, beside.confidence.tolist(), strict=True)
     known = [(a, b) for a, b in zip(asked, beside.confidence.tolist(), strict=True) if a is not None]
     nearest = nearest_distance(x, beside.train).median().item()
+    palettes = beside.palettes
     return {
         "images": len(x),
         "nearest_real_distance": nearest,
@@ -120,38 +144,34 @@ def realism(
         "judge_confidence": float(np.mean([a for a, _ in known])) if known else None,
         "judge_confidence_of_real": float(np.mean([b for _, b in known])) if known else None,
         "judge_confidence_per_attribute": {name: {"imagined": a, "real": b} for name, a, b in named},
-        "off_palette": off_palette(data, x, left_open, beside, seed),
+        "off_palette": None if palettes is None else off_palette(data, x, left_open, palettes),
         "variance_ratio": _ratio(variance_within(x.unsqueeze(0)).mean().item(), beside.variance),
         **_nuisances(model, judge, data, concepts, seed),
     }
 
 
 def off_palette(
-    data: Data, x: Tensor, left_open: np.ndarray, beside: RealImages, seed: int
-) -> dict[str, dict[str, float | None]] | None:
+    data: Data, x: Tensor, left_open: np.ndarray, palettes: Palettes
+) -> dict[str, dict[str, float | None]]:
     """Return the median distance in RGB units (0 to 255) of colours from the nearest of the data's.
 
     Args:
         data: The images, of which some factors may be colours.
         x: Imagined images (N, C, H, W) in [0, 1].
         left_open: bool (N, A), the attributes that were not asked for: their colours count.
-        beside: Of real images, as `measure_real` returns it.
-        seed: Of uniformly random colours.
+        palettes: As `measure_real` finds them.
 
     Returns:
-        By factor, of imagined images, real ones and random colours; None without colours.
+        By factor, of imagined images, real ones and random colours; None where no image counts.
     """
-    if beside.probe is None:
-        return None
-    found = {}
-    imagined, real = beside.probe.colours(x).cpu(), beside.probe.colours(beside.test).cpu()
-    random = torch.from_numpy(generator(seed, "random colours").uniform(0, 255, (10_000, 3)))
+    found: dict[str, dict[str, float | None]] = {}
+    imagined = palettes.probe.colours(x).cpu()
     for place, (name, palette) in enumerate(data.images.colours.items()):
-        rows = torch.from_numpy(left_open[:, data.images.names.index(name)])
-        kinds = {"imagined": imagined[rows, place], "real": real[:, place], "uniform_random": random}
+        colours = imagined[torch.from_numpy(left_open[:, data.images.names.index(name)]), place]
         found[name] = {
-            kind: palette_distance(colours, torch.tensor(palette)).median().item() if len(colours) else None
-            for kind, colours in kinds.items()
+            "imagined": _distance(colours, palette) if len(colours) else None,
+            "real": palettes.real[name],
+            "uniform_random": palettes.uniform_random[name],
         }
     return found
 

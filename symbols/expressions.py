@@ -152,7 +152,7 @@ def excludes(expression: Expression) -> bool:
     match expression:
         case Exclusion():
             return True
-        case Operation(_, left, right) | Disjunction(left, right) | Exclusion(left, right):
+        case Operation(_, left, right) | Disjunction(left, right):
             return excludes(left) or excludes(right)
         case Weighted(_, inner):
             return excludes(inner)

@@ -166,6 +166,8 @@ def test_another_network_leaves_out_penalties_of_a_layered_one(
         assert (penalties.cross_covariance, penalties.mask_entropy) == (0, 0)
         named = "leaves out vision.penalties.mask_entropy, which the config file has for another kind"
         assert (named in capsys.readouterr().err) == (kind == "rooms-mini")
+    whole = "vision.network={kind: convolutional}"
+    assert load(find("rooms-mini"), [whole, plain[1]]).vision.penalties.mask_entropy == 0
     own = ["vision.penalties={cross_covariance: 2, jacobian_l1: 0.5}", *plain]
     assert load(find("rooms"), plain).vision.penalties.jacobian_l1 == 0.1
     with pytest.raises(UsageError, match="cross_covariance is between"):

@@ -169,9 +169,9 @@ def test_break_even_tells_what_is_visible_from_what_is_not(folder: Path) -> None
     twice = {one.name: one for one in break_even.break_even(first.images, 0.2)}
     assert twice["side"].nats == pytest.approx(found["side"].nats / 4)
     line = break_even.prospect(list(found.values()), 15.0, found["framed"].beta + 0.01)
-    assert line.startswith("is likely to be lost: framed")
+    assert line.startswith("likely to be lost: framed")
     both = break_even.prospect([found["side"]], 1e9, 1e-9)
-    assert both.startswith("may be lost, for they earn less than the highest beta: side")
+    assert both.startswith("may be lost, as their break-even beta is below the highest: side")
 
 
 def test_a_name_is_that_of_the_data_and_a_preset_does_not_keep_its_own(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Sequence
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -213,6 +214,27 @@ def test_a_choice_by_udr_needs_seeds_before_anything_is_trained(
     assert run(sweep, "--select", "udr") == 2
     assert "--select udr compares seeds of a setting: expected two or more" in capsys.readouterr().err
     assert called == []
+
+
+def test_where_all_runs_fail_the_table_is_shown_and_then_that_they_did(
+    sweep: Path, called: list[Sequence[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep.write_text("base: tiny.yaml\nseeds: [1]\nlist: [{vision.objective.beta: 2}]")
+    assert run(sweep, "--select", "loss", "--json") == 1
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["rows"][0]["cells"][0]["status"] == "failed"
+    assert "1 of 1 runs failed" in printed.err
+
+
+def test_a_search_on_ray_needs_to_know_how_many_runs_at_a_time(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine = SimpleNamespace(at_once=None)  # as of a cluster that nobody was asked about
+    monkeypatch.setattr("pipelines.commands.sweep.engine_of", lambda _: engine)
+    search = "search: {trials: 2, maximise: mig, keys: {vision.objective.beta: [1, 2]}}"
+    sweep.write_text(f"base: tiny.yaml\n{search}")
+    assert run(sweep, "--engine", "ray") == 2
+    assert "a search with --engine ray needs --jobs N" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

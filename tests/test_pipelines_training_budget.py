@@ -27,7 +27,9 @@ def test_seconds_are_steps_of_all_restarts_and_images_of_the_evaluation() -> Non
     found = seconds_of(CONFIG, COSTS)
     assert found["vision"] == pytest.approx(0.05 * total_steps(CONFIG.vision.training))
     assert found["judge"] == pytest.approx(0.01 * CONFIG.judge.steps)
-    assert found["evaluate"] == pytest.approx(0.001 * 64 * (133 + 200 + 200 + 2 * 200) + budget.REST)
+    assert found["evaluate"] == pytest.approx(
+        0.001 * 64 * (133 + 200 + 200 + 2 * 200 + 2 * 200) + budget.REST
+    )
     assert list(seconds_of(CONFIG, COSTS, ["judge"])) == ["judge"]
     start = "plan: about 16 min on this machine (vision 6,000 steps of 24 restarts 14 min, symbols 8 s"
     assert line(CONFIG, COSTS).startswith(start)

@@ -7,7 +7,7 @@ from joint_models import NAMES, VALUES, WORDS, BandJudge, SharedTable, pictures
 from scipy.stats import chisquare
 
 from scan.completion import completions
-from scan.completion_accuracy import completed_metrics
+from scan.completion_accuracy import _scores, completed_metrics
 from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import reader
@@ -124,6 +124,30 @@ def test_a_binary_attribute_that_not_excludes_is_excluded_in_latents() -> None:
     )
     is_red = torch.tensor([one.get("hair") == "red" for one in either.concepts])
     assert either.z[is_red, 1].max() < 1.3 < either.z[~is_red, 1].max()
+
+
+def test_what_is_excluded_in_words_is_not_excluded_in_latents_again(model: ConceptModel) -> None:
+    calls: list[int] = []
+    decode = SharedTable.decode_symbol
+
+    class Counting(SharedTable):
+        def decode_symbol(self, z: torch.Tensor) -> torch.Tensor:
+            calls.append(len(z))
+            return decode(self, z)
+
+    counting = ConceptModel(Counting(), None, WORDS).eval()
+    found = counting.complete("(wall: low) NOT (sky: low)", 60, torch.Generator().manual_seed(0), mean=True)
+    assert torch.equal(found.z, model.ground_concepts(found.concepts).mean)
+    assert calls == []
+
+
+def test_diversity_of_completions_is_that_of_attributes_of_several_values() -> None:
+    binary, several = np.zeros((1, 8, 2)), np.zeros((1, 8, 2))
+    binary[..., 0] = 1  # a binary attribute that is left open, absent in all images
+    several[0, ::2, 0] = several[0, 1::2, 1] = 1
+    open_ones = np.array([[-1, -1]])
+    assert _scores([binary, several], open_ones, [1])["diversity_nats"] == pytest.approx(0)
+    assert _scores([binary, several], open_ones, [0, 1])["diversity_nats"] == pytest.approx(np.log(2) / 2)
 
 
 def test_the_measures_of_a_model_that_knows_its_world(model: ConceptModel) -> None:

@@ -135,22 +135,30 @@ def _make(options: argparse.Namespace, engine: Engine, sweep: Sweep, plans: list
     else:
         here.say(f"{sweep.search.trials} settings in {out}, seeds {_seeds(sweep)}")
         known = [row["setting"] for row in before if sweep.search.allows(row["setting"])]
-        at_once = max(1, (engine.at_once or 1) // len(sweep.seeds))
+        if engine.at_once is None:
+            raise UsageError("a search with --engine ray needs --jobs N: it chooses so many runs at a time")
+        at_once = max(1, engine.at_once // len(sweep.seeds))
         _search(sweep, known, out, expect, results, engine, rows, at_once)
     if options.select:
         selection.add_udr(rows, out, here.device)
         write()
     if not options.json:
         print(printable("\n".join([*sweeps.lines(rows), "", f"{out / 'sweep.csv'}"]), lines=True), flush=True)
+    without_choice: UsageError | None = None
     if options.select:
-        content["selected"], choices = selection.choose(rows, options.select)
+        try:
+            content["selected"], choices = selection.choose(rows, options.select)
+        except UsageError as error:
+            without_choice, choices = error, []
         write()
-        chosen = out / content["selected"]["run"]
-        if not options.json:
+        if choices and not options.json:
+            chosen = out / content["selected"]["run"]
             print(printable("\n".join(["", *choices, f"chosen by {options.select}: {chosen}"]), lines=True))
     if options.json:
         print(json.dumps(content, indent=1), flush=True)
     results.check()
+    if without_choice is not None:
+        raise without_choice
 
 
 def _search(

@@ -34,7 +34,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--complete",
         action="store_true",
-        help="draw a value for each attribute that EXPRESSION leaves open, another for each image: better "
+        help="draw a value for each attribute of several that EXPRESSION leaves open, in each image: better "
         "images where what an attribute looks like depends on others",
     )
     parser.add_argument(

@@ -100,7 +100,9 @@ def apply(raw: Mapping[str, Any], assignments: Sequence[Assignment]) -> tuple[di
         if last == "kind":
             notes += _change_kind(result, path, one)
             if one.key == "vision.network.kind":
-                notes += _change_network(result, one)
+                notes += _change_network(result, one.value, one)
+        elif one.key == "vision.network" and isinstance(one.value, dict):
+            notes += _change_network(result, one.value.get("kind"), one)
         elif one.key == "symbols.encoder":
             notes += _change_encoder(result, one)
     for one in sorted(assignments, key=lambda one: len(one.path)):
@@ -124,9 +126,9 @@ def _change_kind(raw: dict[str, Any], path: Sequence[str], one: Assignment) -> l
     return _leave_out(section, dropped, in_file, one, path)
 
 
-def _change_network(raw: dict[str, Any], one: Assignment) -> list[str]:
+def _change_network(raw: dict[str, Any], kind: object, one: Assignment) -> list[str]:
     """Take out of `vision.penalties` those of a layered network for one of another kind."""
-    if one.value in ("layered", None):
+    if kind in ("layered", None):
         return []
     section = _section(raw, ["vision", "penalties"], one.source)
     dropped = [key for key in OF_LAYERS if str(section.get(key, 0)) not in ("0", "0.0")]

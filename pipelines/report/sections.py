@@ -96,6 +96,8 @@ def sym2img(context: ReportContext) -> Values | None:
         sheet = figures.concept_images(context.sampler, taught + new, f"sym2img_{level}", f"sym2img, {title}")
         rows = (*map(str, taught), *(f"{concept} (new)" for concept in new))
         levels[title] = context.figures.add_sheet(dataclasses.replace(sheet, rows=rows))
+    if all(attribute.binary for attribute in context.data.vocabulary.attributes):
+        return {"levels": levels}
     asked = sorted(context.splits.test_symbols or context.splits.train_symbols, key=lambda c: c.level)
     sheet = figures.completed_images(
         context.sampler, asked[:COMPLETED], "sym2img_completed", "sym2img, completed"

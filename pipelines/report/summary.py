@@ -45,12 +45,13 @@ def _split(name: str, split: Mapping[str, Any]) -> str:
 
 def _completed(measured: Mapping[str, Any]) -> list[str]:
     samples, means = measured["samples"], measured["means"]
+    what = f"completed {measured.get('split', 'test_symbols').replace('_', ' ')}"
     accuracies = (
-        f"completed test symbols (sym2img --complete): accuracy {samples['accuracy_top1']:.3f}, strict "
+        f"{what} (sym2img --complete): accuracy {samples['accuracy_top1']:.3f}, strict "
         f"{samples['accuracy_strict']:.3f}; their means (--mean) {means['accuracy_top1']:.3f}, "
         f"{means['accuracy_strict']:.3f}"
     )
-    return [accuracies, *(f"completed test symbols: {line}" for line in _off_palette(samples))]
+    return [accuracies, *(f"{what}: {line}" for line in _off_palette(samples))]
 
 
 def _described(described: Mapping[str, Any]) -> list[str]:

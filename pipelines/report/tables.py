@@ -120,12 +120,13 @@ def accuracy(metrics: Mapping[str, Any]) -> Table:
 
 
 def completions(metrics: Mapping[str, Any]) -> list[Table]:
-    """Test symbols as they are imagined, and by their completions; none in evaluations of before."""
+    """Symbols as they are imagined, and by their completions; none where an evaluation has none."""
     if "completions" not in metrics:
         return []
     measured = metrics["completions"]
+    split = measured.get("split", "test_symbols")
     rows = {
-        "samples of the symbol's Gaussian": metrics["splits"].get("test_symbols"),
+        "samples of the symbol's Gaussian": metrics["splits"].get(split),
         "an image for each completion": measured["samples"],
         "the mean of each completion": measured["means"],
     }
@@ -137,19 +138,19 @@ def completions(metrics: Mapping[str, Any]) -> list[Table]:
     }
     caption = (
         "What scan sym2img shows, with --complete, and with --complete --mean: each image then draws a value "
-        "for what its concept leaves open, so that its diversity is not learned."
+        "for each attribute of several that its concept leaves open: the diversity is theirs, not learned."
     )
     coloured = list(measured["samples"]["off_palette"] or {})
     found: list[list[object]] = []
     for title, one in rows.items():
         if one is None:
             continue
-        far = one.get("off_palette") or metrics["realism"].get("test_symbols", {}).get("off_palette") or {}
+        far = one.get("off_palette") or metrics["realism"].get(split, {}).get("off_palette") or {}
         distances = [far[name]["imagined"] if name in far else None for name in coloured]
         found.append([title, *(one[key] for key in keys.values()), *distances])
     if coloured:
         caption += " Last columns: distance of the colours left open from the data's, in RGB units."
-    return [Table(("test symbols", *keys, *coloured), found, caption)]
+    return [Table((SPLITS[split], *keys, *coloured), found, caption)]
 
 
 def levels(metrics: Mapping[str, Any]) -> Table:

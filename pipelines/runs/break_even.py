@@ -1,14 +1,13 @@
 """Which attributes a visual model can be expected to encode, before it is trained.
 
-An attribute of V values takes about ln V nats of KL. Its class means earn some nats of the reconstruction
-(`vision.data.contrast.class_mean_nats`), so that at a beta above
+An attribute of V values takes about ln V nats of KL. Its class means reduce the reconstruction term by some
+nats (`vision.data.contrast.class_mean_nats`), so that at a beta above
 
     nats / ln V        (the break-even beta)
 
-its KL costs more than the class means reduce the reconstruction. Labels that say nothing of the images
-reduce it by (V - 1) / (N - 1) of the nats of their whole variance by chance, which is taken off. It is a
-lower bound: an attribute that shows little in the means, such as a pose or a pair of attributes, reduces
-the reconstruction by more.
+its KL is more than that. Labels that say nothing of the images reduce the term by (V - 1) / (N - 1) of the
+nats of their whole variance by chance, which is taken off. The break-even beta is a lower bound: an attribute
+that shows little in the means, such as a pose or a pair of attributes, reduces the reconstruction by more.
 """
 
 from __future__ import annotations
@@ -48,9 +47,9 @@ class BreakEven(NamedTuple):
     values: int
     """That images show."""
     nats: float
-    """That its class means earn, without those that they earn by chance."""
+    """By which its class means reduce the reconstruction term, less what is so by chance."""
     beta: float
-    """Above which they cost more than they earn."""
+    """Above which its KL is more than that."""
 
 
 def break_even(image_set: ImageSet, scale: float) -> list[BreakEven]:
@@ -101,7 +100,7 @@ def lines(config: Config, image_set: ImageSet) -> list[str]:
     found = break_even(image_set, likelihood.scale)
     width = max(len(one.name) for one in found) if found else 0
     table = [
-        "break-even beta: the nats that an attribute's means earn at scale "
+        "break-even beta: the nats by which an attribute's means reduce the reconstruction at scale "
         f"{likelihood.scale:g}, over ln of its values",
         *[
             f"  {one.name:<{width}}  {one.nats:9,.1f} / ln {one.values:<3} = {one.beta:9,.1f}"
@@ -129,16 +128,16 @@ def as_json(config: Config, image_set: ImageSet) -> dict[str, float] | None:
 
 
 def prospect(found: Sequence[BreakEven], start: float, end: float) -> str:
-    """Which attributes would be lost at a beta that goes from `start` to `end`, in words."""
+    """Which attributes are likely to be lost at a beta that goes from `start` to `end`, in words."""
     lost = [one.name for one in found if one.beta <= min(start, end)]
     risky = [one.name for one in found if min(start, end) < one.beta <= max(start, end)]
     parts = []
     if lost:
-        parts.append(f"is likely to be lost: {', '.join(lost)}")
+        parts.append(f"likely to be lost: {', '.join(lost)}")
     if risky:
-        parts.append(f"may be lost, for they earn less than the highest beta: {', '.join(risky)}")
+        parts.append(f"may be lost, as their break-even beta is below the highest: {', '.join(risky)}")
     if not parts:
-        return "every attribute earns more than it costs"
+        return "every break-even beta is above it"
     return (
         "; ".join(parts)
         + " (hardly visible in the means; a lower vision.likelihood.scale or beta keeps more)"

@@ -43,7 +43,9 @@ class Sym2imgRequest(Request):
     expression: Expression
     n: int = Field(16, ge=1, le=MOST_SAMPLES, description="number of images")
     seed: int = Field(0, ge=0, le=LARGEST_SEED, description="other seeds give other images")
-    complete: bool = Field(False, description="draw a value for each attribute left open, for each image")
+    complete: bool = Field(
+        False, description="draw a value for each attribute of several that is left open, in each image"
+    )
     mean: bool = Field(False, description="the mean of the latents in place of samples")
 
 

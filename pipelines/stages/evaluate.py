@@ -94,8 +94,12 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
             metrics_of[name] |= pair_metrics(scores, pairs)
     machine.say("evaluate: real images beside imagined ones")
     beside, codes_of = measure_real(judge, data, config.seed, device), encoded(model, data)
-    asked = data.splits.test_symbols or data.splits.train_symbols
-    completed = completed_metrics(model, data, asked, read, sizes.accuracy, beside, config.seed)
+    completed: dict[str, Any] = {}
+    if any(not attribute.binary for attribute in data.vocabulary.attributes):
+        name = "test_symbols" if data.splits.test_symbols else "train_symbols"
+        asked = grounded[name][1]
+        found = completed_metrics(model, data, asked, read, sizes.accuracy, beside, config.seed)
+        completed = {"completions": {"split": name, **found}}
     machine.say("evaluate: disentanglement")
     codes, matrices = disentanglement(model.encode_image, data.images, config.seed, device)
     if "not_measured" not in codes:
@@ -105,7 +109,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         "format": FORMAT,
         "splits": {name: found for name, found in metrics_of.items() if name != ANALYTIC},
         "yardsticks": {ANALYTIC: metrics_of[ANALYTIC]},
-        "completions": completed,
+        **completed,
         "img2sym": describing(model, data, codes_of, config.seed),
         "vision": reconstruction_accuracy(data, read, codes_of),
         "symbols": specificity(grounded["train_symbols"][0]),

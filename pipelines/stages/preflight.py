@@ -34,6 +34,7 @@ from pipelines.stages import dae, factor_batches, joint, judge, operators, own_m
 from pipelines.stages.graph import is_own, predecessors
 from pipelines.stages.symbols import specification as scan_specification
 from pipelines.stages.vision import specification
+from scan.judge import LARGE
 from scan.judge import WIDTHS as JUDGE_WIDTHS
 from symbols import Vocabulary
 from vision import weights
@@ -178,9 +179,12 @@ def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) ->
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = judge.specification(config.judge, shape, words)
-    outputs = _outputs(shape, JUDGE_WIDTHS[config.judge.network])
-    if config.judge.network == "pooled":  # two maps of each width, before the halving, which leaves a quarter
-        outputs *= 8
+    widths, factor = JUDGE_WIDTHS[config.judge.network], 1
+    if config.judge.network == "pooled":
+        factor = 8  # two maps of each width, before the halving, which leaves a quarter
+        if max(shape[1:]) > LARGE:
+            shape = (widths[0], shape[1] // 2, shape[2] // 2)
+    outputs = factor * _outputs(shape, widths)
     return Network(lambda: scan.models.build(spec), outputs, "judge.batch")
 
 

@@ -65,7 +65,8 @@ def seconds_of(config: Config, costs: Costs, stages: Sequence[str] = ()) -> dict
         symbols = (
             sizes.train_symbols + sizes.validation_symbols + sizes.test_symbols + 2 * sizes.test_operators
         )
-        images = symbols * config.evaluate.images_per_symbol
+        completed = 2 * (sizes.test_symbols or sizes.train_symbols)  # samples and means
+        images = (symbols + completed) * config.evaluate.images_per_symbol
         found["evaluate"] = costs.image * images + costs.rest
     return {name: seconds for name, seconds in found.items() if not stages or name in stages}
 

@@ -15,10 +15,12 @@ BACKGROUNDS = {"black": 0, "white": 255, "gray": 128}
 """What `best_background` chooses among, and the level of each; the first where several do equally well."""
 RESEMBLES = 48
 """A pixel resembles a background when no channel differs from it by as many levels as this."""
+OPAQUE = 16
+"""Over black and over white an opaque pixel differs by less than this many levels, of 255: 255 - alpha."""
 
 
 class Laid(NamedTuple):
-    """A picture over black and over white, uint8 (3, H, W) each: its opaque pixels are equal in both."""
+    """A picture over black and over white, uint8 (3, H, W) each: they differ where it is transparent."""
 
     black: Tensor
     white: Tensor
@@ -31,10 +33,10 @@ def check_background(background: object) -> None:
         ValueError: When it is neither a name that Pillow knows, such as white, nor like "#ff8800".
     """
     try:
-        is_opaque = isinstance(background, str) and len(ImageColor.getrgb(background)) == 3
+        levels = ImageColor.getrgb(background) if isinstance(background, str) else ()
     except ValueError:
-        is_opaque = False
-    if not is_opaque:
+        levels = ()
+    if len(levels) != 3 or not all(0 <= level <= 255 for level in levels):
         expected = 'the name of a colour such as white, or one like "#ff8800"'
         raise ValueError(f"expected {expected}, got {quoted(str(background))}")
 
@@ -47,7 +49,7 @@ def best_background(pictures: Iterable[Laid]) -> str:
 
 def _resemblance(laid: Laid) -> np.ndarray:
     """The share of a picture's opaque pixels that resemble each of `BACKGROUNDS`; 0 where all or none are."""
-    opaque = (laid.black == laid.white).all(0)
+    opaque = (laid.white.short() - laid.black).amax(0) < OPAQUE
     if opaque.all() or not opaque.any():
         return np.zeros(len(BACKGROUNDS))
     shown = laid.black[:, opaque].float()

@@ -71,13 +71,13 @@ def jacobian_l1_weight(variance: float, pixels: int) -> float:
 
 
 def class_mean_nats(images: Tensor, labels: np.ndarray, scale: float) -> float:
-    """The nats that the class means of a factor earn over the mean of all images, under a Gaussian
+    """By how many nats class means of a factor are nearer to images than the mean of all, under a Gaussian
     likelihood:
 
         mean over images of ||m_class - m||^2 / (2 scale^2)
 
-    It is what one latent that holds the factor alone, and changes the image as the class means do, takes from
-    the reconstruction. A factor that earns less than the KL of its latent costs is not encoded.
+    One latent that encodes the factor alone, and changes the image as the class means do, reduces the
+    reconstruction term by it. Where the KL of that latent, times beta, is more, the factor is not encoded.
 
     Args:
         images: uint8 (N, C, H, W), at least one.
