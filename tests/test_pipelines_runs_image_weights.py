@@ -31,12 +31,18 @@ def test_auto_is_that_of_rooms_on_rooms_and_follows_contrast_and_size() -> None:
     larger = image_weights.settle(AUTO, record(280.0 * 4, side=64)).vision  # each pixel made four
     assert larger.likelihood.scale == pytest.approx(0.2236 * 2, rel=1e-3)
     assert larger.penalties.jacobian_l1 == pytest.approx(0.1 / 4)
+    sides = {8: 0.3, 32: 0.3, 64: 0.3 / 4, 128: 0.3 / 16}  # the most that the penalty can be does not grow
+    for side, weight in sides.items():
+        settled = image_weights.settle(AUTO, record(280.0, side=side)).vision
+        assert settled.penalties.mask_entropy == pytest.approx(weight, rel=1e-3)
 
 
 def test_numbers_that_are_set_stay_and_a_resolved_config_is_left_alone() -> None:
     given = {"likelihood": {"kind": "gaussian", "scale": 0.3}, "penalties": {"jacobian_l1": 0}}
     config = Config.model_validate({"name": "a", "data": {"kind": "rooms"}, "vision": given})
-    assert image_weights.settle(config, record(9.0)) == config
+    settled = image_weights.settle(config, record(9.0)).vision
+    assert (settled.likelihood, settled.penalties.jacobian_l1) == (config.vision.likelihood, 0)
+    assert settled.penalties.mask_entropy == 0.3
     settled = image_weights.settle(AUTO, record(280.0))
     assert image_weights.settle(settled, record(1.0)) == settled
 

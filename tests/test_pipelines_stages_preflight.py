@@ -5,11 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from tiny_set import write_npz
+from torch import nn
 
 from pipelines import cli
+from pipelines.config import Config
+from pipelines.stages import preflight
 from scan import models as concept_models
 from scan.run_format import MODEL
+from symbols import Attribute, Vocabulary
 from vision import models as vision_models
 from vision import weights
 
@@ -40,6 +45,21 @@ def test_the_judge_is_checked_with_the_network_that_is_trained(
     monkeypatch.setattr(concept_models, "build", lambda spec: built.append(dict(spec)) or build(spec))
     assert run(tmp_path, write_npz(tmp_path / "set.npz"), "judge.network=pooled", more=("judge",)) == 0
     assert [spec["network"] for spec in built if spec["kind"] == "judge"] == ["pooled"] * 2
+
+
+@pytest.mark.parametrize("side", [32, 64, 128])
+def test_the_outputs_of_a_pooled_judge_are_about_those_of_its_layers(side: int) -> None:
+    config = Config.model_validate(
+        {"name": "j", "data": {"kind": "rooms"}, "judge": {"network": "pooled", "steps": 1}}
+    )
+    words = Vocabulary((Attribute("wall", ("red", "blue")),))
+    network = preflight.NETWORKS["judge"](config, (3, side, side), words, 4)
+    judge, counts = network.build(), []
+    for layer in judge.modules():
+        if isinstance(layer, nn.Conv2d):
+            layer.register_forward_hook(lambda _, __, found: counts.append(found.numel()))
+    judge(torch.zeros(1, 3, side, side))
+    assert network.outputs == 3 * side**2 + sum(counts)
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], code: int = 2) -> str:

@@ -12,14 +12,16 @@ from vision.data.content import Box
 from vision.data.looks import COMPARED, looks
 
 
-def figures(folder: Path, level: int, *, opaque: bool = False, size: tuple[int, int] = (20, 24)) -> list[str]:
+def figures(
+    folder: Path, level: int, *, opaque: bool = False, size: tuple[int, int] = (20, 24), alpha: int = 255
+) -> list[str]:
     """Squares of a level that move within rows 4 to 12 and columns 8 to 20; the rest is noise."""
     rng = np.random.default_rng(0)
     for i in range(5):
         pixels = rng.integers(0, 256, (*size, 4), dtype=np.uint8)
         pixels[..., 3] = 255 if opaque else 0
-        pixels[4:12, 8 + i : 16 + i] = (level, level, level, 255)
-        pixels[11, 19] = (level, level, level, 255)
+        pixels[4:12, 8 + i : 16 + i] = (level, level, level, alpha)
+        pixels[11, 19] = (level, level, level, alpha)
         Image.fromarray(pixels).save(folder / f"{i}.png")
     return [f"{i}.png" for i in range(5)]
 
@@ -30,6 +32,10 @@ def test_the_background_is_the_one_that_fewest_opaque_pixels_resemble(
 ) -> None:
     assert looks(tmp_path, figures(tmp_path, level))["background"] == best
     assert looks(tmp_path, figures(tmp_path, level, opaque=True))["background"] == "black"
+
+
+def test_almost_opaque_pixels_count(tmp_path: Path) -> None:
+    assert looks(tmp_path, figures(tmp_path, 5, alpha=254))["background"] == "white"
 
 
 def test_black_and_white_figures_stand_out_from_gray(tmp_path: Path) -> None:
@@ -73,7 +79,8 @@ def test_backgrounds_are_opaque_colours(background: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "background", ["", "whit", "#ff880080", "#ff88", "12", None, 3, [1, 2, 3], "x" * 999]
+    "background",
+    ["", "whit", "#ff880080", "#ff88", "12", "rgb(300,0,0)", "hsl(0,0%,200%)", None, 3, [1, 2, 3], "x" * 999],
 )
 def test_what_is_no_opaque_colour_is_refused_in_one_short_line(background: object) -> None:
     with pytest.raises(

@@ -104,9 +104,10 @@ class Penalties(Section):
     """Of the latents' means (DIP-VAE-I)."""
     cross_covariance: NonNegativeFloat = 4.0
     """Between mask latents and colour latents of a layered network."""
-    mask_entropy: NonNegativeFloat = 0.3
-    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0. It
-    is 0 where the three weights above are given and it is not, as before it existed."""
+    mask_entropy: NonNegativeOrAuto = "auto"
+    """Of the components at a pixel of a layered network, in nats, so that it shows one of them: at step 0.
+    auto is 0.3 for images of up to 1024 pixels, less for larger ones (`vision.data.contrast`). It is 0 where
+    the three weights above are given and it is not, as before it existed."""
     mask_entropy_until: Annotated[FiniteFloat, Field(gt=0, le=1)] = 0.7
     """Share of the steps after which the weight of `mask_entropy` has fallen to 0, linearly."""
     hessian: NonNegativeFloat = 0.0

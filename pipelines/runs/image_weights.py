@@ -2,8 +2,9 @@
 
     vision.likelihood.scale           0.2236 sqrt(V / 280)
     vision.penalties.jacobian_l1      0.1 sqrt(280 1024 / (V H W))
+    vision.penalties.mask_entropy     0.3 min(1, 1024 / (H W))
 
-V is the total variance of the images, which `data.json` records; `vision.data.contrast` derives both. The
+V is the total variance of the images, which `data.json` records; `vision.data.contrast` derives them. The
 numbers are written into the run's config. They are functions of the data alone, so that a run that is gone on
 with, on whatever machine, finds the same.
 """
@@ -54,22 +55,29 @@ def of_images(config: Config, images: ImageSet) -> Config:
 def _asked(config: Config) -> list[str]:
     """The sections of `vision` in which something is auto."""
     vision = config.vision
-    found = ["penalties"] if vision.penalties.jacobian_l1 == "auto" else []
+    found = ["penalties"] if "auto" in vision.penalties.weights().values() else []
     if isinstance(vision.likelihood, GaussianLikelihood) and vision.likelihood.scale == "auto":
         found.append("likelihood")
     return found
 
 
 def _resolved(config: Config, variance: float, pixels: int) -> Config:
-    from vision.data.contrast import jacobian_l1_weight, likelihood_scale
+    from vision.data.contrast import jacobian_l1_weight, likelihood_scale, mask_entropy_weight
 
     numbers = {
         "likelihood": {"scale": likelihood_scale(variance)},
-        "penalties": {"jacobian_l1": jacobian_l1_weight(variance, pixels)},
+        "penalties": {
+            "jacobian_l1": jacobian_l1_weight(variance, pixels),
+            "mask_entropy": mask_entropy_weight(pixels),
+        },
     }
     vision = config.vision
     for name in _asked(config):
-        update = {key: float(f"{value:.{DIGITS}g}") for key, value in numbers[name].items()}
-        section = getattr(vision, name).model_copy(update=update)
-        vision = vision.model_copy(update={name: section})
+        section = getattr(vision, name)
+        update = {
+            key: float(f"{value:.{DIGITS}g}")
+            for key, value in numbers[name].items()
+            if getattr(section, key) == "auto"
+        }
+        vision = vision.model_copy(update={name: section.model_copy(update=update)})
     return config.model_copy(update={"vision": vision})

@@ -179,12 +179,9 @@ def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) ->
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = judge.specification(config.judge, shape, words)
-    widths, factor = JUDGE_WIDTHS[config.judge.network], 1
-    if config.judge.network == "pooled":
-        factor = 8  # two maps of each width, before the halving, which leaves a quarter
-        if max(shape[1:]) > LARGE:
-            shape = (widths[0], shape[1] // 2, shape[2] // 2)
-    outputs = factor * _outputs(shape, widths)
+    outputs = (_pooled if config.judge.network == "pooled" else _outputs)(
+        shape, JUDGE_WIDTHS[config.judge.network]
+    )
     return Network(lambda: scan.models.build(spec), outputs, "judge.batch")
 
 
@@ -192,6 +189,16 @@ def _outputs(shape: Shape, widths: Sequence[int]) -> int:
     """Of an image and of the halving layers that follow."""
     channels, height, width = shape
     return sum(n * (height >> i) * (width >> i) for i, n in enumerate((channels, *widths)))
+
+
+def _pooled(shape: Shape, widths: Sequence[int]) -> int:
+    """Of an image and the pairs of layers of a pooled judge, each before the halving that follows."""
+    channels, height, width = shape
+    outputs = channels * height * width
+    if max(height, width) > LARGE:
+        height, width = height // 2, width // 2
+        outputs += widths[0] * height * width
+    return outputs + 2 * sum(n * (height >> i) * (width >> i) for i, n in enumerate(widths))
 
 
 NETWORKS = {

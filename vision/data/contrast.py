@@ -8,10 +8,12 @@ nats on another where
 
     scale               = 0.2236 sqrt(V / 280)
     weight of an L1     = 0.1 sqrt(280 1024 / (V H W))
+    weight of a sum over pixels of nats = 0.3 min(1, 1024 / (H W))
 
 V = 280 and H W = 1024 are those of rendered rooms of 32x32 pixels, for which 0.2236 and 0.1 were chosen. An
 L1 norm of the change of an image grows with the number of pixels and with their contrast, hence with sqrt(V
-H W).
+H W). For the nats 0.3 was chosen on images of 512 and 1024 pixels; for larger ones the most that the sum can
+be stays the same.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from torch import Tensor
 from vision.data.images import to_unit
 
 ROOMS_VARIANCE, ROOMS_PIXELS = 280.0, 32 * 32
-ROOMS_SCALE, ROOMS_JACOBIAN_L1 = 0.2236, 0.1
+ROOMS_SCALE, ROOMS_JACOBIAN_L1, ROOMS_MASK_ENTROPY = 0.2236, 0.1, 0.3
 LEAST = 1e-3
 """The least scale: images that are all alike have none of their own."""
 AT_ONCE = 1024
@@ -68,6 +70,15 @@ def jacobian_l1_weight(variance: float, pixels: int) -> float:
     """
     reference = ROOMS_VARIANCE * ROOMS_PIXELS
     return ROOMS_JACOBIAN_L1 * math.sqrt(reference / max(LEAST, variance * pixels))
+
+
+def mask_entropy_weight(pixels: int) -> float:
+    """The weight of the penalty `vision.objectives.mask_entropy` that suits images of H W pixels.
+
+    >>> mask_entropy_weight(64 * 64)
+    0.075
+    """
+    return ROOMS_MASK_ENTROPY * min(1.0, ROOMS_PIXELS / pixels)
 
 
 def class_mean_nats(images: Tensor, labels: np.ndarray, scale: float) -> float:
