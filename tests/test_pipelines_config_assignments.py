@@ -161,7 +161,7 @@ def test_another_network_leaves_out_penalties_of_a_layered_one(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     plain = ["vision.network.kind=convolutional", "vision.likelihood.kind=bernoulli"]
-    for kind in ("rooms-mini", "rooms"):  # which of them has such a penalty
+    for kind in ("rooms-mini", "rooms-beta"):  # which of them has such a penalty
         penalties = load(find(kind), plain).vision.penalties
         assert (penalties.cross_covariance, penalties.mask_entropy) == (0, 0)
         named = "leaves out vision.penalties.mask_entropy, which the config file has for another kind"
