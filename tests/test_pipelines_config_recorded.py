@@ -87,7 +87,7 @@ def test_a_default_that_is_not_as_before_stays_a_change() -> None:
 def test_masks_had_no_penalty_before_there_was_one() -> None:
     """A change for the defaults, and not for a config that leaves it out; records are read as they were."""
     key = "vision.penalties.mask_entropy"
-    rooms = config_files.load(config_files.find("rooms"))
+    rooms = config_files.load(config_files.find("rooms-full"))
     for config in (config_of(), rooms):
         before = without(config, key)
         assert completed(before, settings(config), config)[key] == 0
