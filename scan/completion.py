@@ -55,6 +55,11 @@ class Completed(NamedTuple):
     """(n, C, H, W) in [0, 1]."""
 
 
+def has_completions(vocabulary: Vocabulary) -> bool:
+    """Whether an attribute has several values: a concept that leaves it open has as many completions."""
+    return any(not attribute.binary for attribute in vocabulary.attributes)
+
+
 def completions(
     expression: Expression, vocabulary: Vocabulary, n: int, generator: torch.Generator | None = None
 ) -> tuple[Concept, ...]:

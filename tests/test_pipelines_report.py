@@ -26,6 +26,7 @@ from pipelines.devices import Machine, machine
 from pipelines.report import context, page, sections, tables
 from pipelines.report.context import ReportContext
 from pipelines.report.sheets import Sheet
+from pipelines.report.summary import summary
 from pipelines.runs.folder import RunFolder
 from symbols import Concept
 
@@ -162,6 +163,29 @@ def test_a_run_under_way_has_a_report_of_what_there_is(
     assert "A run under way: vision" in text
     missing = [name for name in ("symbols", "operators", "judge", "evaluate") if name in removed]
     assert f"{', '.join(missing)} to come" in text
+
+
+def test_binary_attributes_alone_have_no_completions_to_show(
+    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    heading = "Completed: a value drawn for each attribute"
+    assert heading in text
+    run = shutil.copytree(finished_run, tmp_path / "run")
+    monkeypatch.setattr(sections, "has_completions", lambda _: False)
+    (run / "report.html").unlink()
+    assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
+    assert heading not in (run / "report.html").read_text()
+
+
+def test_completions_are_called_those_of_their_list(finished_run: Path) -> None:
+    measured = json.loads((finished_run / "evaluate" / "metrics.json").read_text())
+    assert measured["completions"]["split"] == "test_symbols"
+    taught = {**measured, "completions": {**measured["completions"], "split": "train_symbols"}}
+    (table,) = tables.completions(taught)
+    assert table.head[0] == "train symbols"
+    assert table.rows[0][1] == measured["splits"]["train_symbols"]["accuracy_top1"]
+    config = config_files.load(finished_run / "config.yaml", quiet=True)
+    assert "completed train symbols (sym2img --complete)" in summary(taught, config)
 
 
 def test_it_is_written_once_and_again_when_it_was_removed(

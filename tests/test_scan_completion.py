@@ -6,7 +6,7 @@ import torch
 from joint_models import NAMES, VALUES, WORDS, BandJudge, SharedTable, pictures
 from scipy.stats import chisquare
 
-from scan.completion import completions
+from scan.completion import completions, has_completions
 from scan.completion_accuracy import _scores, completed_metrics
 from scan.concept_model import ConceptModel
 from scan.data import Data
@@ -75,6 +75,8 @@ def test_binary_attributes_stay_open() -> None:
     concepts = completions(parse("hair: red", FACES), FACES, 50, torch.Generator().manual_seed(0))
     assert {one.get("glasses") for one in concepts} == {None}
     assert {one.get("sex") for one in concepts} == {"man", "woman"}
+    assert has_completions(FACES)
+    assert not has_completions(Vocabulary(FACES.attributes[1:2]))
     named = completions(parse("glasses", FACES), FACES, 50, torch.Generator().manual_seed(0))
     assert all(one.get("glasses") for one in named)
 

@@ -20,6 +20,7 @@ from pipelines.report.lattice import concept_hierarchy
 from pipelines.report.layers import layers
 from pipelines.report.tables import Table
 from pipelines.runs.files import read_json, read_lines
+from scan.completion import has_completions
 from symbols import OPERATORS, counts
 from vision.disentanglement import by_kl
 from vision.randomness import generator
@@ -96,8 +97,8 @@ def sym2img(context: ReportContext) -> Values | None:
         sheet = figures.concept_images(context.sampler, taught + new, f"sym2img_{level}", f"sym2img, {title}")
         rows = (*map(str, taught), *(f"{concept} (new)" for concept in new))
         levels[title] = context.figures.add_sheet(dataclasses.replace(sheet, rows=rows))
-    if all(attribute.binary for attribute in context.data.vocabulary.attributes):
-        return {"levels": levels}
+    if not has_completions(context.data.vocabulary):
+        return {"levels": levels, "completed": None}
     asked = sorted(context.splits.test_symbols or context.splits.train_symbols, key=lambda c: c.level)
     sheet = figures.completed_images(
         context.sampler, asked[:COMPLETED], "sym2img_completed", "sym2img, completed"

@@ -28,6 +28,7 @@ from pipelines.runs.metrics import jsonable
 from pipelines.runs.models import load_concept_model, load_judge
 from pipelines.runs.plan import plan
 from scan import analytic_operators
+from scan.completion import has_completions
 from scan.completion_accuracy import completed_metrics
 from scan.concept_model import ConceptModel
 from scan.data import Data
@@ -95,7 +96,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     machine.say("evaluate: real images beside imagined ones")
     beside, codes_of = measure_real(judge, data, config.seed, device), encoded(model, data)
     completed: dict[str, Any] = {}
-    if any(not attribute.binary for attribute in data.vocabulary.attributes):
+    if has_completions(data.vocabulary):
         name = "test_symbols" if data.splits.test_symbols else "train_symbols"
         asked = grounded[name][1]
         found = completed_metrics(model, data, asked, read, sizes.accuracy, beside, config.seed)
