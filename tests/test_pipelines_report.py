@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from jinja2 import UndefinedError
 from PIL import Image
@@ -43,6 +44,20 @@ SECTIONS = [
     "training",
     "run",
 ]
+
+
+BINARY = """
+name: signs
+data: {kind: npz, path: SET, binary: [a, b, c]}
+splits: {held_out: 0, test_images: 20, train_symbols: 3, validation_symbols: 0, test_symbols: 2,
+         test_operators: 3}
+vision: {network: {kind: convolutional, latents: 4, hidden: 8, widths: [4, 4]},
+         training: {steps: 3, batch: 8, restarts: 1}}
+symbols: {steps: 3}
+operators: {steps: 3}
+judge: {steps: 3}
+evaluate: {images_per_symbol: 4, diversity_images: 4}
+"""
 
 
 class Reader(html.parser.HTMLParser):
@@ -165,15 +180,19 @@ def test_a_run_under_way_has_a_report_of_what_there_is(
     assert f"{', '.join(missing)} to come" in text
 
 
-def test_binary_attributes_alone_have_no_completions_to_show(
-    finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
-) -> None:
+def test_a_run_of_binary_attributes_alone_ends_without_completions(tmp_path: Path, text: str) -> None:
     heading = "Completed: a value drawn for each attribute"
     assert heading in text
-    run = shutil.copytree(finished_run, tmp_path / "run")
-    monkeypatch.setattr(sections, "has_completions", lambda _: False)
-    (run / "report.html").unlink()
-    assert cli.main(["report", str(run), "--quiet", "--device", "cpu"]) == 0
+    rng = np.random.default_rng(0)
+    factors = rng.integers(0, 2, (120, 3))
+    images = rng.integers(0, 40, (120, 8, 8, 3), dtype=np.uint8)
+    images[:, :3, 0] += (200 * factors[..., None]).astype(np.uint8)
+    np.savez(tmp_path / "set.npz", images=images, factors=factors, factor_names=list("abc"))
+    (tmp_path / "signs.yaml").write_text(BINARY.replace("SET", str(tmp_path / "set.npz")))
+    run = tmp_path / "run"
+    command = ["run", str(tmp_path / "signs.yaml"), "--run-dir", str(run), "--quiet", "--device", "cpu"]
+    assert cli.main(command) == 0
+    assert "completions" not in json.loads((run / "evaluate" / "metrics.json").read_text())
     assert heading not in (run / "report.html").read_text()
 
 

@@ -48,7 +48,7 @@ def test_the_judge_is_checked_with_the_network_that_is_trained(
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
-def test_the_outputs_of_a_pooled_judge_are_about_those_of_its_layers(side: int) -> None:
+def test_the_outputs_of_a_pooled_judge_are_its_images_and_those_of_its_convolutions(side: int) -> None:
     config = Config.model_validate(
         {"name": "j", "data": {"kind": "rooms"}, "judge": {"network": "pooled", "steps": 1}}
     )

@@ -179,10 +179,9 @@ def _operators(config: Config, shape: Shape, words: Vocabulary, latents: int) ->
 
 def _judge(config: Config, shape: Shape, words: Vocabulary, latents: int) -> Network:
     spec = judge.specification(config.judge, shape, words)
-    outputs = (_pooled if config.judge.network == "pooled" else _outputs)(
-        shape, JUDGE_WIDTHS[config.judge.network]
-    )
-    return Network(lambda: scan.models.build(spec), outputs, "judge.batch")
+    network = config.judge.network
+    count = _pooled if network == "pooled" else _outputs
+    return Network(lambda: scan.models.build(spec), count(shape, JUDGE_WIDTHS[network]), "judge.batch")
 
 
 def _outputs(shape: Shape, widths: Sequence[int]) -> int:
