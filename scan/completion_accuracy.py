@@ -13,7 +13,7 @@ from scan.concept_model import ConceptModel
 from scan.data import Data
 from scan.evaluation import DECODING_BATCH, Reader, target_values
 from scan.imagined_images import IMAGES, RealImages, decoded, off_palette
-from symbols import Concept
+from symbols import Concept, Vocabulary
 from vision.randomness import derive_seed
 
 
@@ -47,7 +47,6 @@ def completed_metrics(
     targets, q = target_values(data.vocabulary, concepts), model.ground_concepts(drawn)
     some = np.arange(0, len(drawn), max(1, len(drawn) // IMAGES))
     left_open = np.repeat(targets < 0, n, axis=0)[some]
-    several = [place for place, a in enumerate(data.vocabulary.attributes) if not a.binary]
 
     def measured(z: Tensor) -> dict[str, Any]:
         parts = [[p.float().cpu() for p in read(part)] for part in z.split(DECODING_BATCH)]
@@ -56,7 +55,7 @@ def completed_metrics(
         if beside.palettes is not None:
             x = decoded(model, z[torch.from_numpy(some).to(z.device)])
             far = off_palette(data, x, left_open, beside.palettes)
-        return _scores(found, targets, several) | {"off_palette": far}
+        return _scores(found, targets, data.vocabulary) | {"off_palette": far}
 
     return {
         "concepts": len(concepts),
@@ -67,9 +66,10 @@ def completed_metrics(
 
 
 def _scores(
-    probabilities: Sequence[np.ndarray], targets: np.ndarray, several: Sequence[int]
+    probabilities: Sequence[np.ndarray], targets: np.ndarray, vocabulary: Vocabulary
 ) -> dict[str, float]:
     """Accuracy of all attributes, and diversity of those of several values."""
+    several = [place for place, attribute in enumerate(vocabulary.attributes) if not attribute.binary]
     one = accuracy(probabilities, targets)
     spread = diversity([probabilities[a] for a in several], targets[:, several])
     return {
