@@ -1,6 +1,7 @@
 """MNIST and MNIST-A from small idx files in the true format."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +72,19 @@ def test_mnist_a_is_binarised_by_its_greys(folder: Path) -> None:
     assert set(np.unique(found.images)) == {0, 255}
     assert found.images.double().mean().item() == pytest.approx(grey.images.double().mean().item(), rel=0.03)
     assert mnist_a(folder, rng(), Selection(images=3), size=32).shape == (1, 32, 32)
+
+
+def test_mnist_a_is_made_in_little_memory_beside_its_canvases(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_once = mnist_a(folder, rng(), Selection(images=1000), size=32)
+    monkeypatch.setattr("vision.data.mnist.ROWS", 64)
+    tracemalloc.start()
+    in_blocks = mnist_a(folder, rng(), Selection(images=1000), size=32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert in_blocks.sha256() == at_once.sha256()
+    assert peak < 3 * 1000 * 64 * 64
 
 
 def test_mnist_a_renders_what_is_asked_for_and_keeps_what_is_fixed(folder: Path) -> None:

@@ -22,7 +22,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from vision.data.blocks import scaled
+from vision.data.blocks import ROWS, scaled
 from vision.data.images import DataError, ImageSet
 from vision.data.paths import regular
 from vision.data.selection import FactorSpace, Selection
@@ -168,9 +168,13 @@ def mnist_a(
         for row, (kind, scale, orientation, location) in enumerate(table.tolist()):
             picture = Image.fromarray(digits[rng.choice(of_kind[kind])])
             canvases[row, 0] = _placed(picture, scale, orientation, location, rng)
-        if binarised:
-            canvases = np.where(rng.random(canvases.shape) * 255 < canvases, np.uint8(255), np.uint8(0))
-        return scaled(torch.from_numpy(canvases), size)
+        images = torch.empty((len(table), 1, size, size), dtype=torch.uint8)
+        for part in (slice(start, start + ROWS) for start in range(0, len(table), ROWS)):
+            greys = canvases[part]
+            if binarised:
+                greys = np.where(rng.random(greys.shape) * 255 < greys, np.uint8(255), np.uint8(0))
+            images[part] = scaled(torch.from_numpy(greys), size)
+        return images
 
     n = REPLICATION * len(digits) if chosen.images is None else chosen.images
     table = space.sample(n, rng)
