@@ -24,7 +24,7 @@ from torch import Tensor
 
 from scan.expression_grounding import Grounder
 from scan.grounding import k_hot
-from scan.mixture import Component, Excluded
+from scan.mixture import ROUNDS, Component, Excluded
 from symbols import (
     Alternative,
     Concept,
@@ -38,8 +38,6 @@ from symbols import (
     taught_names,
 )
 
-ROUNDS = 64
-"""Batches of draws before NOT counts as leaving nothing."""
 FEWEST_DRAWS = 256
 """Completions that are drawn at a time."""
 
@@ -77,7 +75,7 @@ def completions(
     Raises:
         ConflictError, EmptyError: For an expression that denotes nothing.
         ValueError: For taught words, whose open attributes are not known, for weights, which are those of
-            Gaussians, and where NOT leaves next to nothing.
+            Gaussians, and where NOT leaves nothing of many draws.
     """
     return _drawn(_parts(expression, vocabulary), vocabulary, n, generator)[0]
 
@@ -107,18 +105,26 @@ def _drawn(
 def _rows(
     part: Alternative, vocabulary: Vocabulary, n: int, generator: torch.Generator | None, device: torch.device
 ) -> np.ndarray:
-    """Factors (n, A) of completions of an alternative, drawn again where NOT excludes them."""
+    """Factors (n, A) of completions of an alternative, drawn again where NOT excludes them.
+
+    Where so little is left that fewer than n are found, n of those are drawn with replacement, of which each is
+    as likely as any other completion.
+    """
     asked = vocabulary.factors(evaluate(part.expression))
-    found: list[np.ndarray] = []
+    found = np.empty((0, len(asked)), dtype=np.int64)
     for _ in range(ROUNDS):
         drawn = _filled(asked, vocabulary, max(4 * n, FEWEST_DRAWS), generator, device)
         for expression in part.excluded:
             with suppress(ConflictError):  # it denotes nothing
                 drawn = drawn[~vocabulary.matches(drawn, evaluate(expression))]
-        found.append(drawn)
-        if sum(map(len, found)) >= n:
-            return np.concatenate(found)[:n]
-    raise ValueError("NOT leaves next to nothing of the expression to be completed")
+        found = np.concatenate((found, drawn))
+        if len(found) >= n:
+            return found[:n]
+    if not len(found):
+        draws = ROUNDS * max(4 * n, FEWEST_DRAWS)
+        raise ValueError(f"NOT leaves nothing of {draws:,} random completions of the expression")
+    again = torch.randint(len(found), (n,), generator=generator, device=device)
+    return found[again.cpu().numpy()]
 
 
 def _filled(

@@ -89,14 +89,16 @@ def test_masks_had_no_penalty_before_there_was_one() -> None:
     key = "vision.penalties.mask_entropy"
     rooms = config_files.load(config_files.find("rooms-full"))
     for config in (config_of(), rooms):
-        before = without(config, key)
+        before = without(config, key, f"{key}_until")
         assert completed(before, settings(config), config)[key] == 0
     assert settings(config_of())[key] == "auto"
-    assert completed(without(rooms, key), settings(rooms), rooms) == settings(rooms)
+    assert completed(without(rooms, key, f"{key}_until"), settings(rooms), rooms) == settings(rooms)
     written = config_of().model_dump(mode="json")
     del written["vision"]["penalties"]["mask_entropy"]
     del written["vision"]["penalties"]["mask_entropy_until"]
     assert Config.model_validate(written).vision.penalties.mask_entropy == 0
+    written["vision"]["penalties"]["mask_entropy_until"] = 0.4
+    assert Config.model_validate(written).vision.penalties.mask_entropy == "auto"
 
 
 def test_a_key_that_was_removed_is_a_change() -> None:

@@ -121,7 +121,9 @@ class Penalties(Section):
     @classmethod
     def _leave_out(cls, given: Any) -> Any:
         """No entropy of masks where all that was penalised by default before is given: in records of runs."""
-        if not isinstance(given, dict) or PAPERS_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
+        if not isinstance(given, dict) or "mask_entropy_until" in given:
+            return given
+        if PAPERS_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
             return given
         return {**given, "mask_entropy": 0.0}
 
