@@ -107,8 +107,8 @@ def _rows(
 ) -> np.ndarray:
     """Factors (n, A) of completions of an alternative, drawn again where NOT excludes them.
 
-    Where so little is left that fewer than n are found, n of those are drawn with replacement, of which each is
-    as likely as any other completion.
+    Where so little is left that fewer than n are found, n of those are drawn with replacement: each is then
+    still as likely as any other completion.
     """
     asked = vocabulary.factors(evaluate(part.expression))
     found = np.empty((0, len(asked)), dtype=np.int64)

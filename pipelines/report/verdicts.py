@@ -38,7 +38,7 @@ REASONS: dict[Kind, str] = {
     "unreadable": "unreadable to the judge: its values look alike at this size, or the labels are wrong",
     "lost in vision": "lost in vision: reconstructions do not show it",
     "not named": "no taught symbol names it: raise splits.train_symbols",
-    "lost in naming": "lost in naming: a word looks too different from image to image, or has too few concepts",
+    "lost in naming": "lost in naming: one word has images too different, or too few concepts",
 }
 
 
