@@ -15,14 +15,14 @@
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scan.completion import Completed, complete
 from scan.description import Description, check_codes, described
 from scan.editing import Edit, edit_images
 from scan.expression_grounding import Grounder, operator_named, single
 from scan.grounding import k_hot
-from scan.joint_model import JointModel
+from scan.joint_model import JointModel, JointModelHolder
 from scan.meaning import Meaning, concatenated, meaning, single_words
 from scan.mixture import Mixture
 from scan.operators import Operators
@@ -37,11 +37,10 @@ ConceptLike = str | Expression | Gaussian | Mixture
 """What stands for a concept: an expression, as text or parsed, or what it was grounded to already."""
 
 
-class ConceptModel(nn.Module):
+class ConceptModel(JointModelHolder):
     """A joint model of images and symbols, with its vocabulary and the operators that recombine concepts.
 
-    It keeps the contract `JointModel` itself. A method that takes an expression raises what `ground` raises,
-    one that takes images what `img2sym` raises.
+    Methods that take an expression raise what `ground` raises, those that take images what `img2sym` raises.
 
     Args:
         model: The encoders and decoders of images and symbols: SCAN over a visual model
@@ -52,8 +51,6 @@ class ConceptModel(nn.Module):
         background: The colour that transparent pictures are laid over (`vision.data.pictures`).
     """
 
-    model: JointModel
-
     def __init__(
         self,
         model: JointModel,
@@ -62,8 +59,7 @@ class ConceptModel(nn.Module):
         taught: Mapping[str, TaughtConcept] | None = None,
         background: str = BACKGROUND,
     ) -> None:
-        super().__init__()
-        self.model = model
+        super().__init__(model)
         self.operators = operators
         self.vocabulary = vocabulary
         self.taught = dict(taught or {})
@@ -75,35 +71,9 @@ class ConceptModel(nn.Module):
         return next(self.parameters()).device
 
     @property
-    def latents(self) -> int:
-        """D, the number of latents."""
-        return self.model.latents
-
-    @property
-    def shape(self) -> Sequence[int]:
-        """(C, H, W) of the images."""
-        return self.model.shape
-
-    @property
     def picture_target(self) -> Target:
         """What picture files and pictures of Pillow are made."""
         return target_of(self.shape, self.background)
-
-    def encode_symbol(self, y: Tensor) -> Gaussian:
-        """Return q(z|y) over (B, D) for k-hot symbols y (B, K)."""
-        return self.model.encode_symbol(y)
-
-    def decode_symbol(self, z: Tensor) -> Tensor:
-        """Return the logits (B, K) of p(y|z) for latents z (B, D)."""
-        return self.model.decode_symbol(z)
-
-    def encode_image(self, x: Tensor) -> Gaussian:
-        """Return q(z|x) over (B, D) for images x (B, C, H, W) in [0, 1]."""
-        return self.model.encode_image(x)
-
-    def decode_image(self, z: Tensor) -> Tensor:
-        """Return the images (B, C, H, W) in [0, 1] that latents z (B, D) decode to."""
-        return self.model.decode_image(z)
 
     @torch.no_grad()
     def ground_concepts(self, concepts: Sequence[Concept]) -> Gaussian:
