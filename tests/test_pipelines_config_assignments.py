@@ -135,6 +135,7 @@ def test_a_section_that_is_absent_or_null_can_be_set_into(tmp_path: Path) -> Non
         (["seed=1", "seed=2"], "contradict each other: give one of them"),
         (["dae.steps=7", "dae=null"], "--set dae=null and --set dae.steps=7 contradict each other"),
         (["vision={training: {steps: 40}}", "vision.training.steps=50"], "contradict each other"),
+        (["vision.objective.beta=1", "vision.objective.beta.start=2"], "contradict each other"),
     ],
 )
 def test_what_cannot_be_meant_together_is_refused(assignments: list[str], message: str) -> None:

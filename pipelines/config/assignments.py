@@ -67,9 +67,10 @@ def _check_agreement(assignments: Sequence[Assignment]) -> None:
         parts = key.split(".")
         for end in range(1, len(parts)):
             outer, other = given.get(".".join(parts[:end]), ({}, ""))
-            if outer is None:
+            sections = sections_at(parts[:end])
+            if outer is None or (outer != {} and Constant in sections):  # a number is a constant schedule
                 raise UsageError(f"{other} and {source} contradict each other: give one of them")
-            if outer != {} and sections_at(parts[:end]):
+            if outer != {} and sections:
                 raise UsageError(
                     f"{other}: {'.'.join(parts[:end])}: expected a section, got {spelled(outer)}"
                 )
