@@ -74,8 +74,6 @@ class Terms(NamedTuple):
     """KL(q_y || N(0, I)), summed over the latents, a scalar."""
     grounding: Tensor
     """KL between q_x and q_y in the chosen direction, summed over the latents, a scalar."""
-    grounding_per_latent: Tensor
-    """The same for each latent, (D,)."""
 
 
 def directed_kl(q_x: Gaussian, q: Gaussian, direction: Direction) -> Tensor:
@@ -129,10 +127,9 @@ def grounding_loss(
     logits = scan.decode_symbol(q_y.sample(generator))
     reconstruction = F.binary_cross_entropy_with_logits(logits, y, reduction="none").sum(-1).mean()
     prior = kl_from_prior(q_y).sum(-1).mean()
-    per_latent = directed_kl(q_x, q_y, direction).mean(0)
-    grounded = per_latent.sum()
+    grounded = directed_kl(q_x, q_y, direction).mean(0).sum()
     loss = reconstruction + beta * prior + grounding * grounded
-    return Terms(loss, reconstruction, prior, grounded, per_latent)
+    return Terms(loss, reconstruction, prior, grounded)
 
 
 def attribute_blocks(vocabulary: Vocabulary, device: torch.device | None = None) -> Tensor:

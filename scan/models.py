@@ -25,6 +25,7 @@ from scan.symbol_networks import ExpertSymbolDecoder, ExpertSymbolEncoder, MLPSy
 from vision import models as vision_models
 from vision.spelling import choose
 from vision.vae import VAE
+from vision.weights import LONGEST_REASON
 
 
 def scan(
@@ -78,9 +79,6 @@ DECODERS: Mapping[str, Callable[[int, int, Sequence[int]], nn.Module]] = {
     "mlp": SymbolDecoder,
     "experts": lambda latents, symbols, hidden: ExpertSymbolDecoder(latents, symbols),
 }
-
-LONGEST_REASON = 200
-"""Characters that an error quotes of a specification."""
 
 KINDS: Mapping[str, Callable[..., nn.Module]] = {
     "scan": scan,

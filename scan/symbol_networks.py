@@ -123,8 +123,8 @@ class Experts(nn.Module):
 
             sum_ak n_a S_ak / (S_ak + 2) ,    S_ak = sum over the values v of a of tau_vk / (tau_vk + 1/2) .
 
-        An attribute pays about 1 per value for a latent that all its n_a values specify, and n_a / 3 for one
-        that a single value specifies: where two values are only ever named together, such as a wall's and a
+        A latent that all n_a values of an attribute specify costs about 1 per value, one that a single value
+        specifies n_a / 3: where two values are only ever named together, such as a wall's and a
         floor's, neither takes over the latents of the other. A group penalty, as of Yuan and Lin, "Model
         Selection and Estimation in Regression with Grouped Variables", 2006, with a bounded cost per group.
         The gradient is largest at small precisions and would stop experts from growing, hence the weight

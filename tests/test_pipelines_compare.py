@@ -76,10 +76,10 @@ def test_members_stand_in_one_table_and_what_is_finished_is_kept(
     measured = {name for group in comparison.GROUPS.values() for name in group}
     assert measured <= rows["narrow"]["mean"].keys()
     assert rows["burgess"]["spread"] == {}
-    assert (rows["burgess"]["network"], rows["burgess"]["latents"]) == ("burgess", 5)
+    assert (rows["burgess"]["network"], rows["burgess"]["mean"]["latents"]) == ("burgess", 5)
     printed = capsys.readouterr().out
     assert "study, seed 0: vision: no memory" in printed
-    assert {row["told"] for row in rows.values()} == {"nothing"}
+    assert {row["prior_knowledge"] for row in rows.values()} == {"nothing"}
     assert "  narrow: nothing" in printed
     assert f"{rows['narrow']['mean']['accuracy_test']:.3f}" in printed
     page = (out / "compare.html").read_text()

@@ -197,7 +197,7 @@ def test_without_the_extra_the_command_names_it(
     assert cli.main(["serve", str(finished_run)]) == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert "pip install 'scan-concepts[serve]'" in said
+    assert "pip install '.[serve]'" in said
 
 
 def test_a_wrong_request_of_the_command_is_one_line(

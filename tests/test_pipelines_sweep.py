@@ -280,7 +280,7 @@ def test_an_engine_that_is_not_installed_is_named(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "ray", None)
     assert run(sweep, "--engine", "ray") == 2
-    assert "Ray is not installed: pip install 'scan-concepts[ray]'" in capsys.readouterr().err
+    assert "Ray is not installed: pip install '.[ray]'" in capsys.readouterr().err
 
 
 def test_the_choice_is_that_of_the_criterion_beside_true_scores() -> None:

@@ -1,9 +1,10 @@
 """Codes and factors from a user's file: .npz with named arrays, or a table of text with named columns.
 
 An .npz holds `codes` (N, D) and `factors` (N, K), and may hold `codes_test`, `factors_test` and
-`factor_names`; factors are integers or words. In a .csv (`vision.data.tables` has the formats) the columns
-called `code_...`, or `z` and a number (z0, z_1), are the latents, in the file's order; every other column is
-a factor. Without a test part of its own a seeded share of the rows becomes it.
+`factor_names`; factors are integers or words. A file with a name of another ending than a table's is read as
+an .npz. In a .csv (`vision.data.tables` has the formats) the columns called `code_...`, or `z` and a number
+(z0, z_1), are the latents, in the file's order; every other column is a factor. Without a test part of its
+own a seeded share of the rows becomes it.
 """
 
 import re
@@ -17,13 +18,11 @@ import numpy as np
 from vision.data.archives import names_of, read_arrays, words
 from vision.data.factors import numbered
 from vision.data.images import DataError
-from vision.data.tables import Table, hint, number, quoted, read_table
+from vision.data.tables import TABLES, Table, hint, number, quoted, read_table
 from vision.metrics import MetricError, Parts
 from vision.metrics.checks import check_codes, check_factors, check_pair, check_split
 
 LATENT = re.compile(r"code_.+|code\d+|z_?\d+", re.IGNORECASE)
-TABLES = (".csv", ".tsv", ".txt")
-"""How the names of text tables end; any other file is read as an .npz."""
 ARRAYS = ("codes", "factors", "codes_test", "factors_test", "factor_names")
 LISTED = 8
 """Names of columns or arrays that an error lists at most."""

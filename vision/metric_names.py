@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 BINS = 20
 """Equal-width bins of each latent, unless other ones are asked for."""
+TEST_SHARE = 0.33
+"""Share of the points that are drawn to test on where no test part is given."""
 DEAD = "dead latents: by KL in a run, constant ones in a file"
 
 

@@ -102,14 +102,13 @@ def _described(cell: Cell) -> dict[str, Any]:
     from pipelines.config.prior_knowledge import prior_knowledge
 
     vision, joint = cell.config.vision, cell.config.joint
-    network, training = vision.network.model_dump(), vision.training if joint is None else joint
+    training = vision.training if joint is None else joint
     return {
         "config": cell.job.config,
         "objective": (vision.objective if joint is None else joint).kind,
         "network": vision.network.kind,
         "likelihood": vision.likelihood.kind,
-        "told": prior_knowledge(vision, joint),
-        "latents": network.get("latents") or network.get("mask_latents"),
+        "prior_knowledge": prior_knowledge(vision, joint),
         "steps": training.steps,
         "batch": training.batch,
     }

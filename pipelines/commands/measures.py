@@ -60,6 +60,7 @@ def measures_of(run: RunFolder, device: torch.device) -> Measures:
         "reconstruction_nats": test["reconstruction"],
         "kl": test["kl"],
         "active_latents": test["active_latents"],
+        "latents": len(test["kl_per_latent"]),
         "vision_seconds": sum(read_json(run.stage(name) / "done.json")["seconds"] for name in seeing),
     }
     if config.has_words and (run.stage("evaluate") / "done.json").is_file():

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipelines.commands import Command, place, real, whole
 from pipelines.report.columns import columns
-from vision.metric_names import METRICS, QUICK, interpretation
+from vision.metric_names import METRICS, QUICK, TEST_SHARE, interpretation
 
 if TYPE_CHECKING:
     from vision.metrics import Parts
 
 RUN_POINTS = 10_000
-TEST_SHARE = 0.33
 
 
 class Source(NamedTuple):

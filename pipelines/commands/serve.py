@@ -4,7 +4,7 @@ import argparse
 
 from pipelines.commands import Command, place, whole
 
-EXTRA = "pip install 'scan-concepts[serve]'"
+EXTRA = "pip install '.[serve]'"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 NEEDED = ("fastapi", "uvicorn")
 LARGEST_PORT = 65535

@@ -4,7 +4,7 @@ The visual model and the judge of a seed are trained once (`rooms`); every varia
 rendered images that it encodes, learns operators, and is measured by the same judge on the same lists. The
 images of a concept are nested: one, three and ten are the first of thirty. Symbols learn with the settings of
 the run; the paper's perceptron with as much learning in fewer steps, 6,000 of 64 pairs at 1e-3 in place of
-60,000 of 16 at 1e-4.
+the 60,000 of 16 at 1e-4 of `rooms-paper`.
 
 Each question compares a variant with its reference, seed by seed. It is answered yes where the 95 % interval
 of the paired difference in accuracy, strict accuracy or diversity on test symbols or test operators excludes

@@ -51,7 +51,7 @@ class Ray:
         try:
             import ray
         except ImportError:
-            raise UsageError("--engine ray: Ray is not installed: pip install 'scan-concepts[ray]'") from None
+            raise UsageError("--engine ray: Ray is not installed: pip install '.[ray]'") from None
         self._ray: Any = ray
         self.address = address
         self.at_once = at_once

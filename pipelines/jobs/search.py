@@ -27,7 +27,7 @@ class Study:
         try:
             import optuna
         except ImportError:
-            raise UsageError("search: Optuna is not installed: pip install 'scan-concepts[optuna]'") from None
+            raise UsageError("search: Optuna is not installed: pip install '.[optuna]'") from None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna: Any = optuna
         self._search = search

@@ -9,6 +9,7 @@ from pipelines.report import plots
 from pipelines.report.columns import columns
 from pipelines.report.page import environment
 from pipelines.report.tables import Table, number
+from vision.gaussian import ACTIVE
 
 TEMPLATE = Path(__file__).parent / "comparison.html.j2"
 
@@ -25,7 +26,8 @@ GROUPS: dict[str, dict[str, Column]] = {
     "Images and codes": {
         "rmse": Column("recon. error", "root mean square of reconstructed test pixels in [0, 1]; lower"),
         "kl": Column("KL", "nats, of codes with variance 1"),
-        "active_latents": Column("active", "latents with a KL above 0.01 nats"),
+        "active_latents": Column("active", f"latents with a KL above {ACTIVE:g} nats"),
+        "latents": Column("of", "all latents"),
         "total_correlation": Column("TC", "total correlation of q(z) as a Gaussian, nats; lower"),
         "mig": Column("MIG", "higher"),
         "sap": Column("SAP", "higher"),
@@ -70,7 +72,7 @@ DRAWN = {
     "img2sym": "img2sym",
 }
 """The measures that are drawn, and the titles of their panels."""
-FEW_DIGITS = ("kl", "active_latents", "vision_seconds", "seconds")
+FEW_DIGITS = ("kl", "active_latents", "latents", "vision_seconds", "seconds")
 """Measures that are shown with a single decimal."""
 
 
@@ -120,7 +122,7 @@ def cell(row: Mapping[str, Any], name: str, digits: int) -> str:
 
 def members(rows: Sequence[Mapping[str, Any]]) -> Table:
     """What the members are, and how much each was trained."""
-    keys = ("objective", "network", "likelihood", "latents", "steps", "batch", "told")
+    keys = ("objective", "network", "likelihood", "steps", "batch", "prior_knowledge")
     lines = [
         [
             row["label"],
@@ -129,7 +131,7 @@ def members(rows: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for row in rows
     ]
-    return Table(("member", *keys, "seeds done"), lines)
+    return Table(("member", *(key.replace("_", " ") for key in keys), "seeds done"), lines)
 
 
 def failures(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -147,7 +149,7 @@ def lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     shown: list[str] = []
     for title, table in tables(rows).items():
         shown += ["", title, *aligned(table)]
-    shown += ["", "told beside the images", *(f"  {row['label']}: {row['told']}" for row in rows)]
+    shown += ["", "told beside the images", *(f"  {row['label']}: {row['prior_knowledge']}" for row in rows)]
     failed = failures(rows)
     return [*shown[1:], *(["", "failed:"] if failed else []), *(f"  {line}" for line in failed)]
 

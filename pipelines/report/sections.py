@@ -75,7 +75,7 @@ def vision(context: ReportContext) -> Values | None:
     traversals = context.figures.add_sheet(figures.traversals(context.vision, kl, start))
     components = layers(context.vision, found, rng.permutation(context.splits.test_images)[:DIVIDED])
     return {
-        "told": prior_knowledge(context.config.vision, context.config.joint),
+        "prior_knowledge": prior_knowledge(context.config.vision, context.config.joint),
         "reconstructions": reconstructions,
         "reach": figures.REACH,
         "traversals": traversals,

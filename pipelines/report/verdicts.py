@@ -1,12 +1,12 @@
 """What became of each attribute: learned, or where it was lost on the way from images to words.
 
-An attribute goes through three hands: the judge reads it in real images, the judge reads it in
-reconstructions by the visual model, and it is asked for by taught symbols. Each share of right answers is
-compared with chance, the share of the commonest value,
+The judge reads an attribute in real images, in reconstructions by the visual model, and in images of taught
+symbols that ask for it. Each share of right answers is compared with chance, the share of the commonest
+value,
 
     skill = (share - chance) / (1 - chance) ,
 
-and the first hand in which the skill drops is where the attribute was lost.
+and the first of the three in which the skill drops is where the attribute was lost.
 """
 
 from __future__ import annotations

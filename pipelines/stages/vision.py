@@ -81,7 +81,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     spec = _restored(vae, spec, dae, run)
     metrics = {
         "objective": settings.objective.kind,
-        "told": prior_knowledge(settings),
+        "prior_knowledge": prior_knowledge(settings),
         "restored": vae.restorer is not None,
         "beta": beta,
         "beta_normalised": normalised,
@@ -107,7 +107,7 @@ def _of_joint(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     assert config.joint is not None, "it is the half of a joint model"
     metrics = {
         "objective": config.joint.kind,
-        "told": prior_knowledge(settings, config.joint),
+        "prior_knowledge": prior_knowledge(settings, config.joint),
         "restored": vae.restorer is not None,
         **_measures(vae, data, likelihood, device),
         "pixels": _pixels(batches.resident(data.images, data.train, device)),

@@ -57,7 +57,7 @@ def train(
     label: str,
     quiet: bool = False,
     log_every: int = 50,
-    checkpoint_seconds: float = 10.0,
+    checkpoint_seconds: float = 15.0,
 ) -> TrainResult:
     """Update `modules` step by step, going on from `folder`/state when there is one.
 

@@ -22,10 +22,9 @@ from vision.data.folder import alike, picture_files
 from vision.data.images import DataError
 from vision.data.looks import looks, spread
 from vision.data.npz import read_npz
-from vision.data.tables import Table, quoted, read_table
+from vision.data.tables import TABLES, Table, quoted, read_table
 from vision.spelling import nearest
 
-TABLES = (".csv", ".tsv", ".txt")
 FEW_NUMBERS = 12
 """A column of more different numbers than this is a measurement, unless they are 0, 1, 2, ..."""
 FEW_WORDS = 64

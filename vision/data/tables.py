@@ -24,6 +24,8 @@ from typing import NamedTuple
 from vision.data.images import DataError
 from vision.data.paths import regular
 
+TABLES = (".csv", ".tsv", ".txt")
+"""How the names of text tables end."""
 NAMED = 3
 """How many culprits of a kind an error names."""
 QUOTED = 60

@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from vision.metric_names import TEST_SHARE
 from vision.metrics.arrays import Booleans, Floats, Integers, MetricError, numbers, real, varies
 
 MIN_RANGE = 1e-70
 """A latent with a smaller range counts as constant: its fourth power is 0 in a double."""
 ROUNDING_UNITS = 4
 """A latent counts as constant if its range is at most so many times the rounding of its values."""
-TEST_SHARE = 0.33
-"""Share of the points that are drawn to test on where no test part is given."""
 FEWEST_TO_SPLIT = 6
 """Points that a test part is drawn from at least."""
 

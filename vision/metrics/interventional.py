@@ -232,7 +232,7 @@ def beta_vae_score(
 
     The accuracy of scikit-learn's `LogisticRegression()` (L2, C=1, lbfgs). Chance is about 1/K; 1: always.
     Fails: still 1 with one factor missing from the code, since a pair whose shared factor is that one differs
-    from all others by its other latents; 1 or 0.92 on a rotated code; depends on the units of the code,
+    from all others by its other latents; 0.95 and more on a rotated code; depends on the units of the code,
     because the classifier is regularised.
 
     Args:
