@@ -20,6 +20,8 @@ from pipelines.stages.vision import _pixels
 CODES = {"kl": 12.0, "kl_per_latent": [4.0, 8.0, 0.0], "active_latents": 2}
 PIXELS = {"deviation": 60.0, "plain": 0.0}
 VISION = {"test_images": CODES, "train": CODES, "kl_trained": 14.0, "pixels": PIXELS}
+NONE_ACTIVE = CODES | {"active_latents": 0}
+COLLAPSED = VISION | {"test_images": NONE_ACTIVE, "kl_trained": 0.2}
 SYMBOLS = {"concepts": 100, "concepts_without_specific_latents": 1}
 JUDGE = {"per_attribute": {"wall": 0.99, "shape": 0.95}}
 EVALUATION = {
@@ -41,8 +43,23 @@ def test_a_sound_run_has_no_warnings() -> None:
     [
         ("vision", VISION | {"pixels": {"deviation": 0.0, "plain": 1.0}}, "all alike"),
         ("vision", VISION | {"pixels": {"deviation": 60.0, "plain": 0.2}}, "20 % of the images"),
-        ("vision", VISION | {"test_images": CODES | {"active_latents": 0}}, "collapsed"),
-        ("vision", VISION | {"test_images": None, "train": CODES | {"active_latents": 0}}, "collapsed"),
+        ("vision", COLLAPSED, "collapsed"),
+        ("vision", COLLAPSED | {"test_images": None, "train": NONE_ACTIVE}, "collapsed"),
+        (
+            "vision",
+            COLLAPSED | {"kl_trained": 30.0},
+            "all images the same code: lower vision.training.lr",
+        ),
+        (
+            "vision",
+            COLLAPSED | {"kl_trained": 30.0, "objective": "annealed_vae"},
+            "lower vision.training.lr or vision.objective.gamma",
+        ),
+        (
+            "vision",
+            COLLAPSED | {"kl_trained": None, "objective": "qlae"},
+            "same code: lower vision.training.lr",
+        ),
         ("vision", VISION | {"test_images": CODES | {"kl_per_latent": [4.0, 40.0]}}, "40 nats"),
         ("vision", VISION | {"test_images": CODES | {"kl": None}}, "more than its numbers can hold"),
         ("vision", VISION | {"kl_trained": 1e4}, "ended at 1e+04 nats"),
@@ -55,7 +72,7 @@ def test_a_sound_run_has_no_warnings() -> None:
             "nearly all alike",
         ),
         ("evaluate", EVALUATION | {"judge": {"per_attribute": {"wall": 0.5}}}, "wall (0.50)"),
-        ("evaluate", EVALUATION | {"vision": {"test_images": CODES | {"active_latents": 0}}}, "collapsed"),
+        ("evaluate", EVALUATION | {"vision": {"test_images": NONE_ACTIVE}}, "collapsed"),
     ],
 )
 def test_each_sign_is_one_line_with_what_to_try(stage: str, metrics: dict, words: str) -> None:
@@ -125,15 +142,15 @@ vision:
 @pytest.mark.parametrize("section", get_args(get_args(Objective)[0]))
 def test_advice_names_settings_that_the_objective_has(section: type[BaseModel]) -> None:
     (kind,) = get_args(section.model_fields["kind"].annotation)
-    advice = f"{health.MORE_NATS.get(kind)} {health.FEWER_NATS.get(kind)}"
+    advice = f"{health.MORE_NATS.get(kind)} {health.FEWER_NATS.get(kind)} {health.CONSTANT_CODE.get(kind)}"
     assert set(re.findall(r"vision\.objective\.(\w+)", advice)) <= section.model_fields.keys()
-    collapsed = VISION | {"objective": kind, "test_images": CODES | {"active_latents": 0}}
-    (line,) = health.warnings({"vision": collapsed})
-    assert health.MORE_NATS.get(kind, "vision.likelihood.scale") in line
+    (line,) = health.warnings({"vision": COLLAPSED | {"objective": kind}})
+    alone = "vision.training.lr" if kind == "qlae" else "vision.likelihood.scale"  # a KL there is not
+    assert health.MORE_NATS.get(kind, alone) in line
 
 
 def test_advice_for_a_joint_model_names_its_own_settings() -> None:
-    collapsed = VISION | {"objective": "jmvae", "test_images": CODES | {"active_latents": 0}}
+    collapsed = COLLAPSED | {"objective": "jmvae"}
     symbols = {"concepts": 100, "concepts_without_specific_latents": 50, "objective": "jmvae"}
     lines = health.warnings({"vision": collapsed, "symbols": symbols})
     named = [re.findall(r"(\w+)\.\w+", line) for line in lines]

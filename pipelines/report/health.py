@@ -13,6 +13,8 @@ from pipelines.runs.folder import RunFolder
 
 MAX_KL = 16.0
 """KL of one latent, in nats, above which float32 cannot hold its codes: ln 2^24 is 16.6."""
+MAX_CONSTANT = 1.0
+"""KL in nats of codes that are all alike, above which they are not those of the prior."""
 MIN_JUDGE_ACCURACY = 0.9
 """Accuracy of the judge on real images, in every attribute."""
 MAX_PLAIN = 0.01
@@ -51,6 +53,12 @@ FEWER_NATS = {
     **{kind: _opposite(advice) for kind, advice in MORE_NATS.items()},
     "qlae": "lower vision.objective.values",
 }
+CONSTANT_CODE = {
+    "annealed_vae": ("vision.objective.gamma",),
+    "bottleneck_vae": ("vision.objective.gamma",),
+    "joint_vae": ("vision.objective.gamma_continuous",),
+}
+"""What, beside the learning rate, makes an encoder fill a capacity without looking at the image, by kind."""
 JOINT = ("jmvae", "trelbo")
 """Kinds that a stage joint trains."""
 
@@ -79,7 +87,8 @@ def of_vision(metrics: Mapping[str, Any]) -> list[str]:
     """Of the vision stage: the codes of real images, and the KL that training ended with."""
     codes = metrics.get("test_images") or metrics.get("train")
     kind = metrics.get("objective")
-    return of_codes(codes, kind) or of_training(metrics.get("kl_trained"), codes, kind)
+    trained = metrics.get("kl_trained")
+    return of_codes(codes, kind, trained) or of_training(trained, codes, kind)
 
 
 def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
@@ -96,12 +105,18 @@ def of_images(pixels: Mapping[str, Any] | None) -> list[str]:
     return []
 
 
-def of_codes(codes: Mapping[str, Any] | None, objective: str | None = None) -> list[str]:
+def of_codes(
+    codes: Mapping[str, Any] | None, objective: str | None = None, trained: float | None = None
+) -> list[str]:
     """Of standardised codes of real images: `kl` and `kl_per_latent` in nats, and `active_latents`.
+
+    A capacity may be met by a constant code of so many nats, and quantised codes, which have no KL, may all
+    be one value: lower betas or scales, which help where the KL is 0, do not help there.
 
     Args:
         codes: What was measured of them, if anything.
         objective: Its kind, whose settings the advice names; None for a model of the user's own.
+        trained: The KL in nats that training ended with, before codes were standardised, if there is one.
     """
     if codes is None or "kl_per_latent" not in codes:
         return []
@@ -109,6 +124,9 @@ def of_codes(codes: Mapping[str, Any] | None, objective: str | None = None) -> l
     if most > MAX_KL or not math.isfinite(_number(codes["kl"])):
         return [f"the KL of a latent is {most:.3g} nats, more than its numbers can hold: {_fewer(objective)}"]
     if not codes["active_latents"]:
+        if objective == "qlae" or (trained is not None and _number(trained) > MAX_CONSTANT):
+            lower = [f"{_training(objective)}.lr", *CONSTANT_CODE.get(objective or "", ())]
+            return [f"the visual model gives all images the same code: lower {' or '.join(lower)}"]
         return [
             "the visual model uses no latent (its posterior has collapsed to the prior): "
             f"{_more(objective)}, or raise {_training(objective)}.steps or {_training(objective)}.lr"
