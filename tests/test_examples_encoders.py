@@ -20,6 +20,11 @@ def test_each_is_read_and_has_the_name_of_its_file(path: Path) -> None:
     assert config_files.load(path, []).name == path.stem
 
 
+def test_the_config_of_mnist_a_is_read() -> None:
+    found = config_files.load(FOLDER.parent / "mnist-a.yaml", [])
+    assert (found.name, found.vision.likelihood.kind) == ("mnist-a", "bernoulli")
+
+
 def test_they_are_the_whole_family_on_the_same_data(tmp_path: Path) -> None:
     cells = cells_of([str(path) for path in sorted(FOLDER.glob("*.yaml"))], (0,), (), tmp_path)
     kinds = {

@@ -1,8 +1,8 @@
 """The vision stage: network, likelihood, objective, penalties and training; and the DAE before it.
 
 The defaults suit images that nothing was tuned on: a layered network, and weights that follow from the images
-(`auto`). Those of the paper are the defaults where a network of another kind, an objective other than the
-beta-VAE or a likelihood other than the Gaussian is chosen.
+(`auto`). Those of published beta-VAEs are the defaults where a network of another kind, an objective other
+than the beta-VAE or a likelihood other than the Gaussian is chosen.
 """
 
 import re
@@ -32,7 +32,7 @@ PAPERS: dict[str, Any] = {
     "likelihood": {"kind": "bernoulli"},
     "objective": {"kind": "beta_vae", "beta": 4.0},
 }
-"""Defaults of the paper's networks."""
+"""Defaults of published beta-VAEs; beta 4 is that of Higgins et al. 2017 on dSprites."""
 PAPERS_PENALTIES: dict[str, Any] = {
     "jacobian_l1": 0.0,
     "off_diagonal_covariance": 0.0,
@@ -189,7 +189,7 @@ class Vision(Section):
     @model_validator(mode="before")
     @classmethod
     def _fill_in(cls, given: Any) -> Any:
-        """The paper's defaults around any network that is not layered, and around other objectives."""
+        """The published defaults around any network that is not layered, and around other objectives."""
         if not isinstance(given, dict):
             return given
         network, likelihood, objective = (

@@ -53,6 +53,7 @@ STEPS = 1000
 """Of a training, where an experiment does not say otherwise."""
 DISCRIMINATOR: Mapping[str, Any] = {"hidden": 128, "layers": 3, "lr": 1e-3}
 """Of FactorVAE, where the paper has 6 layers of 1000 units."""
+FACTOR_VAE: Mapping[str, Any] = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
 POINTS = 3000
 """That scores are fitted on; half as many to test."""
 FOREST_POINTS = 1000

@@ -18,7 +18,6 @@ from typing import Any
 
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
-from pipelines.experiments.first_stages import DISCRIMINATOR
 from pipelines.experiments.parts import part
 from pipelines.report import plots
 from pipelines.report.columns import columns
@@ -44,8 +43,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     steps = asked.steps or STEPS
     found: dict[str, dict[str, dict[str, Any]]] = {FACTOR_VAE: {}}
     for seed in asked.seeds:
-        objective = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
-        config = first_stages.config_of(objective, seed, VAE_STEPS * steps)
+        config = first_stages.config_of(first_stages.FACTOR_VAE, seed, VAE_STEPS * steps)
         found[FACTOR_VAE][str(seed)] = first_stages.scored(asked, f"factor-vae-{seed}", config, machine)
         for weight in LAMBDAS:
             scores = _adversarial(weight, seed, steps, asked, machine)

@@ -17,13 +17,12 @@ from typing import Any
 
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
-from pipelines.experiments.first_stages import DISCRIMINATOR
+from pipelines.experiments.first_stages import FACTOR_VAE
 from pipelines.report import plots
 from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 LATENTS = (8, 32, 128)
-OBJECTIVE = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
 CLAIM = {"factor_vae": 1, "dci": 1, "sap": -1, "mig": -1}
 """Whether a score rises or falls with the number of latents."""
 
@@ -35,7 +34,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     for latents in LATENTS:
         found[latents] = {}
         for seed in asked.seeds:
-            config = first_stages.config_of(OBJECTIVE, seed, steps, latents=latents)
+            config = first_stages.config_of(FACTOR_VAE, seed, steps, latents=latents)
             found[latents][str(seed)] = first_stages.scored(
                 asked, f"{latents}-latents-{seed}", config, machine, estimator="lasso"
             )

@@ -21,17 +21,14 @@ from scipy.stats import rankdata
 
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
-from pipelines.experiments.first_stages import DISCRIMINATOR
+from pipelines.experiments.first_stages import FACTOR_VAE
 from pipelines.report import plots
 from pipelines.report.columns import columns
 
 STEPS = first_stages.STEPS
 MODELS: dict[str, dict[str, Any]] = {
     **{f"beta-VAE, beta {beta:g}": {"kind": "beta_vae", "beta": beta} for beta in (1.0, 4.0, 16.0)},
-    **{
-        f"FactorVAE, gamma {gamma:g}": {"kind": "factor_vae", "gamma": gamma, "discriminator": DISCRIMINATOR}
-        for gamma in (10.0, 40.0)
-    },
+    **{f"FactorVAE, gamma {gamma:g}": {**FACTOR_VAE, "gamma": gamma} for gamma in (10.0, 40.0)},
 }
 
 Scores = dict[str, dict[str, dict[str, Any]]]

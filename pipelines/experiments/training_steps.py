@@ -16,14 +16,13 @@ from pathlib import Path
 from pipelines.config import Config
 from pipelines.devices import Machine
 from pipelines.experiments import Asked, Outcome, Verdict, first_stages, over_seeds
-from pipelines.experiments.first_stages import DISCRIMINATOR
+from pipelines.experiments.first_stages import FACTOR_VAE
 from pipelines.experiments.parts import part
 from pipelines.report import plots
 from pipelines.report.columns import columns
 
 STEPS = 4000
 SHARES = (0.25, 0.5, 1.0)
-OBJECTIVE = {"kind": "factor_vae", "gamma": 10.0, "discriminator": DISCRIMINATOR}
 SHOWN = ("factor_vae", "sap", "dci", "mig", "reconstruction")
 JUDGED = ("dci", "mig")
 
@@ -34,7 +33,7 @@ def run(asked: Asked, machine: Machine) -> Outcome:
     places = [max(1, round(share * steps)) for share in SHARES]
     found: dict[str, list[dict[str, float]]] = {}
     for seed in asked.seeds:
-        config = first_stages.config_of(OBJECTIVE, seed, steps)
+        config = first_stages.config_of(FACTOR_VAE, seed, steps)
         folder = first_stages.folder_of(asked, f"seed-{seed}", config)
         found[str(seed)] = [
             part(
