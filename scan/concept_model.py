@@ -28,7 +28,7 @@ from scan.mixture import Mixture
 from scan.operators import Operators
 from scan.pictures import ImagesLike, as_images, different
 from scan.teaching import SIGNIFICANCE, TaughtConcept, check_taught_name, renamed, taught_concept
-from symbols import Concept, Expression, Operation, TaughtName, Vocabulary, attributes_of, parse
+from symbols import Concept, Expression, Operation, TaughtName, Vocabulary, parse
 from vision.data.background import BACKGROUND
 from vision.data.pictures import Target, target_of
 from vision.gaussian import Gaussian
@@ -296,8 +296,8 @@ class ConceptModel(JointModelHolder):
             expression: What they shall show, such as "wall: red"; the rest stays as it is.
         """
         parsed = self.parse(expression) if isinstance(expression, str) else expression
-        asked = frozenset() if isinstance(parsed, Gaussian | Mixture) else attributes_of(parsed)
-        return edit_images(self, self.vocabulary, self.images(x), self.mixture(parsed), asked)
+        named = None if isinstance(parsed, Gaussian | Mixture) else parsed
+        return edit_images(self, self.vocabulary, self.images(x), self.mixture(parsed), named)
 
     @torch.no_grad()
     def score(self, x: ImagesLike, concept: ConceptLike) -> Tensor:

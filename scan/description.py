@@ -79,8 +79,13 @@ class Description:
 
     def best(self) -> tuple[Concept, ...]:
         """The most likely full concept of each image: every block's best value, every attribute above 1/2."""
-        factors = torch.stack([p.argmax(-1) for p in self.probabilities.values()], -1)
-        return tuple(self.vocabulary.describe(row) for row in factors.cpu().numpy())
+        return tuple(self.vocabulary.describe(row) for row in self.factors)
+
+    @property
+    def factors(self) -> np.ndarray:
+        """The most likely value of each attribute, integers (N, A), as in `Vocabulary.describe`."""
+        best = torch.stack([p.argmax(-1) for p in self.probabilities.values()], -1)
+        return best.cpu().numpy()
 
     def symbols(self, threshold: float = 0.5) -> tuple[tuple[Prediction, ...], ...]:
         """For each image, the symbols whose probability reaches the threshold, the most likely first."""

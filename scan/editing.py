@@ -18,7 +18,7 @@ from torch import Tensor
 from scan.description import Description, described
 from scan.joint_model import JointModel
 from scan.mixture import Mixture
-from symbols import Vocabulary
+from symbols import Expression, Vocabulary, attributes_of, matches, taught_names
 from vision.gaussian import Gaussian
 
 
@@ -50,6 +50,8 @@ class Edit(NamedTuple):
     """`img2sym` of the edited images."""
     asked: frozenset[str]
     """The attributes that the expression names."""
+    reached: tuple[bool, ...] | None
+    """Whether `after` describes each image as the expression says; None for Gaussians and taught words."""
 
     def changes(self) -> tuple[tuple[Change, ...], ...]:
         """For each image what became of each attribute, in the order of the vocabulary."""
@@ -72,7 +74,11 @@ class Edit(NamedTuple):
 
 
 def edit_images(
-    model: JointModel, vocabulary: Vocabulary, x: Tensor, concept: Mixture, asked: frozenset[str]
+    model: JointModel,
+    vocabulary: Vocabulary,
+    x: Tensor,
+    concept: Mixture,
+    expression: Expression | None = None,
 ) -> Edit:
     """Return images with only that changed which a concept says.
 
@@ -81,14 +87,18 @@ def edit_images(
         vocabulary: The K words.
         x: Images (B, C, H, W) in [0, 1].
         concept: What they shall show.
-        asked: The attributes that its expression names.
+        expression: That stands for the concept, where there is one.
     """
     q_x = model.encode_image(x)
     z = edited(q_x, concept)
     images = model.decode_image(z)
     before = described(model, vocabulary, q_x.mean)
     after = described(model, vocabulary, model.encode_image(images).mean)
-    return Edit(images, model.decode_image(q_x.mean), z, before, after, asked)
+    asked = frozenset[str]() if expression is None else attributes_of(expression)
+    reached = None
+    if expression is not None and not taught_names(expression):
+        reached = tuple(matches(expression, after.factors, vocabulary).tolist())
+    return Edit(images, model.decode_image(q_x.mean), z, before, after, asked, reached)
 
 
 def edited(q_x: Gaussian, concept: Mixture) -> Tensor:

@@ -158,10 +158,10 @@ def renamed(
 
     Raises:
         KeyError: For a word that was not taught.
-        VocabularyError: As `check_taught_name` does.
+        VocabularyError: As `check_new` does.
     """
     found = taught[name]
-    check_taught_name(new, vocabulary, [known for known in taught if known != name])
+    check_new(new, vocabulary, [known for known in taught if known != name])
     defined = set(defined_by(taught, name))
     others = {
         known: one._replace(expression=_with_name(one.expression, name, new)) if known in defined else one

@@ -56,8 +56,11 @@ def check_name(name: object, what: str) -> str:
 
 @functools.lru_cache(maxsize=2**14)  # the same few names make up all concepts
 def _checked(name: str, what: str) -> str:
-    if not name or name != " ".join(name.split()):
-        raise VocabularyError(f"{what} is {shortened(str(name))!r}: empty, or with stray white space")
+    if not name.strip():
+        raise VocabularyError(f"{what} is {shortened(name)!r}: empty")
+    if name != " ".join(name.split()):
+        space = "a line break" if len(name.splitlines()) > 1 else "stray white space"
+        raise VocabularyError(f"{what} is {shortened(name)!r}: with {space}")
     if len(name) > LONGEST_NAME:
         raise VocabularyError(
             f'{what} "{shortened(name)}" has {len(name):,} characters, at most {LONGEST_NAME} are a name'

@@ -155,7 +155,7 @@ def test_an_image_is_edited_and_what_moved_is_printed(
     code, said, _ = run(words, capsys)
     assert code == 0
     lines = said.splitlines()
-    assert [line.partition(":")[0] for line in lines[:-1]] == ["wall", "floor", "object", "shape"]
+    assert [line.partition(":")[0] for line in lines[:4]] == ["wall", "floor", "object", "shape"]
     assert "(asked; moved " in lines[0]
     assert lines[-1] == str(out)
     assert json.loads(sheet.with_suffix(".json").read_text())["shown"] == [
@@ -164,8 +164,10 @@ def test_an_image_is_edited_and_what_moved_is_printed(
         "edited",
     ]
     code, said, _ = run([*words, "--json"], capsys)
-    found = json.loads(said)["attributes"]
-    assert found == scan.load(finished_run).edit(photos[0], "wall: red").to_dicts()[0]
+    record = json.loads(said)
+    found, expected = record["attributes"], scan.load(finished_run).edit(photos[0], "wall: red")
+    assert found == expected.to_dicts()[0]
+    assert record["reached"] == (found["wall"]["after"] == "red") == ("NOT REACHED" not in lines[-2])
     assert [name for name, one in found.items() if one["asked"]] == ["wall"]
 
 

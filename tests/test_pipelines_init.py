@@ -13,6 +13,7 @@ from pipelines.config.places import name_of
 from pipelines.errors import UsageError
 from pipelines.runs import break_even, datasets
 from pipelines.runs.first_config import MOST_LINES, described, first_config, is_own_data
+from vision.data.images import DataError
 from vision.data.survey import survey
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
@@ -57,6 +58,22 @@ def test_a_survey_finds_the_table_its_files_and_what_its_columns_are(folder: Pat
     assert why["note"] == f"{N // 5} of {N} cells are empty"
     assert why["case"] == "'Up' and 'up' differ only in case or spaces"
     assert found.columns[0].counts == {"blue": 80, "green": 80, "red": 80}
+
+
+def test_pictures_without_a_row_are_said_to_be_left_out(folder: Path) -> None:
+    assert survey(folder).unnamed == ()
+    table = folder / "words.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[:-4]) + "\n")
+    first = first_config(folder, folder / "x.yaml")
+    assert first.found.unnamed == ("236.png", "237.png", "238.png", "239.png")
+    assert "  left out: 4 pictures that it does not name (236.png, 237.png, 238.png, ...)" in described(first)
+
+
+def test_a_table_without_names_of_columns_is_refused(folder: Path) -> None:
+    table = folder / "words.csv"
+    table.write_text("\n".join(table.read_text().splitlines()[2:]) + "\n")
+    with pytest.raises(DataError, match=r"words\.csv: the first line has '1\.png', which is a picture"):
+        survey(folder)
 
 
 def test_tables_that_are_not_used_are_named_with_the_reason(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_an_edit_changes_what_it_says_and_nothing_else(model: ConceptModel, text
     wanted = WORDS.factors(WORDS.concept(model.parse(text)))  # type: ignore[arg-type]
     expected = np.where(wanted < 0, factors, wanted)
     assert np.array_equal(rows(model, edit.images), expected)
+    assert edit.reached == (True,) * len(factors)
     kept = wanted < 0
     torch.testing.assert_close(edit.images[:, :, kept], edit.reconstructions[:, :, kept], atol=5e-3, rtol=0)
     for row, changes in enumerate(edit.changes()):
@@ -190,6 +191,16 @@ def test_an_edit_takes_the_nearest_alternative_and_leaves_what_is_excluded(model
     assert (rows(model, without.images)[:, 1] != 1).all()
     assert rows(model, without.images)[:, [0, 2]].tolist() == [[0, 2], [2, 0], [1, 1]]
     assert torch.equal(model.edit(x, "NOT (wall: low)").z, model.encode_image(model.images(x)).mean)
+    assert without.reached == either.reached == (True, True, True)
+    assert model.edit(x, model.ground("sky: low")).reached is None
+
+
+def test_an_edit_that_did_not_happen_is_no_edit(model: ConceptModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scan.editing.edited", lambda q_x, concept: q_x.mean)
+    x = pictures(np.array([[0, 1, 2], [2, 1, 0]]))
+    assert model.edit(x, "sky: low").reached == (True, False)
+    assert model.edit(x, "(sky: low) OR (wall: middle)").reached == (True, True)
+    assert model.edit(x, "NOT (wall: middle)").reached == (False, False)
 
 
 def test_an_edit_is_the_product_of_the_concepts_expert_and_the_image_as_prior() -> None:

@@ -129,7 +129,7 @@ def test_what_yaml_makes_of_bare_words_is_refused_by_name(value: object) -> None
 
 @pytest.mark.parametrize("name", ["", " red", "red ", "dark  yellow", "dark\nyellow"])
 def test_empty_names_and_stray_spaces_are_refused(name: str) -> None:
-    with pytest.raises(VocabularyError, match="empty, or with stray white space"):
+    with pytest.raises(VocabularyError, match=r"stray white space|a line break|empty"):
         Concept({"wall": name})
 
 

@@ -47,6 +47,7 @@ def main(options: argparse.Namespace) -> None:
         "expression": options.expression,
         "run": str(options.run),
         "attributes": edit.to_dicts()[0],
+        "reached": None if edit.reached is None else edit.reached[0],
     }
     outputs.write_grid(output, edit.images, about)
     if options.sheet is not None:
@@ -54,12 +55,14 @@ def main(options: argparse.Namespace) -> None:
         shown = {"shown": ["image", "reconstruction", "edited"], **about}
         outputs.write_grid(options.sheet, sheet, shown)
     if options.json:
-        print(json.dumps({"image": str(options.image), "attributes": edit.to_dicts()[0]}, indent=1))
+        print(json.dumps(about, indent=1))
         return
     for one in changes:
         what = one.before if one.before == one.after else f"{one.before} -> {one.after}"
         note = ("asked" if one.asked else "kept") if one.before == one.after or one.asked else "ALSO CHANGED"
         print(printable(f"{one.attribute}: {what} ({note}; moved {one.moved:.2f})"))
+    if about["reached"] is False:
+        print(printable(f'NOT REACHED: the edited image is not described as "{options.expression}"'))
     print(printable(str(output)))
 
 

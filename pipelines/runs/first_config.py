@@ -31,6 +31,8 @@ STEP = 8
 """Sides are multiples of this, which three halving layers need."""
 MOST_LINES = 25
 WIDTH = 110
+UNNAMED_SHOWN = 3
+"""Pictures without a row that are listed."""
 BATCH = VisionTraining.model_fields["batch"].default
 
 
@@ -219,6 +221,12 @@ def described(first: FirstConfig) -> list[str]:
     if found.table is not None:
         where = os.path.normpath(found.path / found.table)
         lines.append(f'table {where}, files in its column "{found.file_column}"')
+    if found.unnamed:
+        some = ", ".join(found.unnamed[:UNNAMED_SHOWN])
+        more = ", ..." if len(found.unnamed) > UNNAMED_SHOWN else ""
+        lines.append(
+            f"  left out: {len(found.unnamed):,} pictures that it does not name ({shortened(some)}{more})"
+        )
     lines += [f"{name} is not used: {shortened(why)}" for name, why in found.other_tables]
     for column in found.used:
         values = ", ".join(f"{value} {n:,}" for value, n in column.counts.items())

@@ -85,7 +85,8 @@ async function edit(expression) {
   const answer = await latest("picture", "edit", { image: state.picture.image, expression });
   if (!answer) return;
   const moved = answer.changes.map((m) => `${m.attribute}: ${m.before} → ${m.after}${m.asked ? "" : " (not asked for)"}`);
-  show(answer, moved.length ? `Changed: ${moved.join("; ")}` : `“${expression}” changed no attribute of the description`);
+  const changed = moved.length ? `Changed: ${moved.join("; ")}` : "No attribute of the description changed";
+  show(answer, answer.reached === false ? `${changed}. It is not described as “${expression}”` : changed);
 }
 
 export async function slide(slider) {

@@ -141,6 +141,8 @@ class EditAnswer(Reading):
     """The changed picture, and what changed."""
 
     changes: list[Move]
+    reached: bool | None
+    """Whether it is described as the expression says; null for taught words."""
 
 
 class Neighbour(BaseModel):

@@ -120,7 +120,8 @@ class Session:
         reading = self._reading(edit.images, self.model.encode_image(edit.images).mean, note)
         (changes,) = edit.changes()
         moved = [schemas.Move(**one._asdict()) for one in changes if one.before != one.after]
-        return schemas.EditAnswer(**reading, changes=moved)
+        reached = None if edit.reached is None else edit.reached[0]
+        return schemas.EditAnswer(**reading, changes=moved, reached=reached)
 
     def decode(self, latents: Sequence[float]) -> schemas.Reading:
         """The image that latents decode to, and its description.

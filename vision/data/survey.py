@@ -58,6 +58,8 @@ class Survey(NamedTuple):
     """The table, relative to `path`; None where there is none."""
     file_column: str = "file"
     columns: tuple[Column, ...] = ()
+    unnamed: tuple[str, ...] = ()
+    """Pictures of the folder that the table does not name, relative to `path`."""
     other_tables: tuple[tuple[str, str], ...] = ()
     """Tables that were not taken, and why."""
     box: Box | None = None
@@ -138,6 +140,11 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
         }
         other = tuple((others | unread).items())
         return Survey("folder", folder, len(files), other_tables=other, **looks(folder, files))
+    for name in table.names:
+        if os.path.isfile(base / name):
+            raise DataError(
+                f"{table.path}: the first line has {name!r}, which is a picture: it must name the columns"
+            )
     others = {one.path.name: "another table names more pictures" for one in tables if one is not table}
     others |= {name: why for name, why in unread.items() if not name.lower().endswith(".txt")}
     binary = set(table.binary)
@@ -146,6 +153,9 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
         if name != column:
             cells = np.array(table.columns[name])
             columns.append(column_of(name, cells, bins.get(name), binary=name in binary))
+    named_files = {os.path.normpath(cell) for cell in table.columns[column]}
+    pictures = (os.path.relpath(folder / file, base) for file in files)
+    unnamed = tuple(file for file in pictures if file not in named_files)
     files = table.columns[column]
     return Survey(
         "folder",
@@ -154,6 +164,7 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
         table=os.path.relpath(table.path, base),
         file_column=column,
         columns=tuple(columns),
+        unnamed=unnamed,
         other_tables=tuple(others.items()),
         **looks(base, files),
     )
