@@ -115,6 +115,8 @@ def test_wrong_lessons_are_refused(model: ConceptModel) -> None:
         model.teach("low sky", pictures(np.zeros((5, 3), dtype=int)))
     model.teach("a", expression="sky: low")
     model.teach("b", expression="sky: high")
+    with pytest.raises(VocabularyError, match='"b" is taught already'):
+        model.rename("a", "b")
     with pytest.raises(VocabularyError, match="already means b"):
         model.rename("a", "B")
     with pytest.raises(KeyError):

@@ -27,19 +27,19 @@ from pipelines.config.values import (
     SmallCount,
 )
 
-PAPERS: dict[str, Any] = {
+PUBLISHED: dict[str, Any] = {
     "network": {"kind": "convolutional"},
     "likelihood": {"kind": "bernoulli"},
     "objective": {"kind": "beta_vae", "beta": 4.0},
 }
 """Defaults of published beta-VAEs; beta 4 is that of Higgins et al. 2017 on dSprites."""
-PAPERS_PENALTIES: dict[str, Any] = {
+PUBLISHED_PENALTIES: dict[str, Any] = {
     "jacobian_l1": 0.0,
     "off_diagonal_covariance": 0.0,
     "cross_covariance": 0.0,
     "mask_entropy": 0.0,
 }
-PAPERS_TRAINING: dict[str, Any] = {
+PUBLISHED_TRAINING: dict[str, Any] = {
     "steps": 10_000,
     "batch": 100,
     "lr": 1e-4,
@@ -123,7 +123,7 @@ class Penalties(Section):
         """No entropy of masks where all that was penalised by default before is given: in records of runs."""
         if not isinstance(given, dict) or "mask_entropy_until" in given:
             return given
-        if PAPERS_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
+        if PUBLISHED_PENALTIES.keys() - given.keys() != {"mask_entropy"}:
             return given
         return {**given, "mask_entropy": 0.0}
 
@@ -198,8 +198,8 @@ class Vision(Section):
         others = likelihood not in (None, "gaussian") or objective not in (None, "beta_vae")
         if network == "layered" or (network is None and not others):
             return given
-        filled = {**PAPERS, **given}
-        for name, defaults in (("penalties", PAPERS_PENALTIES), ("training", PAPERS_TRAINING)):
+        filled = {**PUBLISHED, **given}
+        for name, defaults in (("penalties", PUBLISHED_PENALTIES), ("training", PUBLISHED_TRAINING)):
             section = filled.get(name, {})
             filled[name] = {**defaults, **section} if isinstance(section, dict) else section
         return filled

@@ -177,6 +177,5 @@ def described(model: VisualModel, concept_model: ConceptModel) -> dict[str, floa
     """Share of the attributes of held-out images that are described as they are, and of whole images."""
     pictures = model.pictures(model.splits.held_out, PICTURED, generator(model.seed, "experiment described"))
     q = encode_with(concept_model.encode_image, pictures.images, model.device)
-    read = torch.stack([p.argmax(-1) for p in concept_model.describe(q).probabilities.values()], dim=-1)
-    right = read.cpu().numpy() == np.asarray(pictures.factors)
+    right = concept_model.describe(q).factors == np.asarray(pictures.factors)
     return {"accuracy": float(right.mean()), "strict": float(right.all(axis=1).mean())}
