@@ -7,7 +7,7 @@ from symbols.concepts import OPERATORS
 OPERATOR = re.compile(r"(?<![\w-])(?:(and)|(in[\s_]+common)|(ignore)|(or)|(not))(?![\w-])", re.IGNORECASE)
 JOINING = (*OPERATORS, "OR", "NOT")
 """The operators in the order of the groups of OPERATOR."""
-WEIGHT = re.compile(r"([-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)) ?\*")
+WEIGHT = re.compile(r"([-+]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[-+]?[0-9]+)?|nan|inf)) ?\*", re.IGNORECASE)
 DELIMITER = re.compile(rf"[(),]|{OPERATOR.pattern}|\Z", re.IGNORECASE)
 
 

@@ -91,6 +91,13 @@ def test_tables_that_are_not_used_are_named_with_the_reason(tmp_path: Path) -> N
     assert "bad.csv is not used: " in lines
 
 
+def test_a_table_of_names_without_their_endings_is_said_to_be_one(folder: Path) -> None:
+    table = folder / "words.csv"
+    table.write_text(table.read_text().replace(".png", ""))
+    why = dict(survey(folder).other_tables)
+    assert why["words.csv"] == "the names in its column 'image' lack their endings: '0' for '0.png'"
+
+
 def test_pictures_of_several_sizes_are_said_to_be(tmp_path: Path) -> None:
     for i in range(20):
         Image.new("RGB", (48, 48) if i % 4 else (33, 61), (10 * i, 0, 0)).save(tmp_path / f"{i:02}.png")

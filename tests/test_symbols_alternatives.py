@@ -209,6 +209,8 @@ def test_or_not_weights_and_taught_names_are_read(text: str, written: str) -> No
         ("hat OR OR red", "OR red", 'found "OR"'),
         ("0*hat", "0", "a weight is a number from 0.01 to 100; NOT excludes"),
         ("hat AND -1*red", "-1", "NOT excludes"),
+        ("1e9*hat", "1e9", "a weight is a number from 0.01 to 100"),
+        ("nan*(hat)", "nan", "a weight is a number from 0.01 to 100"),
         ("1000*hat", "1000", "a weight is a number from 0.01 to 100"),
         ("2*", "", "found the end"),
         ("2*hat, red", ", red", "write AND"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -32,6 +32,8 @@ IMAGES_EACH = 4
 """A column with fewer images than this for each of its values, on the average, is a name or a key."""
 LEAST_NAMED = 0.5
 """The share of its cells that must be files for a column to be that of the files."""
+SAMPLED = 200
+"""About as many cells of a column are looked at."""
 
 
 class Column(NamedTuple):
@@ -138,6 +140,7 @@ def _folder(folder: Path, bins: Mapping[str, int]) -> Survey:
             one: f"{share:.0%} of the names in its column {name!r} are pictures here"
             for one, (share, name) in best.items()
         }
+        others |= {one.path.name: why for one in tables if (why := _without_endings(one, files))}
         other = tuple((others | unread).items())
         return Survey("folder", folder, len(files), other_tables=other, **looks(folder, files))
     for name in table.names:
@@ -195,10 +198,25 @@ def _file_column(table: Table, base: Path) -> tuple[str, float]:
     """The column of a table most of whose cells name files, and the share of these cells."""
     shares = {}
     for name in table.names:
-        some = table.columns[name][:: max(1, len(table.lines) // 200)]
+        some = table.columns[name][:: max(1, len(table.lines) // SAMPLED)]
         shares[name] = sum(bool(cell) and os.path.isfile(base / cell) for cell in some) / max(1, len(some))
     best = max(shares, key=lambda name: shares[name], default="")
     return best, float(shares.get(best, 0.0))
+
+
+def _without_endings(table: Table, files: Sequence[str]) -> str:
+    """Why none of a table's names is a picture, where a column has pictures' names without endings."""
+    names = map(os.path.basename, files)
+    stems = {os.path.splitext(name)[0]: name for name in names}
+    for name in table.names:
+        some = table.columns[name][:: max(1, len(table.lines) // SAMPLED)]
+        found = [cell for cell in some if cell in stems]
+        if len(found) >= LEAST_NAMED * max(1, len(some)):
+            return (
+                f"the names in its column {name!r} lack their endings: "
+                f"{quoted(found[0])} for {quoted(stems[found[0]])}"
+            )
+    return ""
 
 
 def column_of(name: str, cells: np.ndarray, bins: int | None = None, *, binary: bool = False) -> Column:
