@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vision.networks import Convolutions, Shape, image_shape
+from vision.interfaces import Shape, image_shape
+from vision.networks import Convolutions
 from vision.spelling import choose
 
 BLUR = 1 / 20

@@ -26,7 +26,8 @@ from torch.nn import functional as F
 from scan.grounding import SCAN
 from scan.symbol_networks import mlp
 from vision.gaussian import Gaussian, kl_from_prior
-from vision.networks import Encoder, full_precision, posterior
+from vision.interfaces import Encoder
+from vision.networks import full_precision, posterior
 from vision.objectives import Likelihood, target_of
 from vision.vae import VAE
 

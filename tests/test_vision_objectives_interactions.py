@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from vision.networks import Decoder
+from vision.interfaces import Decoder
 from vision.objectives import latent_multiinformation, normalised_hessian
 
 Function = Callable[[Tensor], Tensor]

@@ -7,8 +7,9 @@ import torch
 from scipy.stats import entropy
 
 from vision.gaussian import standard_normal
+from vision.interfaces import Decoder
 from vision.layered import AdditiveMasks, LayeredDecoder
-from vision.networks import ConvDecoder, ConvEncoder, Decoder
+from vision.networks import ConvDecoder, ConvEncoder
 from vision.objectives import (
     Bernoulli,
     Pass,

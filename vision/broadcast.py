@@ -22,14 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from vision.colour import COLOURS
-from vision.networks import (
-    WIDTHS,
-    ConvEncoder,
-    Decoder,
-    activation_layer,
-    full_precision,
-    image_shape,
-)
+from vision.interfaces import Decoder, image_shape
+from vision.networks import WIDTHS, ConvEncoder, activation_layer, full_precision
 from vision.spelling import choose
 from vision.vae import VAE
 

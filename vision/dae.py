@@ -20,14 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from vision.colour import RGB, Colour
-from vision.networks import (
-    WIDTHS,
-    Convolutions,
-    Deconvolutions,
-    activation_layer,
-    full_precision,
-    image_shape,
-)
+from vision.interfaces import image_shape
+from vision.networks import WIDTHS, Convolutions, Deconvolutions, activation_layer, full_precision
 from vision.spelling import choose
 from vision.vae import check_channels
 

@@ -24,8 +24,9 @@ from torch.nn import functional as F
 
 from vision.colour import COLOURS
 from vision.gaussian import Gaussian
+from vision.interfaces import Encoder
 from vision.joint import JointDecoder
-from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Encoder, full_precision, posterior
+from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, full_precision, posterior
 from vision.spelling import choose
 from vision.vae import VAE
 

@@ -22,18 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from vision.gaussian import Gaussian
-from vision.networks import (
-    WIDTHS,
-    ConvDecoder,
-    Convolutions,
-    Decoder,
-    Encoder,
-    dense,
-    full_precision,
-    image_shape,
-    least_logvar,
-    posterior,
-)
+from vision.interfaces import Decoder, Encoder, image_shape
+from vision.networks import WIDTHS, ConvDecoder, Convolutions, dense, full_precision, least_logvar, posterior
 
 LEAST_VARIANCE = 1e-3
 """Of an embedded category that is certain."""

@@ -40,7 +40,8 @@ import torch
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian, bounded
-from vision.networks import LOGVAR_BOUND, ConvEncoder, Decoder, Encoder, Link, image_shape
+from vision.interfaces import Decoder, Encoder, Link, image_shape
+from vision.networks import LOGVAR_BOUND, ConvEncoder
 
 LOGVAR_SCALE = 10.0
 """Log-variance of a colour latent per unit of its parameter, which moves as slowly as a weight does."""

@@ -20,9 +20,10 @@ from vision.colour import COLOURS
 from vision.dae import DAE
 from vision.gaussian import Gaussian
 from vision.info_gan import info_gan
+from vision.interfaces import Decoder, Shape
 from vision.joint import JointDecoder, JointEncoder
 from vision.layered import AdditiveMasks, LayeredDecoder, LayeredEncoder
-from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Shape
+from vision.networks import WIDTHS, ConvDecoder, ConvEncoder
 from vision.published_networks import burgess_vae, mlp_vae, study_vae
 from vision.quantised import quantised
 from vision.spelling import choose

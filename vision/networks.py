@@ -20,17 +20,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from vision.gaussian import Gaussian, bounded
+from vision.interfaces import Decoder, Encoder, Shape, image_shape
 from vision.spelling import choose
-
-Shape = tuple[int, int, int]
-Link = Literal["sigmoid", "identity"]
 
 WIDTHS = (32, 32, 64, 64)
 LOGVAR_BOUND = 16.0
@@ -42,29 +39,6 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "leaky_relu": nn.LeakyReLU,
     "tanh": nn.Tanh,
 }
-
-
-class Encoder(nn.Module):
-    """Interface: images (B, C, H, W) to a Gaussian over (B, latents)."""
-
-    shape: Shape
-    latents: int
-
-    def forward(self, x: Tensor) -> Gaussian:
-        """The posterior q(z|x)."""
-        raise NotImplementedError
-
-
-class Decoder(nn.Module):
-    """Interface: codes (B, latents) to outputs (B, C, H, W), whose `link` gives the mean of p(x|z)."""
-
-    shape: Shape
-    latents: int
-    link: Link = "sigmoid"
-
-    def forward(self, z: Tensor) -> Tensor:
-        """The logits of p(x|z), or with the identity link its mean."""
-        raise NotImplementedError
 
 
 class Convolutions(nn.Module):
@@ -274,14 +248,6 @@ def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
 def activation_layer(name: str) -> nn.Module:
     """The activation "relu", "elu", "leaky_relu" (slope 0.01) or "tanh"; ValueError for another name."""
     return choose(_ACTIVATIONS, name, "activation")()
-
-
-def image_shape(shape: Sequence[int]) -> Shape:
-    """`shape` as (C, H, W); ValueError unless it is three positive integers."""
-    if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
-        raise ValueError(f"an image shape is three positive integers (C, H, W), got {tuple(shape)}")
-    channels, height, width = (int(n) for n in shape)
-    return channels, height, width
 
 
 def _channels_last(layers: nn.Sequential) -> nn.Sequential:

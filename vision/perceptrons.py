@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from vision.gaussian import Gaussian
-from vision.networks import Decoder, Encoder, dense, full_precision, image_shape, least_logvar, posterior
+from vision.interfaces import Decoder, Encoder, image_shape
+from vision.networks import dense, full_precision, least_logvar, posterior
 
 ENCODER_LAYERS, DECODER_LAYERS = 2, 3
 """Hidden layers."""

@@ -22,7 +22,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from vision.colour import COLOURS
-from vision.networks import ConvDecoder, ConvEncoder, image_shape
+from vision.interfaces import image_shape
+from vision.networks import ConvDecoder, ConvEncoder
 from vision.perceptrons import MLPDecoder, MLPEncoder
 from vision.spelling import choose
 from vision.vae import VAE

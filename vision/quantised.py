@@ -22,7 +22,8 @@ from torch import Tensor, nn
 
 from vision.colour import COLOURS
 from vision.gaussian import Gaussian
-from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, Decoder, Encoder, full_precision
+from vision.interfaces import Decoder, Encoder
+from vision.networks import WIDTHS, ConvDecoder, ConvEncoder, full_precision
 from vision.spelling import choose
 from vision.vae import VAE
 

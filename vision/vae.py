@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from vision.colour import RGB, Colour
 from vision.gaussian import Gaussian
-from vision.networks import Decoder, Encoder
+from vision.interfaces import Decoder, Encoder
 
 
 class Restorer(Protocol):

@@ -27,7 +27,7 @@ from scan.judge import Judge, augment, judge_loss
 from scan.judge_accuracy import judge_accuracy
 from symbols import Vocabulary
 from vision.data import ImageSet, batches
-from vision.networks import Shape
+from vision.interfaces import Shape
 from vision.randomness import derive_seed, generator, step_generator
 
 

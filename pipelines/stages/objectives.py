@@ -36,8 +36,8 @@ from pipelines.errors import UsageError
 from pipelines.training import schedules
 from vision import objectives
 from vision.dae import DAE
+from vision.interfaces import Decoder
 from vision.layered import LayeredDecoder
-from vision.networks import Decoder
 from vision.objectives import Likelihood, Pass
 from vision.quantised import QuantisedDecoder
 from vision.schedules import Schedule, constant

@@ -17,7 +17,7 @@ import math
 import torch
 from torch import Tensor
 
-from vision.networks import Decoder
+from vision.interfaces import Decoder
 
 DRAWS = 2
 STEP = 0.1
