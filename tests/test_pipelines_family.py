@@ -15,6 +15,7 @@ from pipelines.config import Config
 from pipelines.stages import vision as stage
 from pipelines.stages.methods import Seen, method_of
 from pipelines.training.fitting import Method
+from scan.loading import load_model
 from vision import models, objectives
 from vision.data import batches
 from vision.objectives import Discriminator
@@ -82,6 +83,14 @@ def test_words_are_grounded_and_recombined_in_the_latents_of_a_member(kind: str,
     picture = tmp_path / "imagined.png"
     assert cli.main(["sym2img", str(tmp_path / "run"), "a: a1 AND b: b2", "-n", "2", "-o", str(picture)]) == 0
     assert picture.is_file()
+
+
+def test_every_initialisation_begins_with_the_bias_that_is_asked_for(tmp_path: Path) -> None:
+    started = ("output_bias=mean", "lr=1e-9", "restarts=2", "restart_steps=2")
+    options = [word for one in started for word in ("--set", f"vision.training.{one}")]
+    assert run(tmp_path, "{kind: beta_vae}", "vision", *options) == 0
+    bias = load_model(tmp_path / "run" / "vision", VAE).decoder.output_layer().bias
+    assert bias[1:].abs().max() < 0.03, "green and blue are noise around 0.5"
 
 
 @pytest.mark.slow

@@ -144,6 +144,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_bits(kind: str, tmp_pat
             {"objective": {"kind": "dc_ign", "groups": {"x": [0]}, "ratio": {"y": 2}}},
             "ratio: no group 'y', there are x, rest",
         ),
+        ({"training": {"output_bias": "mean"}}, "vision.network.kind layered has none: it must be random"),
         ({"objective": {"kind": "dc_ign", "groups": {"rest": [0]}}}, "rest stands for all other factors"),
         (
             {"objective": {"kind": "slow_vae", "pairs": "frames", "differing": 1}},

@@ -91,6 +91,17 @@ def test_a_joint_model_carries_the_whole_pipeline(kind: str, network: str, tmp_p
     assert isinstance(concept, Concept)
 
 
+def test_first_images_have_the_mean_colour_of_the_pairs_where_that_is_asked_for(tmp_path: Path) -> None:
+    bias = {}
+    for given in ("random", "mean"):
+        still = [f"vision.training.output_bias={given}", "joint.steps=1", "joint.lr=1e-9"]
+        options = [word for one in still for word in ("--set", one)]
+        assert run(tmp_path / given, KINDS["jmvae"], "joint", *options) == 0
+        model = load_model(tmp_path / given / "run" / "joint", MultimodalVAE)
+        bias[given] = model.vision.decoder.output_layer().bias[1:].abs().max()
+    assert bias["mean"] < 0.01 < bias["random"], "green and blue are noise around 0.5"
+
+
 class Killed(BaseException):
     """Stands for a process that ends here."""
 

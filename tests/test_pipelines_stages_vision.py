@@ -57,6 +57,20 @@ def test_a_penalty_is_in_the_loss_at_its_weight_and_in_the_log_without_it(name: 
     assert torch.allclose(weighted["loss"] - plain["loss"], 50 * weighted[name], atol=1e-2)
 
 
+def test_first_images_have_the_mean_colour_of_the_data_where_that_is_asked_for() -> None:
+    random = torch.Generator().manual_seed(1)
+    pixels = torch.randint(8, 25, (20, 16, 16, 3), dtype=torch.uint8, generator=random)
+    pixels[..., 1] += 200
+    means = {}
+    for output_bias in ("random", "mean"):
+        training = {**TRAINING, "output_bias": output_bias}
+        config, vae = build({"kind": "convolutional", "widths": [8], "hidden": 16}, training=training)
+        stage.started(vae, config.vision.training, pixels)
+        means[output_bias] = vae.decode(torch.randn(8, vae.latents)).mean((0, 2, 3))
+    assert (means["random"] - 0.5).abs().max() < 0.1
+    torch.testing.assert_close(means["mean"], pixels.flatten(0, 2).float().mean(0) / 255, atol=0.02, rtol=0)
+
+
 def test_penalties_are_of_the_means_and_of_the_two_groups_of_latents() -> None:
     config, vae = build(penalties={"off_diagonal_covariance": 1.0, "cross_covariance": 1.0})
     x = torch.rand(16, 3, 16, 16)

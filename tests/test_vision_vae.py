@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 
+from vision import models
 from vision.colour import HSV, RGB, CyclicHSV
 from vision.networks import ConvDecoder, ConvEncoder
 from vision.vae import VAE
@@ -39,6 +40,50 @@ def test_an_image_is_decoded_in_float32_under_autocast():
     model = vae()
     with torch.autocast("cpu", torch.bfloat16):
         assert model.decode(torch.randn(2, 5)).dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"kind": "convolutional"},
+        {"kind": "convolutional", "colour": "hsv"},
+        {"kind": "study"},
+        {"kind": "burgess"},
+        {"kind": "broadcast"},
+        {"kind": "joint"},
+        {"kind": "quantised"},
+        {"kind": "mlp", "hidden": 64},
+    ],
+    ids=lambda spec: "-".join(map(str, spec.values())),
+)
+def test_first_images_have_the_mean_colour_that_is_asked_for(spec) -> None:
+    torch.manual_seed(0)
+    colours = torch.tensor([0.04, 0.2, 0.9])[:, None, None]
+    image = (colours + 0.03 * torch.linspace(-1, 1, 16)[:, None]).expand(3, 16, 16)
+    model = models.build({"shape": [3, 16, 16], "latents": 5, **spec})
+    z = torch.randn(64, model.latents)
+
+    def first() -> torch.Tensor:
+        return model.mean(model.decoder(z)).mean(0)
+
+    grey, wanted = first(), image if spec["kind"] == "mlp" else colours.expand(3, 16, 16)
+    model.start_at(image)
+    assert (first() - wanted).abs().max() < 0.05
+    assert (grey - wanted).abs().max() > 0.3
+
+
+def test_means_of_0_and_1_leave_sigmoids_that_learn():
+    model = vae()
+    model.start_at(torch.stack((torch.zeros(16, 16), torch.ones(16, 16), torch.full((16, 16), 0.5))))
+    bias = model.decoder.output_layer().bias
+    torch.testing.assert_close(bias.sigmoid(), torch.tensor([0.01, 0.99, 0.5]))
+    assert bias.requires_grad
+
+
+def test_a_decoder_of_colours_has_no_bias_to_start_from():
+    model = models.build({"kind": "layered", "shape": [3, 16, 16], "widths": [4, 8]})
+    with pytest.raises(ValueError, match="output of a LayeredDecoder has no bias"):
+        model.start_at(torch.rand(3, 16, 16))
 
 
 def test_parts_that_do_not_fit_are_refused():

@@ -77,6 +77,10 @@ class BroadcastDecoder(Decoder):
         tiled = code + full_precision(self.place, self.coordinates)
         return self.layers(tiled.contiguous(memory_format=torch.channels_last))
 
+    def output_layer(self) -> nn.Module:
+        """The last convolution."""
+        return self.layers[-1]
+
 
 def coordinates(height: int, width: int) -> Tensor:
     """The coordinates y and x of each pixel, (1, 2, H, W), equally spaced in [-1, 1].

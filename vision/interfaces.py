@@ -35,6 +35,10 @@ class Decoder(nn.Module):
         """The logits of p(x|z), or with the identity link its mean."""
         raise NotImplementedError
 
+    def output_layer(self) -> nn.Module | None:
+        """What adds a bias to the logits, one number a channel or a pixel; None where nothing does."""
+        return None
+
 
 def image_shape(shape: Sequence[int]) -> Shape:
     """`shape` as (C, H, W); ValueError unless it is three positive integers."""

@@ -121,6 +121,10 @@ class JointDecoder(Decoder):
         chosen = [functional.one_hot(part.argmax(1), part.shape[1]).to(z.dtype) for part in values]
         return self.of_code(torch.cat([continuous, *chosen], dim=1))
 
+    def output_layer(self) -> nn.Module | None:
+        """That of the decoder."""
+        return self.decoder.output_layer()
+
 
 def embedded(found: JointPosterior) -> Gaussian:
     """The Gaussian over (B, D + sum K_i) with the moments of z and of the one-hot c."""

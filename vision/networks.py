@@ -209,6 +209,10 @@ class ConvDecoder(Decoder):
         """Logits (B, C, H, W)."""
         return self.deconvolutions(self.hidden(full_precision(self.code, z)))
 
+    def output_layer(self) -> nn.Module:
+        """The last transposed convolution."""
+        return self.deconvolutions.layers[-1]
+
 
 def dense(sizes: Sequence[int], activation: str) -> list[nn.Module]:
     """Fully connected layers from each size to the next, each followed by the activation."""

@@ -82,3 +82,7 @@ class MLPDecoder(Decoder):
     def forward(self, z: Tensor) -> Tensor:
         """Logits (B, C, H, W)."""
         return self.output(self.hidden(full_precision(self.code, z))).unflatten(1, self.shape)
+
+    def output_layer(self) -> nn.Module:
+        """The last layer, with a bias for each pixel."""
+        return self.output

@@ -114,6 +114,10 @@ class QuantisedDecoder(Decoder):
         """The output of the decoder, (B, C, H, W), for z (B, latents)."""
         return self.decoder(self.quantiser.straight_through(z))
 
+    def output_layer(self) -> nn.Module | None:
+        """That of the decoder."""
+        return self.decoder.output_layer()
+
 
 def quantised(
     shape: Sequence[int],

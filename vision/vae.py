@@ -11,6 +11,9 @@ from vision.colour import RGB, Colour
 from vision.gaussian import Gaussian
 from vision.interfaces import Decoder, Encoder
 
+LEAST_MEAN = 0.01
+"""Means from which an output may start lie between it and 1 less it, where sigmoids still learn."""
+
 
 class Restorer(Protocol):
     """Interface: what makes an image of a decoder's output that is none yet, such as `vision.dae.DAE`."""
@@ -85,6 +88,28 @@ class VAE(nn.Module):
         scale = (q.mean.var(0, correction=0) + q.variance.mean(0)).sqrt()
         self.shift += self.scale * q.mean.mean(0)
         self.scale *= scale
+
+    @torch.no_grad()
+    def start_at(self, mean: Tensor) -> None:
+        """Give the last layer of the decoder the bias with which its first outputs are near a mean image.
+
+        Fresh weights decode grey, and with a Gaussian likelihood the way from there to mostly dark or bright
+        images saturates sigmoids. Burda et al., "Importance Weighted Autoencoders", ICLR 2016, begin so.
+
+        Args:
+            mean: (C, H, W) in [0, 1], in the colour space of the decoder. A layer with one bias a channel
+                takes the mean over its pixels.
+
+        Raises:
+            ValueError: For a decoder whose output has no bias, such as that of `vision.layered`.
+        """
+        layer = self.decoder.output_layer()
+        if layer is None:
+            raise ValueError(f"the output of a {type(self.decoder).__name__} has no bias to start from")
+        bias = layer.bias
+        assert isinstance(bias, nn.Parameter)
+        each = mean.flatten() if bias.numel() == mean.numel() else mean.flatten(1).mean(1)
+        bias.copy_(each.clamp(LEAST_MEAN, 1 - LEAST_MEAN).logit())
 
     def mean(self, output: Tensor) -> Tensor:
         """The mean of p(x|z) that the decoder's output (B, C, H, W) stands for, in its colour space."""

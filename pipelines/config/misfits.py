@@ -59,6 +59,11 @@ def check_objective(vision: Vision, data: Data) -> None:
         raise ValueError(
             "vision.objective.kind qlae has the variances of its grid: vision.network.precision_limit is null"
         )
+    if vision.training.output_bias == "mean" and isinstance(network, LayeredNetwork):
+        raise ValueError(
+            "vision.training.output_bias mean is a bias of logits, and vision.network.kind layered has none: "
+            "it must be random"
+        )
     if vision.penalties.latent_multiinformation and batch < 2:
         raise ValueError(
             "vision.penalties.latent_multiinformation: vision.training.batch is at least 2, got 1"

@@ -146,6 +146,8 @@ class VisionTraining(Training):
     warmup: NonNegativeInt = 200
     precision: Precision = "auto"
     """What the networks compute in; auto is bf16 where the device has its arithmetic, else fp32."""
+    output_bias: Literal["random", "mean"] = "random"
+    """Of the decoder before the first step: random as its weights, or that which decodes the mean colour."""
     restarts: SmallCount = 24
     """How many initialisations are tried by successive halving."""
     restart_steps: PositiveInt = 200

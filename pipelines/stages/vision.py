@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipelines.config import QLAE, Config, InfoGAN, InfoWGANGP, PerceptualLikelihood
+from pipelines.config import QLAE, Config, InfoGAN, InfoWGANGP, PerceptualLikelihood, VisionTraining
 from pipelines.config import Vision as Settings
 from pipelines.config.prior_knowledge import prior_knowledge
 from pipelines.devices import Machine, place
@@ -56,7 +56,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         torch.manual_seed(derive_seed(config.seed, purpose))
         vae = models.build(spec)
         assert isinstance(vae, VAE)
-        return place(vae, device)
+        return place(started(vae, training, pixels), device)
 
     def restart(number: int) -> Restart[VAE]:
         vae = new(number)
@@ -140,6 +140,13 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     return models.resolve({"shape": list(shape), **network})
 
 
+def started(vae: VAE, training: VisionTraining, pixels: Tensor) -> VAE:
+    """The model with fresh weights; where it is asked for, it decodes the mean of uint8 (N, H, W, C)."""
+    if training.output_bias == "mean":
+        vae.start_at(vae.colour.encode(batches.take(_some(pixels), slice(None))).mean(0))
+    return vae
+
+
 def _features(config: Config, vae: VAE) -> int:
     """N, the number of terms that the reconstruction sums over."""
     likelihood = config.vision.likelihood
@@ -194,9 +201,14 @@ def _measure(
     return jsonable(metrics, DIGITS)
 
 
+def _some(pixels: Tensor) -> Tensor:
+    """Up to METRIC_IMAGES of N images, evenly from all of them."""
+    return pixels[torch.linspace(0, len(pixels) - 1, min(len(pixels), METRIC_IMAGES)).long()]
+
+
 def _pixels(pixels: Tensor) -> dict[str, float]:
     """Of uint8 (N, H, W, C): the largest standard deviation of a pixel, the share of images of one colour."""
-    flat = pixels[torch.linspace(0, len(pixels) - 1, min(len(pixels), METRIC_IMAGES)).long()].flatten(1, 2)
+    flat = _some(pixels).flatten(1, 2)
     plain = (flat == flat[:, :1]).all(dim=1).all(dim=-1)
     return {
         "deviation": flat.float().std(dim=0, correction=0).max().item(),
