@@ -36,7 +36,7 @@ class ConvolutionalBase(NetworkBase):
     hidden: LayerWidth = 256
     """Units of the layer between convolutions and latents."""
     activation: Literal["relu", "elu", "leaky_relu"] = "relu"
-    """Between the layers of the encoder."""
+    """Between the layers: relu as in the paper, whose units can die (docs/encoders.md), or another."""
 
 
 class ConvolutionalNetwork(ConvolutionalBase):
