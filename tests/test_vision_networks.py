@@ -139,3 +139,37 @@ def test_a_precision_limit_bounds_the_posterior_and_leaves_the_rest():
     assert variance[0, 3].item() == pytest.approx(math.exp(5), rel=0.2)
     with pytest.raises(ValueError, match="exceed the prior"):
         ConvEncoder((3, 16, 16), 4, precision_limit=1.0)
+
+
+@pytest.mark.parametrize("shape", [(3, 32, 16), (3, 16, 17), (3, 48, 24)])
+def test_maps_one_pixel_wide_are_computed_in_float32(shape: tuple[int, int, int]) -> None:
+    """In bfloat16 a processor with AMX leaves parts of them as they were in memory."""
+    torch.manual_seed(0)
+    widths = (32, 32, 64, 64)
+    encoder, decoder = ConvEncoder(shape, 8, widths=widths), ConvDecoder(shape, 8, widths=widths)
+    x = torch.rand(64, *shape)
+    exact = encoder(x).mean
+    exact_gradient = gradient(decoder, exact.detach())
+    for _ in range(10):
+        rubbish = [torch.full((1000 * n,), torch.nan) for n in range(1, 40)]
+        del rubbish
+        with torch.autocast("cpu", torch.bfloat16):
+            found = encoder(x).mean
+            found_gradient = gradient(decoder, exact.detach())
+        torch.testing.assert_close(found, exact, atol=0.01, rtol=0.1)
+        torch.testing.assert_close(found_gradient, exact_gradient, atol=0.02, rtol=0.1)
+
+
+def gradient(decoder: ConvDecoder, z: torch.Tensor) -> torch.Tensor:
+    """That of the mean logit of each image in its code."""
+    z = z.requires_grad_()
+    (found,) = torch.autograd.grad(decoder(z).float().mean((1, 2, 3)).sum(), z)
+    return found
+
+
+def test_only_maps_one_pixel_wide_leave_bfloat16() -> None:
+    with torch.autocast("cpu", torch.bfloat16):
+        for shape, dtype in (((3, 32, 16), torch.float32), ((3, 16, 32), torch.bfloat16)):
+            assert Convolutions(shape, (4, 4, 4, 4))(torch.rand(2, *shape)).dtype == dtype
+            features = torch.rand(2, Deconvolutions(shape, (4, 4, 4, 4)).features)
+            assert Deconvolutions(shape, (4, 4, 4, 4))(features).dtype == torch.bfloat16

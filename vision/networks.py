@@ -18,7 +18,7 @@ whose posterior is narrow.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -64,12 +64,15 @@ class Convolutions(nn.Module):
     ) -> None:
         super().__init__()
         self.shape = image_shape(shape)
-        bottom_height, bottom_width = _sides(self.shape, len(widths))[-1]
+        sides = _sides(self.shape, len(widths))
+        bottom_height, bottom_width = sides[-1]
         self.features = widths[-1] * bottom_height * bottom_width
         layers: list[nn.Module] = []
         kernels = [4] * len(widths) if kernels is None else kernels
-        for ins, outs, kernel in zip((self.shape[0], *widths[:-1]), widths, kernels, strict=True):
-            convolution = nn.Conv2d(ins, outs, kernel_size=kernel, stride=2, padding=kernel // 2 - 1)
+        channels = (self.shape[0], *widths)
+        for i, kernel in zip(range(len(widths)), kernels, strict=True):
+            kind = _NarrowConv2d if sides[i + 1][1] == 1 else nn.Conv2d
+            convolution = kind(channels[i], channels[i + 1], kernel, stride=2, padding=kernel // 2 - 1)
             layers += [convolution, activation_layer(activation)]
         self.layers = _channels_last(nn.Sequential(*layers))
 
@@ -109,17 +112,32 @@ class Deconvolutions(nn.Module):
         channels = (self.shape[0], *widths)
         for i in reversed(range(len(widths))):
             odd = (sides[i][0] % 2, sides[i][1] % 2)
-            layers += [
-                nn.ConvTranspose2d(
-                    channels[i + 1], channels[i], kernel_size=4, stride=2, padding=1, output_padding=odd
-                ),
-                activation_layer(activation),
-            ]
+            kind = _NarrowConvTranspose2d if sides[i + 1][1] == 1 else nn.ConvTranspose2d
+            convolution = kind(channels[i + 1], channels[i], 4, stride=2, padding=1, output_padding=odd)
+            layers += [convolution, activation_layer(activation)]
         self.layers = _channels_last(nn.Sequential(*layers[:-1]))
 
     def forward(self, h: Tensor) -> Tensor:
         """Logits (B, C, H, W) of features (B, features)."""
         return self.layers(h.unflatten(1, self.bottom).permute(0, 3, 1, 2))
+
+
+class _NarrowConv2d(nn.Conv2d):
+    """A convolution to maps one pixel wide, in float32.
+
+    In bfloat16 oneDNN's kernels for processors with AMX (torch 2.13) put memory that nobody wrote into such
+    maps, and into the gradient of a transposed convolution from them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        return full_precision(super().forward, x)
+
+
+class _NarrowConvTranspose2d(nn.ConvTranspose2d):
+    """A transposed convolution from maps one pixel wide, in float32, as `_NarrowConv2d`."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        return full_precision(lambda h: super(_NarrowConvTranspose2d, self).forward(h, output_size), x)
 
 
 class ConvEncoder(Encoder):
@@ -243,7 +261,7 @@ def least_logvar(precision_limit: float | None) -> float | None:
     return None if precision_limit is None else -math.log(precision_limit)
 
 
-def full_precision(layer: nn.Module, h: Tensor) -> Tensor:
+def full_precision(layer: Callable[[Tensor], Tensor], h: Tensor) -> Tensor:
     """`layer(h)` in float32, also inside of autocast; float64 stays as it is."""
     with torch.autocast(h.device.type, enabled=False):
         return layer(h.to(torch.promote_types(h.dtype, torch.float32)))
