@@ -65,7 +65,7 @@ def test_first_images_have_the_mean_colour_of_the_data_where_that_is_asked_for()
     for output_bias in ("random", "mean"):
         training = {**TRAINING, "output_bias": output_bias}
         config, vae = build({"kind": "convolutional", "widths": [8], "hidden": 16}, training=training)
-        stage.started(vae, config.vision.training, pixels)
+        stage.initialised(vae, config.vision.training, pixels)
         means[output_bias] = vae.decode(torch.randn(8, vae.latents)).mean((0, 2, 3))
     assert (means["random"] - 0.5).abs().max() < 0.1
     torch.testing.assert_close(means["mean"], pixels.flatten(0, 2).float().mean(0) / 255, atol=0.02, rtol=0)

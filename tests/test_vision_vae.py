@@ -67,14 +67,16 @@ def test_first_images_have_the_mean_colour_that_is_asked_for(spec) -> None:
         return model.mean(model.decoder(z)).mean(0)
 
     grey, wanted = first(), image if spec["kind"] == "mlp" else colours.expand(3, 16, 16)
-    model.start_at(image)
+    model.initialise_output_bias(image)
     assert (first() - wanted).abs().max() < 0.05
     assert (grey - wanted).abs().max() > 0.3
 
 
 def test_means_of_0_and_1_leave_sigmoids_that_learn():
     model = vae()
-    model.start_at(torch.stack((torch.zeros(16, 16), torch.ones(16, 16), torch.full((16, 16), 0.5))))
+    model.initialise_output_bias(
+        torch.stack((torch.zeros(16, 16), torch.ones(16, 16), torch.full((16, 16), 0.5)))
+    )
     bias = model.decoder.output_layer().bias
     torch.testing.assert_close(bias.sigmoid(), torch.tensor([0.01, 0.99, 0.5]))
     assert bias.requires_grad
@@ -83,7 +85,7 @@ def test_means_of_0_and_1_leave_sigmoids_that_learn():
 def test_a_decoder_of_colours_has_no_bias_to_start_from():
     model = models.build({"kind": "layered", "shape": [3, 16, 16], "widths": [4, 8]})
     with pytest.raises(ValueError, match="output of a LayeredDecoder has no bias"):
-        model.start_at(torch.rand(3, 16, 16))
+        model.initialise_output_bias(torch.rand(3, 16, 16))
 
 
 def test_parts_that_do_not_fit_are_refused():

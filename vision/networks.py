@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -137,7 +138,7 @@ class _NarrowConvTranspose2d(nn.ConvTranspose2d):
     """A transposed convolution from maps one pixel wide, in float32, as `_NarrowConv2d`."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        return full_precision(lambda h: super(_NarrowConvTranspose2d, self).forward(h, output_size), x)
+        return full_precision(partial(super().forward, output_size=output_size), x)
 
 
 class ConvEncoder(Encoder):

@@ -90,7 +90,7 @@ class VAE(nn.Module):
         self.scale *= scale
 
     @torch.no_grad()
-    def start_at(self, mean: Tensor) -> None:
+    def initialise_output_bias(self, mean: Tensor) -> None:
         """Give the last layer of the decoder the bias with which its first outputs are near a mean image.
 
         Fresh weights decode grey, and with a Gaussian likelihood the way from there to mostly dark or bright

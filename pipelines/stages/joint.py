@@ -43,7 +43,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
     model = models.build(spec)
     assert isinstance(model, MultimodalVAE)
     pairs = symbols.examples_of(data, config)
-    vision.started(model.vision, config.vision.training, pairs.pixels.permute(0, 2, 3, 1))
+    vision.initialised(model.vision, config.vision.training, pairs.pixels.permute(0, 2, 3, 1))
     place(model, device)
     likelihood = likelihood_of(config.vision, vision.dae_of(config.vision, run, device))
     method = method_of(settings, model, loss_of(config, model, data, pairs, likelihood, device))

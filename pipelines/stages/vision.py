@@ -56,7 +56,7 @@ def run(config: Config, run: RunFolder, machine: Machine) -> StageResult:
         torch.manual_seed(derive_seed(config.seed, purpose))
         vae = models.build(spec)
         assert isinstance(vae, VAE)
-        return place(started(vae, training, pixels), device)
+        return place(initialised(vae, training, pixels), device)
 
     def restart(number: int) -> Restart[VAE]:
         vae = new(number)
@@ -140,10 +140,10 @@ def specification(settings: Settings, shape: tuple[int, int, int]) -> dict[str, 
     return models.resolve({"shape": list(shape), **network})
 
 
-def started(vae: VAE, training: VisionTraining, pixels: Tensor) -> VAE:
+def initialised(vae: VAE, training: VisionTraining, pixels: Tensor) -> VAE:
     """The model with fresh weights; where it is asked for, it decodes the mean of uint8 (N, H, W, C)."""
     if training.output_bias == "mean":
-        vae.start_at(vae.colour.encode(batches.take(_some(pixels), slice(None))).mean(0))
+        vae.initialise_output_bias(vae.colour.encode(batches.take(_some(pixels), slice(None))).mean(0))
     return vae
 
 
